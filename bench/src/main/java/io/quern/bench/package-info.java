@@ -1,0 +1,2 @@
+/** The workbench: doctor, verify, bench and demo, started by the {@code quern} script. */
+package io.quern.bench;

@@ -1,0 +1,2 @@
+/** The vocabulary of Quern: element types, devices, streams, tensors and kernels. */
+package io.quern;
