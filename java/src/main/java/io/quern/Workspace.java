@@ -1,0 +1,78 @@
+package io.quern;
+
+import io.quern.cpu.HostMemory;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Scratch memory of a bound call, on the device of its stream. Its contents mean nothing between runs unless the kernel
+ * that uses it says so.
+ */
+public final class Workspace implements AutoCloseable {
+
+    private final long bytes;
+    private final long address;
+    private final MemorySegment segment;
+    private final Runnable free;
+    private boolean closed;
+
+    private Workspace(long bytes, long address, MemorySegment segment, Runnable free) {
+        this.bytes = bytes;
+        this.address = address;
+        this.segment = segment;
+        this.free = free;
+    }
+
+    /** {@return its size in bytes} */
+    public long bytes() {
+        return bytes;
+    }
+
+    /** {@return where it begins, on the host or the device; aligned to 64 bytes unless the caller gave it} */
+    public long address() {
+        return address;
+    }
+
+    /** {@return its memory, for a kernel on the host; of size 0 for one on a CUDA device} */
+    public MemorySegment segment() {
+        return segment;
+    }
+
+    /** Frees it if it is owned. For CUDA, after the stream has done its work. */
+    @Override
+    public void close() {
+        if (!closed) {
+            closed = true;
+            free.run();
+        }
+    }
+
+    static Workspace allocate(Stream stream, long bytes) {
+        if (bytes == 0) {
+            return new Workspace(0, 0, MemorySegment.NULL, () -> {});
+        }
+        if (stream.device().onHost()) {
+            Arena arena = Arena.ofShared();
+            MemorySegment memory = HostMemory.allocate(arena, bytes);
+            return new Workspace(bytes, memory.address(), memory, arena::close);
+        }
+        var context = stream.cuda().context();
+        long address = context.allocate(bytes);
+        return new Workspace(bytes, address, MemorySegment.NULL, () -> {
+            stream.synchronizeIfOpen();
+            context.free(address);
+        });
+    }
+
+    static Workspace borrow(Tensor memory, long needed) {
+        Check.dense("workspace", memory);
+        memory.requireOpen();
+        long bytes = memory.elementCount() * memory.dtype().bytes();
+        if (bytes < needed) {
+            throw new IllegalArgumentException(
+                    "workspace must have at least " + needed + " bytes, but has " + bytes + " (" + memory + ")");
+        }
+        MemorySegment segment = memory.device().onHost() ? memory.segment() : MemorySegment.NULL;
+        return new Workspace(bytes, memory.address(), segment, () -> {});
+    }
+}
