@@ -32,7 +32,7 @@ public final class HostMemory {
      */
     public static MemorySegment allocate(Arena arena, long bytes) {
         if (bytes >= MAPPED_FROM && bytes > totalBytes()) {
-            throw outOfMemory(bytes, null);
+            throw outOfMemory(bytes);
         }
         if (bytes >= MAPPED_FROM && Mapping.POSSIBLE) {
             return Mapping.map(arena, bytes);
@@ -40,7 +40,9 @@ public final class HostMemory {
         try {
             return arena.allocate(bytes, ALIGNMENT);
         } catch (OutOfMemoryError refused) {
-            throw outOfMemory(bytes, refused);
+            DeviceOutOfMemoryException clear = outOfMemory(bytes);
+            clear.initCause(refused);
+            throw clear;
         }
     }
 
@@ -58,8 +60,8 @@ public final class HostMemory {
         return (com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     }
 
-    private static DeviceOutOfMemoryException outOfMemory(long bytes, Throwable cause) {
-        return new DeviceOutOfMemoryException("host", bytes, freeBytes(), totalBytes(), cause);
+    private static DeviceOutOfMemoryException outOfMemory(long bytes) {
+        return new DeviceOutOfMemoryException("host", bytes, freeBytes(), totalBytes());
     }
 
     /** mmap, where the platform is the one whose constants are written here. */
@@ -94,7 +96,7 @@ public final class HostMemory {
             long mappedBytes = Math.addExact(bytes, HUGE_PAGE);
             long mapped = call(MMAP, 0L, mappedBytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0L);
             if (mapped == MAP_FAILED) {
-                throw outOfMemory(bytes, null);
+                throw outOfMemory(bytes);
             }
             long address = (mapped + HUGE_PAGE - 1) & -HUGE_PAGE;
             call(MADVISE, address, bytes, MADV_HUGEPAGE); // advice: a kernel without huge pages may refuse it
