@@ -117,11 +117,15 @@ public final class BoundCall implements AutoCloseable {
 
     /** What a run does once it is neither refused nor only recorded. */
     void launchObserved() {
-        KernelLaunchEvent event = new KernelLaunchEvent();
-        if (!event.isEnabled()) {
+        if (KernelLaunchEvent.PROBE.isEnabled()) {
+            launchRecorded();
+        } else {
             launch.run();
-            return;
         }
+    }
+
+    private void launchRecorded() {
+        KernelLaunchEvent event = new KernelLaunchEvent();
         event.begin();
         launch.run();
         event.end();

@@ -15,6 +15,12 @@ import jdk.jfr.StackTrace;
 @Description("A kernel was run on the host or handed to a CUDA stream")
 @StackTrace(false)
 final class KernelLaunchEvent extends Event {
+    /**
+     * Tells whether anybody records. An event made for each run to ask it would be allocated: once a recording has
+     * instrumented this class, escape analysis no longer removes it.
+     */
+    static final KernelLaunchEvent PROBE = new KernelLaunchEvent();
+
     @Label("Kernel")
     String kernel;
 
