@@ -20,7 +20,8 @@ public final class Check {
     /** Checks that a condition on an argument holds; for what has no check of its own. */
     public static void that(boolean holds, String name, String expected, Object actual) {
         if (!holds) {
-            throw new IllegalArgumentException(name + " must be " + expected + ", but is " + actual);
+            throw new IllegalArgumentException(
+                    name + " must be " + expected + ", but is " + actual);
         }
     }
 
@@ -48,7 +49,8 @@ public final class Check {
                 return;
             }
         }
-        String expected = Arrays.stream(allowed).map(DType::name).collect(Collectors.joining(" or "));
+        String expected =
+                Arrays.stream(allowed).map(DType::name).collect(Collectors.joining(" or "));
         throw new IllegalArgumentException(name + " must be " + expected + ", but is " + tensor);
     }
 
@@ -57,7 +59,13 @@ public final class Check {
         present(name, tensor);
         if (tensor.rank() != rank) {
             throw new IllegalArgumentException(
-                    name + " must have " + rank + " axes, but has " + tensor.rank() + ": " + tensor);
+                    name
+                            + " must have "
+                            + rank
+                            + " axes, but has "
+                            + tensor.rank()
+                            + ": "
+                            + tensor);
         }
     }
 
@@ -70,7 +78,8 @@ public final class Check {
         }
         if (!same) {
             String wanted = Shape.text(expected).replace("-1", "any");
-            throw new IllegalArgumentException(name + " must have shape " + wanted + ", but is " + tensor);
+            throw new IllegalArgumentException(
+                    name + " must have shape " + wanted + ", but is " + tensor);
         }
     }
 
@@ -80,7 +89,12 @@ public final class Check {
         present(otherName, other);
         if (!Arrays.equals(tensor.shape(), other.shape())) {
             throw new IllegalArgumentException(
-                    name + " must have the shape of " + otherName + ", " + Shape.text(other.shape()) + ", but is "
+                    name
+                            + " must have the shape of "
+                            + otherName
+                            + ", "
+                            + Shape.text(other.shape())
+                            + ", but is "
                             + tensor);
         }
     }
@@ -90,7 +104,13 @@ public final class Check {
         sameShape(name, tensor, otherName, other);
         if (tensor.dtype() != other.dtype()) {
             throw new IllegalArgumentException(
-                    name + " must have the type of " + otherName + ", " + other.dtype() + ", but is " + tensor);
+                    name
+                            + " must have the type of "
+                            + otherName
+                            + ", "
+                            + other.dtype()
+                            + ", but is "
+                            + tensor);
         }
     }
 
@@ -117,7 +137,13 @@ public final class Check {
         present(otherName, other);
         if (Overlap.between(tensor, other)) {
             throw new IllegalArgumentException(
-                    name + " and " + otherName + " must not overlap, but do: " + at(tensor) + " and " + at(other));
+                    name
+                            + " and "
+                            + otherName
+                            + " must not overlap, but do: "
+                            + at(tensor)
+                            + " and "
+                            + at(other));
         }
     }
 
@@ -125,13 +151,20 @@ public final class Check {
     public static void disjointOrSame(String name, Tensor tensor, String otherName, Tensor other) {
         present(name, tensor);
         present(otherName, other);
-        boolean same = tensor.address() == other.address()
-                && tensor.dtype() == other.dtype()
-                && Arrays.equals(tensor.shape(), other.shape())
-                && sameSteps(tensor, other);
+        boolean same =
+                tensor.address() == other.address()
+                        && tensor.dtype() == other.dtype()
+                        && Arrays.equals(tensor.shape(), other.shape())
+                        && sameSteps(tensor, other);
         if (!same && Overlap.between(tensor, other)) {
-            throw new IllegalArgumentException(name + " and " + otherName
-                    + " must be the same view or not overlap, but overlap in part: " + at(tensor) + " and " + at(other));
+            throw new IllegalArgumentException(
+                    name
+                            + " and "
+                            + otherName
+                            + " must be the same view or not overlap, but overlap in part: "
+                            + at(tensor)
+                            + " and "
+                            + at(other));
         }
     }
 

@@ -19,9 +19,15 @@ final class Elements {
             return tensor.segment();
         }
         MemorySegment packed = stage(arena, tensor);
-        Mover mover = tensor.device().onHost()
-                ? (offset, at, bytes) -> MemorySegment.copy(tensor.segment(), offset, packed, at, bytes)
-                : (offset, at, bytes) -> tensor.context().copyOut(packed.asSlice(at, bytes), tensor.address() + offset);
+        Mover mover =
+                tensor.device().onHost()
+                        ? (offset, at, bytes) ->
+                                MemorySegment.copy(tensor.segment(), offset, packed, at, bytes)
+                        : (offset, at, bytes) ->
+                                tensor.context()
+                                        .copyOut(
+                                                packed.asSlice(at, bytes),
+                                                tensor.address() + offset);
         eachRun(tensor, mover);
         return packed;
     }
@@ -29,9 +35,15 @@ final class Elements {
     /** Writes packed elements into the tensor. */
     static void scatter(MemorySegment packed, Tensor tensor) {
         tensor.requireOpen();
-        Mover mover = tensor.device().onHost()
-                ? (offset, at, bytes) -> MemorySegment.copy(packed, at, tensor.segment(), offset, bytes)
-                : (offset, at, bytes) -> tensor.context().copyIn(tensor.address() + offset, packed.asSlice(at, bytes));
+        Mover mover =
+                tensor.device().onHost()
+                        ? (offset, at, bytes) ->
+                                MemorySegment.copy(packed, at, tensor.segment(), offset, bytes)
+                        : (offset, at, bytes) ->
+                                tensor.context()
+                                        .copyIn(
+                                                tensor.address() + offset,
+                                                packed.asSlice(at, bytes));
         eachRun(tensor, mover);
     }
 

@@ -1,6 +1,7 @@
 package io.quern;
 
 import io.quern.cuda.CudaGraph;
+
 import java.util.List;
 
 /**

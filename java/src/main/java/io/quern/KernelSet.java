@@ -9,7 +9,8 @@ package io.quern;
  * @param cuda the CUDA kernel
  * @param <A> the operation's arguments
  */
-public record KernelSet<A extends Arguments>(String name, Kernel<A> reference, Kernel<A> cpu, Kernel<A> cuda) {
+public record KernelSet<A extends Arguments>(
+        String name, Kernel<A> reference, Kernel<A> cpu, Kernel<A> cuda) {
     /**
      * Binds the operation to arguments on a stream, with a workspace of its own where it needs one.
      *
@@ -59,7 +60,8 @@ public record KernelSet<A extends Arguments>(String name, Kernel<A> reference, K
 
     private BoundCall bind(Kernel<A> kernel, A arguments, Stream stream, Workspace workspace) {
         try {
-            return new BoundCall(name, arguments, stream, workspace, kernel.bind(arguments, stream, workspace));
+            return new BoundCall(
+                    name, arguments, stream, workspace, kernel.bind(arguments, stream, workspace));
         } catch (RuntimeException | Error refused) {
             workspace.close();
             throw refused;

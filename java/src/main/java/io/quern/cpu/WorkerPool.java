@@ -25,7 +25,8 @@ public final class WorkerPool {
     /** Grown under {@link #IN_USE}, never shrunk. */
     private static Worker[] workers = new Worker[0];
 
-    // The current run. Written by the caller before it assigns a worker, read by the worker after it accepts: the worker's
+    // The current run. Written by the caller before it assigns a worker, read by the worker after
+    // it accepts: the worker's
     // state orders the two.
     private static Task task;
     private static int parts;
@@ -94,7 +95,9 @@ public final class WorkerPool {
 
     private static void claimParts() {
         try {
-            for (int part = NEXT_PART.getAndIncrement(); part < parts; part = NEXT_PART.getAndIncrement()) {
+            for (int part = NEXT_PART.getAndIncrement();
+                    part < parts;
+                    part = NEXT_PART.getAndIncrement()) {
                 task.run(part);
             }
         } catch (RuntimeException | Error thrown) {
@@ -129,9 +132,15 @@ public final class WorkerPool {
             if (asked == null) {
                 return Math.min(Runtime.getRuntime().availableProcessors(), MAX_THREADS);
             }
-            if (!asked.matches("[0-9]{1,4}") || Integer.parseInt(asked) < 1 || Integer.parseInt(asked) > MAX_THREADS) {
+            if (!asked.matches("[0-9]{1,4}")
+                    || Integer.parseInt(asked) < 1
+                    || Integer.parseInt(asked) > MAX_THREADS) {
                 throw new IllegalArgumentException(
-                        "-Dio.quern.cpu.threads must be 1.." + MAX_THREADS + ", but is \"" + asked + "\"");
+                        "-Dio.quern.cpu.threads must be 1.."
+                                + MAX_THREADS
+                                + ", but is \""
+                                + asked
+                                + "\"");
             }
             return Integer.parseInt(asked);
         }
