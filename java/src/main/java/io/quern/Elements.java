@@ -7,18 +7,27 @@ import java.lang.foreign.MemorySegment;
 final class Elements {
     private Elements() {}
 
-    /** Uninitialised packed memory for a tensor's elements. */
+    /** Where to put a tensor's elements in row-major order before {@link #scatter}: its own memory where that is possible. */
     static MemorySegment stage(Arena arena, Tensor tensor) {
+        tensor.requireOpen();
+        return isPackedOnHost(tensor) ? tensor.segment() : packed(arena, tensor);
+    }
+
+    private static boolean isPackedOnHost(Tensor tensor) {
+        return tensor.device().onHost() && tensor.isDense();
+    }
+
+    private static MemorySegment packed(Arena arena, Tensor tensor) {
         return arena.allocate(Shape.bytes(tensor.dtype(), tensor.shape()), Long.BYTES);
     }
 
     /** The elements in row-major order; the tensor's own memory where that is possible. */
     static MemorySegment gather(Arena arena, Tensor tensor) {
         tensor.requireOpen();
-        if (tensor.device().onHost() && tensor.isDense()) {
+        if (isPackedOnHost(tensor)) {
             return tensor.segment();
         }
-        MemorySegment packed = stage(arena, tensor);
+        MemorySegment packed = packed(arena, tensor);
         Mover mover =
                 tensor.device().onHost()
                         ? (offset, at, bytes) ->
@@ -32,9 +41,12 @@ final class Elements {
         return packed;
     }
 
-    /** Writes packed elements into the tensor. */
+    /** Writes packed elements into the tensor; nothing is left to do for what was staged in the tensor itself. */
     static void scatter(MemorySegment packed, Tensor tensor) {
         tensor.requireOpen();
+        if (tensor.device().onHost() && packed.address() == tensor.address()) {
+            return;
+        }
         Mover mover =
                 tensor.device().onHost()
                         ? (offset, at, bytes) ->

@@ -90,12 +90,12 @@ public final class Tensor {
         if (!memory.isNative()) {
             throw new IllegalArgumentException(
                     "memory must be native, but is on the heap: allocate it from an Arena or a"
-                        + " TensorArena");
+                            + " TensorArena");
         }
         if (!memory.isAccessibleBy(new Thread(() -> {}))) {
             throw new IllegalArgumentException(
                     "memory must be open to every thread, but is confined to one: allocate it from"
-                        + " Arena.ofShared()");
+                            + " Arena.ofShared()");
         }
         if (memory.address() % dtype.bytes() != 0) {
             throw new IllegalArgumentException(
@@ -364,17 +364,23 @@ public final class Tensor {
 
     /** Copies values in, rounded to this type; {@return this tensor} */
     public Tensor copyFrom(float[] values) {
-        return copyIn(values.length, index -> values[(int) index]);
+        return dtype == DType.FP32
+                ? copyIn(values.length, MemorySegment.ofArray(values))
+                : copyIn(values.length, index -> values[(int) index]);
     }
 
     /** Copies values in, rounded to this type; {@return this tensor} */
     public Tensor copyFrom(double[] values) {
-        return copyIn(values.length, index -> values[(int) index]);
+        return dtype == DType.FP64
+                ? copyIn(values.length, MemorySegment.ofArray(values))
+                : copyIn(values.length, index -> values[(int) index]);
     }
 
     /** Copies values in, rounded to this type; {@return this tensor} */
     public Tensor copyFrom(int[] values) {
-        return copyIn(values.length, index -> values[(int) index]);
+        return dtype == DType.INT32
+                ? copyIn(values.length, MemorySegment.ofArray(values))
+                : copyIn(values.length, index -> values[(int) index]);
     }
 
     /**
@@ -384,12 +390,7 @@ public final class Tensor {
      */
     public Tensor copyFrom(long[] values) {
         Check.dtype("tensor", this, DType.INT64);
-        requireCount(values.length);
-        try (Arena staging = Arena.ofConfined()) {
-            MemorySegment staged = staging.allocateFrom(ValueLayout.JAVA_LONG, values);
-            Elements.scatter(staged, this);
-        }
-        return this;
+        return copyIn(values.length, MemorySegment.ofArray(values));
     }
 
     /**
@@ -493,6 +494,15 @@ public final class Tensor {
     /** The context through which the host reaches a device tensor's memory. */
     CudaContext context() {
         return CudaContext.of(((Device.Cuda) device).ordinal());
+    }
+
+    /** Copies a heap array of this tensor's own type in. */
+    private Tensor copyIn(long count, MemorySegment array) {
+        requireCount(count);
+        try (Arena staging = Arena.ofConfined()) {
+            Elements.scatter(Elements.stage(staging, this).copyFrom(array), this);
+        }
+        return this;
     }
 
     private Tensor copyIn(long count, LongToDoubleFunction value) {
