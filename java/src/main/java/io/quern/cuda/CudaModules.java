@@ -1,0 +1,95 @@
+package io.quern.cuda;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import jcuda.Pointer;
+import jcuda.driver.CUjit_option;
+import jcuda.driver.CUmodule;
+import jcuda.driver.JCudaDriver;
+import jcuda.driver.JITOptions;
+
+/** The modules of one context: a room's PTX is loaded once, when its first kernel is asked for. */
+final class CudaModules {
+    /** Enough for the first dozens of complaints of ptxas; it cuts off by itself. */
+    private static final int LOG_BYTES = 8192;
+
+    private final CudaContext context;
+    private final Map<String, CUmodule> modules = new HashMap<>();
+    private final Map<String, CudaFunction> functions = new HashMap<>();
+
+    CudaModules(CudaContext context) {
+        this.context = context;
+    }
+
+    synchronized CudaFunction function(CudaSymbol symbol) {
+        CudaFunction known = functions.get(symbol.name());
+        if (known == null) {
+            known = find(symbol);
+            functions.put(symbol.name(), known);
+        }
+        if (!known.symbol().equals(symbol)) {
+            throw new IllegalArgumentException(
+                    symbol.name() + " is declared twice: as " + known.symbol() + " and as " + symbol);
+        }
+        return known;
+    }
+
+    private CudaFunction find(CudaSymbol symbol) {
+        CUmodule module = modules.computeIfAbsent(symbol.room(), this::load);
+        Handles.Function function = new Handles.Function();
+        int code = context.status(() -> JCudaDriver.cuModuleGetFunction(function, module, symbol.name()));
+        if (code != DriverStatus.SUCCESS) {
+            throw DriverStatus.failure(
+                    code,
+                    "no kernel " + symbol.name() + " in " + resource(symbol.room()) + " on " + context.name(),
+                    symbol.name());
+        }
+        return CudaFunction.of(context, symbol, function);
+    }
+
+    private CUmodule load(String room) {
+        return load(read(resource(room)), resource(room));
+    }
+
+    /**
+     * Loads PTX.
+     *
+     * @param ptx its text
+     * @param name what to call it in an error
+     */
+    CUmodule load(byte[] ptx, String name) {
+        byte[] image = Arrays.copyOf(ptx, ptx.length + 1); // the driver reads up to a NUL
+        JITOptions options = new JITOptions();
+        options.putInt(CUjit_option.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, LOG_BYTES);
+        options.putBytes(CUjit_option.CU_JIT_ERROR_LOG_BUFFER, new byte[LOG_BYTES]);
+        CUmodule module = new CUmodule();
+        int code = context.status(() -> JCudaDriver.cuModuleLoadDataJIT(module, Pointer.to(image), options));
+        if (code != DriverStatus.SUCCESS) {
+            String log = options.getString(CUjit_option.CU_JIT_ERROR_LOG_BUFFER);
+            String said = log == null || log.isBlank() ? "" : ": " + log.strip();
+            throw DriverStatus.failure(code, "loading " + name + " on " + context + said, null);
+        }
+        return module;
+    }
+
+    /** compute_80 needs a device of capability 8.0 and is the better code there; compute_75 runs on all. */
+    private String resource(String room) {
+        String architecture = context.properties().atLeast(8, 0) ? "compute_80" : "compute_75";
+        return "/io/quern/ptx/" + architecture + "/" + room + ".ptx";
+    }
+
+    private static byte[] read(String resource) {
+        try (InputStream in = CudaModules.class.getResourceAsStream(resource)) {
+            if (in == null) {
+                throw new IllegalArgumentException("there is no " + resource + " on the class path");
+            }
+            return in.readAllBytes();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + resource, e);
+        }
+    }
+}
