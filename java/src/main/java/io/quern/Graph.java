@@ -55,11 +55,18 @@ public final class Graph implements AutoCloseable {
         closed = true;
         try {
             if (cuda != null) {
-                stream.synchronizeIfOpen();
-                cuda.close();
+                waitAndFree();
             }
         } finally {
             calls.forEach(BoundCall::release);
+        }
+    }
+
+    private void waitAndFree() {
+        try {
+            stream.synchronizeIfOpen();
+        } finally {
+            cuda.close();
         }
     }
 }

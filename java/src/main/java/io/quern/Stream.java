@@ -161,9 +161,14 @@ public final class Stream implements AutoCloseable {
     /** Waits for the stream's work and frees it; a borrowed stream is left as it is. Closing again does nothing. */
     @Override
     public void close() {
-        if (!closed) {
-            closed = true;
-            if (cuda != null) {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        if (cuda != null) {
+            try {
+                cuda.synchronize();
+            } finally {
                 cuda.close();
             }
         }

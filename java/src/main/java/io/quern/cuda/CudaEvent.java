@@ -47,7 +47,8 @@ public final class CudaEvent implements AutoCloseable {
         start.handle();
         float[] milliseconds = new float[1];
         context.call(
-                "cuEventElapsedTime", () -> JCudaDriver.cuEventElapsedTime(milliseconds, start.event, event));
+                "cuEventElapsedTime",
+                () -> JCudaDriver.cuEventElapsedTime(milliseconds, start.event, event));
         return milliseconds[0];
     }
 
@@ -68,6 +69,7 @@ public final class CudaEvent implements AutoCloseable {
     public void close() {
         handle();
         closed = true;
-        context.call("cuEventDestroy on " + context.name(), () -> JCudaDriver.cuEventDestroy(event));
+        context.call(
+                "cuEventDestroy on " + context.name(), () -> JCudaDriver.cuEventDestroy(event));
     }
 }

@@ -33,10 +33,12 @@ public final class CudaGraph implements AutoCloseable {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment slot = arena.allocate(JAVA_LONG);
             context.call(
-                    "cuGraphInstantiate on " + context.name(), () -> DriverCalls.graphInstantiate(slot.address(), graph));
+                    "cuGraphInstantiate on " + context.name(),
+                    () -> DriverCalls.graphInstantiate(slot.address(), graph));
             return new CudaGraph(context, slot.get(JAVA_LONG, 0), launches);
         } finally {
-            context.call("cuGraphDestroy on " + context.name(), () -> DriverCalls.graphDestroy(graph));
+            context.call(
+                    "cuGraphDestroy on " + context.name(), () -> DriverCalls.graphDestroy(graph));
         }
     }
 
@@ -69,13 +71,19 @@ public final class CudaGraph implements AutoCloseable {
         }
         long closing = handle;
         handle = 0;
-        context.call("cuGraphExecDestroy on " + context.name(), () -> DriverCalls.graphExecDestroy(closing));
+        context.call(
+                "cuGraphExecDestroy on " + context.name(),
+                () -> DriverCalls.graphExecDestroy(closing));
     }
 
     @Override
     public String toString() {
-        return "a graph of " + launches.size() + " kernels on " + context.name() + launches.stream()
-                .map(CudaLaunch::toString)
-                .collect(Collectors.joining("; ", " [", "]"));
+        return "a graph of "
+                + launches.size()
+                + " kernels on "
+                + context.name()
+                + launches.stream()
+                        .map(CudaLaunch::toString)
+                        .collect(Collectors.joining("; ", " [", "]"));
     }
 }

@@ -17,7 +17,8 @@ public record CudaSymbol(String room, String name, List<CudaParameter> parameter
     /** Checks that the name belongs to the room. */
     public CudaSymbol {
         if (!name.startsWith(room + "_")) {
-            throw new IllegalArgumentException("a symbol of room " + room + " starts with \"" + room + "_\", but is " + name);
+            throw new IllegalArgumentException(
+                    "a symbol of room " + room + " starts with \"" + room + "_\", but is " + name);
         }
         parameters = List.copyOf(parameters);
     }

@@ -1,8 +1,10 @@
 package io.quern.cuda;
 
 import io.quern.CudaException;
-import java.util.function.IntSupplier;
+
 import jcuda.driver.CUresult;
+
+import java.util.function.IntSupplier;
 
 /** What the driver returns, as numbers and as exceptions. */
 final class DriverStatus {

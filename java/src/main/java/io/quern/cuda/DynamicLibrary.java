@@ -20,7 +20,8 @@ final class DynamicLibrary {
 
     private static final MethodHandle DLOPEN =
             function("dlopen", FunctionDescriptor.of(ADDRESS, ADDRESS, JAVA_INT));
-    private static final MethodHandle DLSYM = function("dlsym", FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS));
+    private static final MethodHandle DLSYM =
+            function("dlsym", FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS));
     private static final MethodHandle DLERROR = function("dlerror", FunctionDescriptor.of(ADDRESS));
 
     /** {@code RTLD_LAZY}: libraries linked to a newer driver may name functions that this one lacks and nobody calls. */
@@ -44,7 +45,8 @@ final class DynamicLibrary {
      */
     static DynamicLibrary open(String name) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment handle = (MemorySegment) DLOPEN.invokeExact(arena.allocateFrom(name), RTLD_LAZY);
+            MemorySegment handle =
+                    (MemorySegment) DLOPEN.invokeExact(arena.allocateFrom(name), RTLD_LAZY);
             if (handle.address() == 0) {
                 throw new UnsatisfiedLinkError(lastError());
             }
@@ -71,7 +73,8 @@ final class DynamicLibrary {
      *
      * @throws UnsatisfiedLinkError if it has none of that name
      */
-    MethodHandle function(String function, FunctionDescriptor descriptor, Linker.Option... options) {
+    MethodHandle function(
+            String function, FunctionDescriptor descriptor, Linker.Option... options) {
         MemorySegment address = addressOf(function);
         if (address.address() == 0) {
             throw new UnsatisfiedLinkError(name + " has no function " + function);
@@ -89,7 +92,9 @@ final class DynamicLibrary {
 
     private static String lastError() throws Throwable {
         MemorySegment text = (MemorySegment) DLERROR.invokeExact();
-        return text.address() == 0 ? "no reason given" : text.reinterpret(MOST_CHARACTERS).getString(0);
+        return text.address() == 0
+                ? "no reason given"
+                : text.reinterpret(MOST_CHARACTERS).getString(0);
     }
 
     private static MethodHandle function(String name, FunctionDescriptor descriptor) {

@@ -1,9 +1,10 @@
 package io.quern.cuda;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
 import jcuda.JCudaVersion;
 import jcuda.LibUtils;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
 
 /**
  * Loads JCuda's native library from a place that is safe. JCuda itself, where java.library.path does not have it, unpacks it
