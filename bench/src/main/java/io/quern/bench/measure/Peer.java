@@ -1,0 +1,9 @@
+package io.quern.bench.measure;
+
+/**
+ * Somebody else's loop over the same memory, run in turn with ours.
+ *
+ * @param name what the report calls it
+ * @param call runs it once
+ */
+public record Peer(String name, Runnable call) {}

@@ -1,0 +1,145 @@
+package io.quern.bench.measure;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** The in-place loops of {@code stream.c}, built by the machine's C compiler and called on our kernels' own memory. */
+public final class StreamPeer {
+    /** What the report calls the three-read-two-write loop. */
+    public static final String LION = "C 3r2w loop";
+
+    /** What the report calls the read-modify-write loop. */
+    public static final String UPDATE = "C r+w loop";
+
+    private static final String LIBRARY = "io.quern.bench.peer";
+    private static final ValueLayout.OfLong POINTER =
+            ValueLayout.JAVA_LONG; // addresses, of memory that we keep alive
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
+
+    private StreamPeer() {}
+
+    /**
+     * Builds the loops and tells this process's forks where they are.
+     *
+     * @param folder where the library is put
+     * @return null, or why there are none: one line
+     */
+    public static String build(Path folder) {
+        Path source = folder.resolve("stream.c");
+        Path library = folder.resolve("libquern-stream-peer.so");
+        try (InputStream packed =
+                StreamPeer.class.getResourceAsStream("/io/quern/bench/c/stream.c")) {
+            Files.copy(packed, source);
+            Process compiler =
+                    new ProcessBuilder(command(source, library))
+                            .redirectErrorStream(true)
+                            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                            .start();
+            if (!compiler.waitFor(60, TimeUnit.SECONDS) || compiler.exitValue() != 0) {
+                compiler.destroyForcibly();
+                return "the C compiler cannot build stream.c with -fopenmp";
+            }
+        } catch (IOException absent) {
+            return "no C compiler (gcc) is on the PATH";
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            return "building it was interrupted";
+        }
+        System.setProperty(LIBRARY, library.toString());
+        return null;
+    }
+
+    /** The flags are the peer's best form: every instruction this machine has, contraction, full vectors. */
+    private static List<String> command(Path source, Path library) {
+        return List.of(
+                "gcc",
+                "-O3",
+                "-march=native",
+                "-mprefer-vector-width=512",
+                "-ffp-contract=fast",
+                "-fno-trapping-math",
+                "-fopenmp",
+                "-shared",
+                "-fPIC",
+                "-o",
+                library.toString(),
+                source.toString());
+    }
+
+    /** {@return whether this process knows a built library} */
+    public static boolean available() {
+        return System.getProperty(LIBRARY) != null;
+    }
+
+    /** {@return Lion's traffic over three FP32 streams of n elements; null where no library was built} */
+    public static Peer lion(long parameter, long momentum, long gradient, long n, int threads) {
+        if (!available()) {
+            return null;
+        }
+        MethodHandle loop =
+                loop(
+                        "quern_peer_lion",
+                        POINTER,
+                        POINTER,
+                        POINTER,
+                        ValueLayout.JAVA_LONG,
+                        ValueLayout.JAVA_INT,
+                        FLOAT,
+                        FLOAT,
+                        FLOAT,
+                        FLOAT);
+        return new Peer(
+                LION,
+                () -> {
+                    try {
+                        loop.invokeExact(
+                                parameter, momentum, gradient, n, threads, 1e-4f, 0.1f, 0.9f,
+                                0.99f);
+                    } catch (Throwable impossible) {
+                        throw new AssertionError("a C loop cannot throw", impossible);
+                    }
+                });
+    }
+
+    /** {@return x = 0.5 x + 1 over n FP32 elements; null where no library was built} */
+    public static Peer update(long x, long n, int threads) {
+        if (!available()) {
+            return null;
+        }
+        MethodHandle loop =
+                loop(
+                        "quern_peer_update",
+                        POINTER,
+                        ValueLayout.JAVA_LONG,
+                        ValueLayout.JAVA_INT,
+                        FLOAT,
+                        FLOAT);
+        return new Peer(
+                UPDATE,
+                () -> {
+                    try {
+                        loop.invokeExact(x, n, threads, 0.5f, 1f);
+                    } catch (Throwable impossible) {
+                        throw new AssertionError("a C loop cannot throw", impossible);
+                    }
+                });
+    }
+
+    private static MethodHandle loop(String name, MemoryLayout... arguments) {
+        SymbolLookup library =
+                SymbolLookup.libraryLookup(Path.of(System.getProperty(LIBRARY)), Arena.global());
+        return Linker.nativeLinker()
+                .downcallHandle(library.findOrThrow(name), FunctionDescriptor.ofVoid(arguments));
+    }
+}

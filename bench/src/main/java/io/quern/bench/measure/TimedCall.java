@@ -1,0 +1,100 @@
+package io.quern.bench.measure;
+
+import io.quern.Device;
+import io.quern.bench.Rooms;
+
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The one JMH benchmark of all kernels: follows a list of visits, and opens, compares with the oracle and runs their
+ * subjects. Which iteration timed what is known to the caller, who wrote the visits.
+ */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+public class TimedCall {
+    /** What to run when, as {@link Visit#write} writes it. */
+    @Param("")
+    public String visits;
+
+    /** The device's name. */
+    @Param("cpu")
+    public String device;
+
+    private List<Visit> plan;
+    private int visit;
+    private int iterationOfVisit;
+    private Workload workload;
+    private Runnable ours;
+    private Runnable current;
+
+    /** Reads the plan. */
+    @Setup(Level.Trial)
+    public void readPlan() {
+        plan = Visit.read(visits);
+        visit = 0;
+        iterationOfVisit = 0;
+    }
+
+    /** Turns to the subject, or the peer, whose iteration this is. */
+    @Setup(Level.Iteration)
+    public void turn() {
+        if (iterationOfVisit == plan.get(visit).iterations()) {
+            closeSubject();
+            visit++;
+            iterationOfVisit = 0;
+        }
+        if (workload == null) {
+            open(Rooms.subject(plan.get(visit).subject()));
+        }
+        boolean peersTurn = plan.get(visit).paired() && iterationOfVisit % 2 == 1;
+        current = peersTurn ? workload.peer().call() : ours;
+        iterationOfVisit++;
+    }
+
+    private void open(Subject subject) {
+        workload = subject.opening().open(Device.named(device));
+        if (workload.bytes() != subject.work().bytes()
+                || workload.flops() != subject.work().flops()) {
+            throw new Disagreement(
+                    subject
+                            + " states "
+                            + subject.work().bytes()
+                            + " bytes and "
+                            + subject.work().flops()
+                            + " FLOP, its kernel "
+                            + workload.bytes()
+                            + " and "
+                            + workload.flops());
+        }
+        workload.agree();
+        ours = workload::run;
+    }
+
+    /** The timed call. */
+    @Benchmark
+    public void call() {
+        current.run();
+    }
+
+    /** Frees the subject. */
+    @TearDown(Level.Trial)
+    public void closeSubject() {
+        if (workload != null) {
+            workload.close();
+            workload = null;
+        }
+    }
+}
