@@ -126,7 +126,7 @@ public final class Forks {
                                 line ->
                                         line.matches(
                                                 "(\\S+\\.)+\\w*(Exception|Error|Throwable)(:"
-                                                    + " .*)?|.*SIG[A-Z]+ .*"))
+                                                        + " .*)?|.*SIG[A-Z]+ .*"))
                         .findFirst()
                         .orElse(failed.getMessage());
         return new ForkFailedException(cause, failed);
