@@ -1,0 +1,32 @@
+// How launches run: what a user of the emulator may choose, each with the value that suits a test run.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace quern::emulator {
+
+/// The order in which the warps of a block, and the blocks of a grid, get their turn.
+enum class Schedule { FORWARD, REVERSE, RANDOM };
+
+struct Options {
+    /// Host threads that run blocks; 0: one for each processor.
+    int threads = 0;
+    Schedule schedule = Schedule::FORWARD;
+    std::uint64_t seed = 1;  // of Schedule::RANDOM
+    /// Bounds, alignment and use after free of every access. Without it a wild access may crash the process.
+    bool checks = true;
+    /// Memory traffic, bank conflicts and instruction classes of each launch.
+    bool counters = true;
+    /// A launch that runs longer than this is ended as LAUNCH_TIMEOUT; 0: never.
+    double timeoutSeconds = 120;
+    /// A launch in which some block executes more warp instructions than this is ended as LAUNCH_TIMEOUT; 0: never.
+    std::uint64_t instructionBudget = 0;
+
+    /// The defaults, changed by QUERN_EMULATOR_THREADS, _SCHEDULE (forward, reverse, random or random:SEED), _CHECKS
+    /// (on, off), _COUNTERS (on, off), _TIMEOUT (seconds) and _BUDGET (warp instructions a block).
+    /// Throws std::invalid_argument naming the variable and what it accepts.
+    static Options fromEnvironment();
+};
+
+}  // namespace quern::emulator
