@@ -362,21 +362,21 @@ public final class Tensor {
                 keptAlive);
     }
 
-    /** Copies values in, rounded to this type; {@return this tensor} */
+    /** {@return this tensor, into which values are copied, rounded to its type} */
     public Tensor copyFrom(float[] values) {
         return dtype == DType.FP32
                 ? copyIn(values.length, MemorySegment.ofArray(values))
                 : copyIn(values.length, index -> values[(int) index]);
     }
 
-    /** Copies values in, rounded to this type; {@return this tensor} */
+    /** {@return this tensor, into which values are copied, rounded to its type} */
     public Tensor copyFrom(double[] values) {
         return dtype == DType.FP64
                 ? copyIn(values.length, MemorySegment.ofArray(values))
                 : copyIn(values.length, index -> values[(int) index]);
     }
 
-    /** Copies values in, rounded to this type; {@return this tensor} */
+    /** {@return this tensor, into which values are copied, rounded to its type} */
     public Tensor copyFrom(int[] values) {
         return dtype == DType.INT32
                 ? copyIn(values.length, MemorySegment.ofArray(values))
@@ -384,7 +384,7 @@ public final class Tensor {
     }
 
     /**
-     * Copies values in; {@return this tensor}
+     * {@return this tensor, into which values are copied}
      *
      * @throws IllegalArgumentException if the tensor is not INT64: the values might not fit
      */
@@ -394,7 +394,7 @@ public final class Tensor {
     }
 
     /**
-     * Copies another tensor's elements in, wherever it lies; {@return this tensor}
+     * {@return this tensor, into which another's elements are copied, wherever it lies}
      *
      * @param other of the same type and shape
      */
@@ -408,7 +408,7 @@ public final class Tensor {
         return this;
     }
 
-    /** Sets every element to a value, rounded to this type; {@return this tensor} */
+    /** {@return this tensor, every element set to a value rounded to its type} */
     public Tensor fill(double value) {
         return copyIn(elementCount(), _ -> value);
     }
