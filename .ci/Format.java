@@ -1,7 +1,6 @@
-import com.google.googlejavaformat.java.Formatter;
-import com.google.googlejavaformat.java.FormatterException;
-import com.google.googlejavaformat.java.JavaFormatterOptions;
-
+import com.palantir.javaformat.java.Formatter;
+import com.palantir.javaformat.java.FormatterException;
+import com.palantir.javaformat.java.JavaFormatterOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,10 +9,10 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * Lays out every source file of this checkout, or says which are laid out otherwise. Java by google-java-format (AOSP
- * style, Javadoc left as written), C++ and CUDA by clang-format 14 and {@code .clang-format}. The build runs it as a
- * source file in the toolchain's JDK: a formatter is as old as the javac it parses with, and Maven may run on a JDK
- * that does not know our syntax.
+ * Lays out every source file of this checkout, or says which are laid out otherwise. Java by palantir-java-format
+ * (Javadoc left as written), C++ and CUDA by clang-format 14 and {@code .clang-format}. The build runs it as a source
+ * file in the toolchain's JDK: a formatter is as old as the javac it parses with, and Maven may run on a JDK that does
+ * not know our syntax.
  *
  * <pre>{@code
  * ./mvnw -q -N verify                  # check
@@ -22,8 +21,7 @@ import java.util.stream.Stream;
  */
 class Format {
 
-    private static final List<String> ROOTS =
-            List.of(".ci", "bench", "consumer", "cuda", "java", "native-build");
+    private static final List<String> ROOTS = List.of(".ci", "bench", "consumer", "cuda", "java", "native-build");
     private static final String CURE = "./mvnw -q -N verify -Dformat=apply";
     private static final String CLANG_FORMAT_RELEASE = "version 14.";
 
@@ -46,12 +44,11 @@ class Format {
     }
 
     private static List<String> java(Mode mode, List<Path> files) throws IOException {
-        var options =
-                JavaFormatterOptions.builder()
-                        .style(JavaFormatterOptions.Style.AOSP)
-                        .formatJavadoc(false)
-                        .build();
-        var formatter = new Formatter(options);
+        var options = JavaFormatterOptions.builder()
+                .style(JavaFormatterOptions.Style.PALANTIR)
+                .formatJavadoc(false)
+                .build();
+        var formatter = Formatter.createFormatter(options);
         List<String> wrong = new ArrayList<>();
         for (Path file : files) {
             String text = Files.readString(file);
@@ -72,16 +69,13 @@ class Format {
         return wrong;
     }
 
-    private static List<String> clang(Mode mode, List<Path> files)
-            throws IOException, InterruptedException {
+    private static List<String> clang(Mode mode, List<Path> files) throws IOException, InterruptedException {
         if (files.isEmpty()) {
             return List.of();
         }
         if (!clangFormatIsHere()) {
             System.out.println(
-                    "not run here: the layout of "
-                            + files.size()
-                            + " C++ and CUDA files (no clang-format 14)");
+                    "not run here: the layout of " + files.size() + " C++ and CUDA files (no clang-format 14)");
             return List.of();
         }
         List<String> command = new ArrayList<>(List.of("clang-format", "--style=file", "-i"));
@@ -90,8 +84,10 @@ class Format {
         }
         files.forEach(file -> command.add(file.toString()));
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        List<String> complaints =
-                process.inputReader().lines().filter(line -> line.contains("error:")).toList();
+        List<String> complaints = process.inputReader()
+                .lines()
+                .filter(line -> line.contains("error:"))
+                .toList();
         if (process.waitFor() != 0 && complaints.isEmpty()) {
             return List.of("clang-format failed: exit " + process.exitValue());
         }
@@ -101,8 +97,7 @@ class Format {
     private static boolean clangFormatIsHere() throws IOException, InterruptedException {
         try {
             Process process = new ProcessBuilder("clang-format", "--version").start();
-            return process.inputReader().readAllAsString().contains(CLANG_FORMAT_RELEASE)
-                    && process.waitFor() == 0;
+            return process.inputReader().readAllAsString().contains(CLANG_FORMAT_RELEASE) && process.waitFor() == 0;
         } catch (IOException notInstalled) {
             return false;
         }

@@ -26,8 +26,7 @@ public final class BoundCall implements AutoCloseable {
     private int holders = 1;
     private boolean closed;
 
-    BoundCall(
-            String kernel, Arguments arguments, Stream stream, Workspace workspace, Launch launch) {
+    BoundCall(String kernel, Arguments arguments, Stream stream, Workspace workspace, Launch launch) {
         this.kernel = kernel;
         this.arguments = arguments;
         this.stream = stream;
@@ -36,18 +35,16 @@ public final class BoundCall implements AutoCloseable {
         this.bytes = arguments.bytes();
         this.flops = arguments.flops();
         List<Tensor> tensors = arguments.roles().stream().map(Role::tensor).toList();
-        this.arenas =
-                tensors.stream()
-                        .map(Tensor::arena)
-                        .filter(arena -> arena != null)
-                        .distinct()
-                        .toArray(TensorArena[]::new);
-        this.borrowed =
-                tensors.stream()
-                        .map(Tensor::borrowedScope)
-                        .filter(scope -> scope != null)
-                        .distinct()
-                        .toArray(MemorySegment.Scope[]::new);
+        this.arenas = tensors.stream()
+                .map(Tensor::arena)
+                .filter(arena -> arena != null)
+                .distinct()
+                .toArray(TensorArena[]::new);
+        this.borrowed = tensors.stream()
+                .map(Tensor::borrowedScope)
+                .filter(scope -> scope != null)
+                .distinct()
+                .toArray(MemorySegment.Scope[]::new);
     }
 
     /**
@@ -113,8 +110,7 @@ public final class BoundCall implements AutoCloseable {
         }
         for (MemorySegment.Scope scope : borrowed) {
             if (!scope.isAlive()) {
-                throw new IllegalStateException(
-                        kernel + ": borrowed memory was closed by its owner");
+                throw new IllegalStateException(kernel + ": borrowed memory was closed by its owner");
             }
         }
     }

@@ -20,24 +20,21 @@ public final class Check {
     /** Checks that a condition on an argument holds; for what has no check of its own. */
     public static void that(boolean holds, String name, String expected, Object actual) {
         if (!holds) {
-            throw new IllegalArgumentException(
-                    name + " must be " + expected + ", but is " + actual);
+            throw new IllegalArgumentException(name + " must be " + expected + ", but is " + actual);
         }
     }
 
     /** Checks that a number is finite and within bounds, both included. */
     public static void range(String name, double value, double least, double most) {
         if (!(value >= least && value <= most)) {
-            throw new IllegalArgumentException(
-                    name + " must be within " + least + ".." + most + ", but is " + value);
+            throw new IllegalArgumentException(name + " must be within " + least + ".." + most + ", but is " + value);
         }
     }
 
     /** Checks that an integer is within bounds, both included. */
     public static void range(String name, long value, long least, long most) {
         if (value < least || value > most) {
-            throw new IllegalArgumentException(
-                    name + " must be within " + least + ".." + most + ", but is " + value);
+            throw new IllegalArgumentException(name + " must be within " + least + ".." + most + ", but is " + value);
         }
     }
 
@@ -49,8 +46,7 @@ public final class Check {
                 return;
             }
         }
-        String expected =
-                Arrays.stream(allowed).map(DType::name).collect(Collectors.joining(" or "));
+        String expected = Arrays.stream(allowed).map(DType::name).collect(Collectors.joining(" or "));
         throw new IllegalArgumentException(name + " must be " + expected + ", but is " + tensor);
     }
 
@@ -59,13 +55,7 @@ public final class Check {
         present(name, tensor);
         if (tensor.rank() != rank) {
             throw new IllegalArgumentException(
-                    name
-                            + " must have "
-                            + rank
-                            + " axes, but has "
-                            + tensor.rank()
-                            + ": "
-                            + tensor);
+                    name + " must have " + rank + " axes, but has " + tensor.rank() + ": " + tensor);
         }
     }
 
@@ -78,8 +68,7 @@ public final class Check {
         }
         if (!same) {
             String wanted = Shape.text(expected).replace("-1", "any");
-            throw new IllegalArgumentException(
-                    name + " must have shape " + wanted + ", but is " + tensor);
+            throw new IllegalArgumentException(name + " must have shape " + wanted + ", but is " + tensor);
         }
     }
 
@@ -88,14 +77,13 @@ public final class Check {
         present(name, tensor);
         present(otherName, other);
         if (!Arrays.equals(tensor.shape(), other.shape())) {
-            throw new IllegalArgumentException(
-                    name
-                            + " must have the shape of "
-                            + otherName
-                            + ", "
-                            + Shape.text(other.shape())
-                            + ", but is "
-                            + tensor);
+            throw new IllegalArgumentException(name
+                    + " must have the shape of "
+                    + otherName
+                    + ", "
+                    + Shape.text(other.shape())
+                    + ", but is "
+                    + tensor);
         }
     }
 
@@ -104,13 +92,7 @@ public final class Check {
         sameShape(name, tensor, otherName, other);
         if (tensor.dtype() != other.dtype()) {
             throw new IllegalArgumentException(
-                    name
-                            + " must have the type of "
-                            + otherName
-                            + ", "
-                            + other.dtype()
-                            + ", but is "
-                            + tensor);
+                    name + " must have the type of " + otherName + ", " + other.dtype() + ", but is " + tensor);
         }
     }
 
@@ -126,8 +108,7 @@ public final class Check {
     public static void writable(String name, Tensor tensor) {
         present(name, tensor);
         if (tensor.isReadOnly()) {
-            throw new IllegalArgumentException(
-                    name + " must be writable, but borrows read-only memory: " + tensor);
+            throw new IllegalArgumentException(name + " must be writable, but borrows read-only memory: " + tensor);
         }
     }
 
@@ -137,13 +118,7 @@ public final class Check {
         present(otherName, other);
         if (Overlap.between(tensor, other)) {
             throw new IllegalArgumentException(
-                    name
-                            + " and "
-                            + otherName
-                            + " must not overlap, but do: "
-                            + at(tensor)
-                            + " and "
-                            + at(other));
+                    name + " and " + otherName + " must not overlap, but do: " + at(tensor) + " and " + at(other));
         }
     }
 
@@ -151,20 +126,18 @@ public final class Check {
     public static void disjointOrSame(String name, Tensor tensor, String otherName, Tensor other) {
         present(name, tensor);
         present(otherName, other);
-        boolean same =
-                tensor.address() == other.address()
-                        && tensor.dtype() == other.dtype()
-                        && Arrays.equals(tensor.shape(), other.shape())
-                        && sameSteps(tensor, other);
+        boolean same = tensor.address() == other.address()
+                && tensor.dtype() == other.dtype()
+                && Arrays.equals(tensor.shape(), other.shape())
+                && sameSteps(tensor, other);
         if (!same && Overlap.between(tensor, other)) {
-            throw new IllegalArgumentException(
-                    name
-                            + " and "
-                            + otherName
-                            + " must be the same view or not overlap, but overlap in part: "
-                            + at(tensor)
-                            + " and "
-                            + at(other));
+            throw new IllegalArgumentException(name
+                    + " and "
+                    + otherName
+                    + " must be the same view or not overlap, but overlap in part: "
+                    + at(tensor)
+                    + " and "
+                    + at(other));
         }
     }
 

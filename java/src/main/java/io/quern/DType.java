@@ -51,9 +51,7 @@ public enum DType {
         return switch (this) {
             case FP64 -> FP64;
             case FP32, FP16, BF16 -> FP32;
-            case INT32, INT64 ->
-                    throw new IllegalArgumentException(
-                            this + " has no accumulator: it is not floating");
+            case INT32, INT64 -> throw new IllegalArgumentException(this + " has no accumulator: it is not floating");
         };
     }
 

@@ -72,10 +72,9 @@ public sealed interface Device {
                 default -> {}
             }
         }
-        throw new IllegalArgumentException(
-                "no device is named \""
-                        + name
-                        + "\"; names are reference, cpu, cpu:<threads>, cuda and cuda:<ordinal>");
+        throw new IllegalArgumentException("no device is named \""
+                + name
+                + "\"; names are reference, cpu, cpu:<threads>, cuda and cuda:<ordinal>");
     }
 
     /** {@return the first CUDA device if there is one, else the CPU; one line in the log says which, and why} */
@@ -86,9 +85,7 @@ public sealed interface Device {
             log.log(System.Logger.Level.INFO, "Device.best() chose cuda:0");
             return cuda(0);
         }
-        log.log(
-                System.Logger.Level.INFO,
-                "Device.best() chose cpu; not CUDA, because " + cuda.cause());
+        log.log(System.Logger.Level.INFO, "Device.best() chose cpu; not CUDA, because " + cuda.cause());
         return cpu();
     }
 

@@ -16,15 +16,14 @@ public final class DeviceOutOfMemoryException extends RuntimeException {
      * @param total bytes the device has
      */
     public DeviceOutOfMemoryException(String device, long requested, long free, long total) {
-        super(
-                device
-                        + " is out of memory: "
-                        + requested
-                        + " bytes requested, "
-                        + free
-                        + " free, "
-                        + total
-                        + " in total");
+        super(device
+                + " is out of memory: "
+                + requested
+                + " bytes requested, "
+                + free
+                + " free, "
+                + total
+                + " in total");
         this.device = device;
         this.requested = requested;
         this.free = free;

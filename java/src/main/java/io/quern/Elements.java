@@ -28,15 +28,9 @@ final class Elements {
             return tensor.segment();
         }
         MemorySegment packed = packed(arena, tensor);
-        Mover mover =
-                tensor.device().onHost()
-                        ? (offset, at, bytes) ->
-                                MemorySegment.copy(tensor.segment(), offset, packed, at, bytes)
-                        : (offset, at, bytes) ->
-                                tensor.context()
-                                        .copyOut(
-                                                packed.asSlice(at, bytes),
-                                                tensor.address() + offset);
+        Mover mover = tensor.device().onHost()
+                ? (offset, at, bytes) -> MemorySegment.copy(tensor.segment(), offset, packed, at, bytes)
+                : (offset, at, bytes) -> tensor.context().copyOut(packed.asSlice(at, bytes), tensor.address() + offset);
         eachRun(tensor, mover);
         return packed;
     }
@@ -47,15 +41,9 @@ final class Elements {
         if (tensor.device().onHost() && packed.address() == tensor.address()) {
             return;
         }
-        Mover mover =
-                tensor.device().onHost()
-                        ? (offset, at, bytes) ->
-                                MemorySegment.copy(packed, at, tensor.segment(), offset, bytes)
-                        : (offset, at, bytes) ->
-                                tensor.context()
-                                        .copyIn(
-                                                tensor.address() + offset,
-                                                packed.asSlice(at, bytes));
+        Mover mover = tensor.device().onHost()
+                ? (offset, at, bytes) -> MemorySegment.copy(packed, at, tensor.segment(), offset, bytes)
+                : (offset, at, bytes) -> tensor.context().copyIn(tensor.address() + offset, packed.asSlice(at, bytes));
         eachRun(tensor, mover);
     }
 

@@ -1,7 +1,6 @@
 package io.quern;
 
 import io.quern.cuda.CudaGraph;
-
 import java.util.List;
 
 /**

@@ -9,8 +9,7 @@ package io.quern;
  * @param cuda the CUDA kernel
  * @param <A> the operation's arguments
  */
-public record KernelSet<A extends Arguments>(
-        String name, Kernel<A> reference, Kernel<A> cpu, Kernel<A> cuda) {
+public record KernelSet<A extends Arguments>(String name, Kernel<A> reference, Kernel<A> cpu, Kernel<A> cuda) {
     /**
      * Binds the operation to arguments on a stream, with a workspace of its own where it needs one.
      *
@@ -37,11 +36,7 @@ public record KernelSet<A extends Arguments>(
         for (Role role : arguments.roles()) {
             Check.disjoint("workspace", workspace, role.name(), role.tensor());
         }
-        return bind(
-                kernel,
-                arguments,
-                stream,
-                Workspace.borrow(workspace, kernel.workspaceBytes(arguments, stream)));
+        return bind(kernel, arguments, stream, Workspace.borrow(workspace, kernel.workspaceBytes(arguments, stream)));
     }
 
     /** {@return the scratch memory that {@link #bind(Arguments, Stream, Tensor)} asks for, in bytes} */
@@ -60,8 +55,7 @@ public record KernelSet<A extends Arguments>(
 
     private BoundCall bind(Kernel<A> kernel, A arguments, Stream stream, Workspace workspace) {
         try {
-            return new BoundCall(
-                    name, arguments, stream, workspace, kernel.bind(arguments, stream, workspace));
+            return new BoundCall(name, arguments, stream, workspace, kernel.bind(arguments, stream, workspace));
         } catch (RuntimeException | Error refused) {
             workspace.close();
             throw refused;

@@ -10,9 +10,7 @@ final class Overlap {
     private Overlap() {}
 
     static boolean between(Tensor a, Tensor b) {
-        if (!a.device().sharesMemoryWith(b.device())
-                || a.elementCount() == 0
-                || b.elementCount() == 0) {
+        if (!a.device().sharesMemoryWith(b.device()) || a.elementCount() == 0 || b.elementCount() == 0) {
             return false;
         }
         return meet(0, Axes.of(a), b.address() - a.address(), Axes.of(b));
@@ -29,10 +27,7 @@ final class Overlap {
         if (b.inner == null || (a.inner != null && a.stride < b.stride)) {
             return meet(atB, b, atA, a); // split the coarser one
         }
-        if (a.inner == null
-                || a.stride != b.stride
-                || a.inner.span > a.stride
-                || b.inner.span > b.stride) {
+        if (a.inner == null || a.stride != b.stride || a.inner.span > a.stride || b.inner.span > b.stride) {
             return anyRowMeets(atB, b, atA, a, b.inner == null);
         }
         return alignedRowsMeet(atA, a, atB, b);
@@ -44,12 +39,8 @@ final class Overlap {
         Axes whole = splitA ? b : a;
         long atSplit = splitA ? atA : atB;
         long atWhole = splitA ? atB : atA;
-        long first =
-                Math.max(0, Math.floorDiv(atWhole - atSplit - split.inner.span, split.stride) + 1);
-        long last =
-                Math.min(
-                        split.count - 1,
-                        Math.floorDiv(atWhole + whole.span - 1 - atSplit, split.stride));
+        long first = Math.max(0, Math.floorDiv(atWhole - atSplit - split.inner.span, split.stride) + 1);
+        long last = Math.min(split.count - 1, Math.floorDiv(atWhole + whole.span - 1 - atSplit, split.stride));
         for (long row = first; row <= last; row++) {
             if (meet(atSplit + row * split.stride, split.inner, atWhole, whole)) {
                 return true;

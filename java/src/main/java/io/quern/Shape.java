@@ -19,14 +19,12 @@ final class Shape {
     static long elementCount(long[] shape) {
         Check.present("shape", shape);
         if (shape.length == 0) {
-            throw new IllegalArgumentException(
-                    "a tensor has at least one axis; a scalar is a tensor of shape [1]");
+            throw new IllegalArgumentException("a tensor has at least one axis; a scalar is a tensor of shape [1]");
         }
         boolean empty = false;
         for (long size : shape) {
             if (size < 0) {
-                throw new IllegalArgumentException(
-                        "sizes must not be negative, but the shape is " + text(shape));
+                throw new IllegalArgumentException("sizes must not be negative, but the shape is " + text(shape));
             }
             empty |= size == 0;
         }
@@ -82,9 +80,7 @@ final class Shape {
     }
 
     static String text(long[] shape) {
-        return Arrays.stream(shape)
-                .mapToObj(Long::toString)
-                .collect(Collectors.joining(" x ", "[", "]"));
+        return Arrays.stream(shape).mapToObj(Long::toString).collect(Collectors.joining(" x ", "[", "]"));
     }
 
     private static IllegalArgumentException tooLarge(String what) {

@@ -3,7 +3,6 @@ package io.quern;
 import io.quern.cuda.CudaContext;
 import io.quern.cuda.CudaGraph;
 import io.quern.cuda.CudaStream;
-
 import java.util.ArrayList;
 import java.util.List;
 
@@ -29,8 +28,7 @@ public final class Stream implements AutoCloseable {
         Check.present("device", device);
         return switch (device) {
             case Device.Reference _, Device.Cpu _ -> new Stream(device, null);
-            case Device.Cuda place ->
-                    new Stream(device, CudaStream.open(CudaContext.of(place.ordinal())));
+            case Device.Cuda place -> new Stream(device, CudaStream.open(CudaContext.of(place.ordinal())));
         };
     }
 
@@ -150,10 +148,7 @@ public final class Stream implements AutoCloseable {
             cuda.endCapture().close();
         } catch (CudaException abandoned) {
             System.getLogger(Stream.class.getName())
-                    .log(
-                            System.Logger.Level.DEBUG,
-                            "an abandoned capture ended in an error",
-                            abandoned);
+                    .log(System.Logger.Level.DEBUG, "an abandoned capture ended in an error", abandoned);
         }
         return null;
     }

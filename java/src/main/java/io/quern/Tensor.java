@@ -1,7 +1,6 @@
 package io.quern;
 
 import io.quern.cuda.CudaContext;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -65,15 +64,7 @@ public final class Tensor {
 
     static Tensor owned(TensorArena arena, long address, DType dtype, long[] shape) {
         return new Tensor(
-                dtype,
-                arena.device(),
-                shape.clone(),
-                Shape.denseStrides(shape),
-                address,
-                null,
-                arena,
-                null,
-                null);
+                dtype, arena.device(), shape.clone(), Shape.denseStrides(shape), address, null, arena, null, null);
     }
 
     /**
@@ -89,8 +80,7 @@ public final class Tensor {
         long bytes = Shape.bytes(dtype, shape);
         if (!memory.isNative()) {
             throw new IllegalArgumentException(
-                    "memory must be native, but is on the heap: allocate it from an Arena or a"
-                            + " TensorArena");
+                    "memory must be native, but is on the heap: allocate it from an Arena or a" + " TensorArena");
         }
         if (!memory.isAccessibleBy(new Thread(() -> {}))) {
             throw new IllegalArgumentException(
@@ -98,24 +88,22 @@ public final class Tensor {
                             + " Arena.ofShared()");
         }
         if (memory.address() % dtype.bytes() != 0) {
-            throw new IllegalArgumentException(
-                    "memory must be aligned to "
-                            + dtype.bytes()
-                            + " bytes for "
-                            + dtype
-                            + ", but lies at 0x"
-                            + Long.toHexString(memory.address()));
+            throw new IllegalArgumentException("memory must be aligned to "
+                    + dtype.bytes()
+                    + " bytes for "
+                    + dtype
+                    + ", but lies at 0x"
+                    + Long.toHexString(memory.address()));
         }
         if (memory.byteSize() < bytes) {
-            throw new IllegalArgumentException(
-                    "memory must have at least "
-                            + bytes
-                            + " bytes for "
-                            + dtype
-                            + " "
-                            + Shape.text(shape)
-                            + ", but has "
-                            + memory.byteSize());
+            throw new IllegalArgumentException("memory must have at least "
+                    + bytes
+                    + " bytes for "
+                    + dtype
+                    + " "
+                    + Shape.text(shape)
+                    + ", but has "
+                    + memory.byteSize());
         }
         return new Tensor(
                 dtype,
@@ -143,24 +131,14 @@ public final class Tensor {
             throw new IllegalArgumentException("address must be a device address, but is 0");
         }
         if (address % dtype.bytes() != 0) {
-            throw new IllegalArgumentException(
-                    "address must be aligned to "
-                            + dtype.bytes()
-                            + " bytes for "
-                            + dtype
-                            + ", but is 0x"
-                            + Long.toHexString(address));
+            throw new IllegalArgumentException("address must be aligned to "
+                    + dtype.bytes()
+                    + " bytes for "
+                    + dtype
+                    + ", but is 0x"
+                    + Long.toHexString(address));
         }
-        return new Tensor(
-                dtype,
-                device,
-                shape.clone(),
-                Shape.denseStrides(shape),
-                address,
-                null,
-                null,
-                null,
-                null);
+        return new Tensor(dtype, device, shape.clone(), Shape.denseStrides(shape), address, null, null, null, null);
     }
 
     /**
@@ -240,8 +218,7 @@ public final class Tensor {
      */
     public MemorySegment segment() {
         if (segment == null) {
-            throw new IllegalStateException(
-                    this + " lies on a device: it has an address and no segment");
+            throw new IllegalStateException(this + " lies on a device: it has an address and no segment");
         }
         return segment;
     }
@@ -261,17 +238,16 @@ public final class Tensor {
     public Tensor slice(int axis, long from, long to) {
         int at = resolve(axis);
         if (from < 0 || to < from || to > shape[at]) {
-            throw new IllegalArgumentException(
-                    "slice must lie within 0.."
-                            + shape[at]
-                            + " of axis "
-                            + at
-                            + " of "
-                            + this
-                            + ", but is "
-                            + from
-                            + ".."
-                            + to);
+            throw new IllegalArgumentException("slice must lie within 0.."
+                    + shape[at]
+                    + " of axis "
+                    + at
+                    + " of "
+                    + this
+                    + ", but is "
+                    + from
+                    + ".."
+                    + to);
         }
         long[] sliced = shape.clone();
         sliced[at] = to - from;
@@ -287,9 +263,7 @@ public final class Tensor {
         int at = resolve(axis);
         if (at == shape.length - 1) {
             throw new IllegalArgumentException(
-                    "the last axis of "
-                            + this
-                            + " cannot be selected from: the next one may not be contiguous");
+                    "the last axis of " + this + " cannot be selected from: the next one may not be contiguous");
         }
         Tensor one = slice(at, index, index + 1);
         long[] selectedShape = new long[shape.length - 1];
@@ -335,10 +309,7 @@ public final class Tensor {
         Check.dense("tensor", this);
         if (Shape.elementCount(newShape) != elementCount()) {
             throw new IllegalArgumentException(
-                    this
-                            + " cannot be reshaped to "
-                            + Shape.text(newShape)
-                            + ": the numbers of elements differ");
+                    this + " cannot be reshaped to " + Shape.text(newShape) + ": the numbers of elements differ");
         }
         return view(newShape.clone(), Shape.denseStrides(newShape), 0);
     }
@@ -346,10 +317,7 @@ public final class Tensor {
     private Tensor view(long[] newShape, long[] newStrides, long offset) {
         long byteOffset = offset * dtype.bytes();
         MemorySegment part =
-                segment == null
-                        ? null
-                        : segment.asSlice(
-                                byteOffset, Shape.span(newShape, newStrides) * dtype.bytes());
+                segment == null ? null : segment.asSlice(byteOffset, Shape.span(newShape, newStrides) * dtype.bytes());
         return new Tensor(
                 dtype,
                 device,
@@ -452,10 +420,9 @@ public final class Tensor {
         try (Arena staging = Arena.ofConfined()) {
             MemorySegment gathered = Elements.gather(staging, this);
             for (int i = 0; i < values.length; i++) {
-                values[i] =
-                        dtype == DType.INT32
-                                ? gathered.getAtIndex(ValueLayout.JAVA_INT_UNALIGNED, i)
-                                : gathered.getAtIndex(ValueLayout.JAVA_LONG_UNALIGNED, i);
+                values[i] = dtype == DType.INT32
+                        ? gathered.getAtIndex(ValueLayout.JAVA_INT_UNALIGNED, i)
+                        : gathered.getAtIndex(ValueLayout.JAVA_LONG_UNALIGNED, i);
             }
         }
         return values;
@@ -478,8 +445,7 @@ public final class Tensor {
             arena.requireOpen();
         }
         if (borrowedScope != null && !borrowedScope.isAlive()) {
-            throw new IllegalStateException(
-                    "the memory that " + this + " borrows was closed by its owner");
+            throw new IllegalStateException("the memory that " + this + " borrows was closed by its owner");
         }
     }
 
@@ -521,20 +487,14 @@ public final class Tensor {
         Check.writable("tensor", this);
         if (count != elementCount()) {
             throw new IllegalArgumentException(
-                    this
-                            + " has "
-                            + elementCount()
-                            + " elements, but "
-                            + count
-                            + " values were given");
+                    this + " has " + elementCount() + " elements, but " + count + " values were given");
         }
     }
 
     private int arrayLength() {
         long count = elementCount();
         if (count > Integer.MAX_VALUE - 8) {
-            throw new IllegalArgumentException(
-                    this + " has " + count + " elements: too many for a Java array");
+            throw new IllegalArgumentException(this + " has " + count + " elements: too many for a Java array");
         }
         return (int) count;
     }
@@ -542,15 +502,14 @@ public final class Tensor {
     private int resolve(int axis) {
         int resolved = axis < 0 ? axis + shape.length : axis;
         if (resolved < 0 || resolved >= shape.length) {
-            throw new IllegalArgumentException(
-                    "axis must be within -"
-                            + shape.length
-                            + ".."
-                            + (shape.length - 1)
-                            + " of "
-                            + this
-                            + ", but is "
-                            + axis);
+            throw new IllegalArgumentException("axis must be within -"
+                    + shape.length
+                    + ".."
+                    + (shape.length - 1)
+                    + " of "
+                    + this
+                    + ", but is "
+                    + axis);
         }
         return resolved;
     }

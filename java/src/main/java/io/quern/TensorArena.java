@@ -2,7 +2,6 @@ package io.quern;
 
 import io.quern.cpu.HostMemory;
 import io.quern.cuda.CudaContext;
-
 import java.lang.foreign.Arena;
 import java.lang.ref.Cleaner;
 import java.util.ArrayList;
@@ -25,17 +24,9 @@ public final class TensorArena implements AutoCloseable {
 
     private TensorArena(Device device) {
         this.device = device;
-        this.memory =
-                device.onHost()
-                        ? new HostBlocks()
-                        : new CudaBlocks(((Device.Cuda) device).ordinal());
-        this.leak =
-                LEAKS.register(
-                        this,
-                        new Leak(
-                                device.name(),
-                                memory,
-                                TRACK_LEAKS ? new Throwable("the arena was opened here") : null));
+        this.memory = device.onHost() ? new HostBlocks() : new CudaBlocks(((Device.Cuda) device).ordinal());
+        this.leak = LEAKS.register(
+                this, new Leak(device.name(), memory, TRACK_LEAKS ? new Throwable("the arena was opened here") : null));
     }
 
     /** {@return a new arena whose tensors lie in that device's memory} */
@@ -152,10 +143,7 @@ public final class TensorArena implements AutoCloseable {
         @Override
         public void run() {
             if (memory.open && memory.bytes > 0) {
-                String cure =
-                        opened == null
-                                ? "; -Dio.quern.trackLeaks=true says where it was opened"
-                                : "";
+                String cure = opened == null ? "; -Dio.quern.trackLeaks=true says where it was opened" : "";
                 System.getLogger(TensorArena.class.getName())
                         .log(
                                 System.Logger.Level.WARNING,

@@ -1,7 +1,6 @@
 package io.quern;
 
 import io.quern.cpu.HostMemory;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -59,14 +58,10 @@ public final class Workspace implements AutoCloseable {
         }
         var context = stream.cuda().context();
         long address = context.allocate(bytes);
-        return new Workspace(
-                bytes,
-                address,
-                MemorySegment.NULL,
-                () -> {
-                    stream.synchronizeIfOpen();
-                    context.free(address);
-                });
+        return new Workspace(bytes, address, MemorySegment.NULL, () -> {
+            stream.synchronizeIfOpen();
+            context.free(address);
+        });
     }
 
     static Workspace borrow(Tensor memory, long needed) {
@@ -75,13 +70,7 @@ public final class Workspace implements AutoCloseable {
         long bytes = memory.elementCount() * memory.dtype().bytes();
         if (bytes < needed) {
             throw new IllegalArgumentException(
-                    "workspace must have at least "
-                            + needed
-                            + " bytes, but has "
-                            + bytes
-                            + " ("
-                            + memory
-                            + ")");
+                    "workspace must have at least " + needed + " bytes, but has " + bytes + " (" + memory + ")");
         }
         MemorySegment segment = memory.device().onHost() ? memory.segment() : MemorySegment.NULL;
         return new Workspace(bytes, memory.address(), segment, () -> {});

@@ -7,19 +7,16 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
-
-import jdk.jfr.Recording;
-import jdk.jfr.consumer.RecordedEvent;
-import jdk.jfr.consumer.RecordingFile;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordedEvent;
+import jdk.jfr.consumer.RecordingFile;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** A call's way with the smallest kernel there is: it adds its workspace's first byte count to a tensor. */
 class BoundCallTest {
@@ -68,13 +65,9 @@ class BoundCallTest {
     }
 
     private static final KernelSet<Increment> INCREMENT =
-            new KernelSet<>(
-                    "test_increment",
-                    new HostKernel(),
-                    new HostKernel(),
-                    (_, _, _) -> {
-                        throw new IllegalArgumentException("refused while binding");
-                    });
+            new KernelSet<>("test_increment", new HostKernel(), new HostKernel(), (_, _, _) -> {
+                throw new IllegalArgumentException("refused while binding");
+            });
 
     @Test
     void runsCountAndCloseFreesOnce() {
@@ -90,10 +83,7 @@ class BoundCallTest {
             call.close();
             call.close();
             assertEquals(before + 1, CLOSED_LAUNCHES.get());
-            assertMessage(
-                    assertThrows(IllegalStateException.class, call::run),
-                    "test_increment",
-                    "closed");
+            assertMessage(assertThrows(IllegalStateException.class, call::run), "test_increment", "closed");
         }
     }
 
@@ -104,12 +94,10 @@ class BoundCallTest {
             Tensor counter = arena.allocate(DType.FP64, 1);
             int before = CLOSED_LAUNCHES.get();
             BoundCall call = INCREMENT.bind(new Increment(counter), stream);
-            Graph graph =
-                    stream.capture(
-                            () -> {
-                                call.run();
-                                call.run();
-                            });
+            Graph graph = stream.capture(() -> {
+                call.run();
+                call.run();
+            });
             assertEquals(2, graph.size());
             assertEquals(0, counter.toDoubleArray()[0], "capturing runs nothing");
             call.close();
@@ -132,12 +120,10 @@ class BoundCallTest {
             BoundCall call = INCREMENT.bind(new Increment(arena.allocate(DType.FP64, 1)), stream);
             assertThrows(
                     UnsupportedOperationException.class,
-                    () ->
-                            stream.capture(
-                                    () -> {
-                                        call.run();
-                                        throw new UnsupportedOperationException();
-                                    }));
+                    () -> stream.capture(() -> {
+                        call.run();
+                        throw new UnsupportedOperationException();
+                    }));
             call.run(); // the stream no longer captures
             call.close();
             assertEquals(before + 1, CLOSED_LAUNCHES.get());
@@ -176,9 +162,7 @@ class BoundCallTest {
                     "256",
                     "248");
             assertMessage(
-                    assertThrows(
-                            IllegalArgumentException.class,
-                            () -> INCREMENT.bind(arguments, stream, block)),
+                    assertThrows(IllegalArgumentException.class, () -> INCREMENT.bind(arguments, stream, block)),
                     "workspace",
                     "counter",
                     "overlap");
@@ -194,13 +178,10 @@ class BoundCallTest {
     void aRunAllocatesNothing() {
         try (TensorArena arena = TensorArena.open(Device.cpu());
                 Stream stream = Stream.open(Device.cpu());
-                BoundCall call =
-                        INCREMENT.bind(new Increment(arena.allocate(DType.FP64, 1)), stream)) {
+                BoundCall call = INCREMENT.bind(new Increment(arena.allocate(DType.FP64, 1)), stream)) {
             ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
             long allocated = Long.MAX_VALUE;
-            for (int round = 0;
-                    round < 20 && allocated > 0;
-                    round++) { // until the JIT has compiled it
+            for (int round = 0; round < 20 && allocated > 0; round++) { // until the JIT has compiled it
                 long before = threads.getCurrentThreadAllocatedBytes();
                 for (int i = 0; i < 10_000; i++) {
                     call.run();
@@ -217,8 +198,7 @@ class BoundCallTest {
         Path file = folder.resolve("runs.jfr");
         try (TensorArena arena = TensorArena.open(Device.cpu());
                 Stream stream = Stream.open(Device.cpu());
-                BoundCall call =
-                        INCREMENT.bind(new Increment(arena.allocate(DType.FP64, 1)), stream);
+                BoundCall call = INCREMENT.bind(new Increment(arena.allocate(DType.FP64, 1)), stream);
                 Recording recording = new Recording()) {
             recording.enable("io.quern.KernelLaunch").withoutThreshold();
             recording.start();

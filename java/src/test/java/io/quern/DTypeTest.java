@@ -4,14 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.math.BigDecimal;
 import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class DTypeTest {
     @ParameterizedTest
@@ -67,19 +66,14 @@ class DTypeTest {
             }
             float rounded = DType.bf16ToFloat(DType.floatToBf16(value));
             float down = Float.intBitsToFloat(Float.floatToRawIntBits(value) & 0xffff0000);
-            float up =
-                    Float.intBitsToFloat((Float.floatToRawIntBits(value) & 0xffff0000) + 0x10000);
-            BigDecimal toDown = new BigDecimal(value).subtract(new BigDecimal(down)).abs();
+            float up = Float.intBitsToFloat((Float.floatToRawIntBits(value) & 0xffff0000) + 0x10000);
+            BigDecimal toDown =
+                    new BigDecimal(value).subtract(new BigDecimal(down)).abs();
             BigDecimal toUp = new BigDecimal(up).subtract(new BigDecimal(value)).abs();
             int nearer = toDown.compareTo(toUp);
-            assertTrue(
-                    nearer < 0
-                            ? rounded == down
-                            : nearer > 0 ? rounded == up : rounded == down || rounded == up);
+            assertTrue(nearer < 0 ? rounded == down : nearer > 0 ? rounded == up : rounded == down || rounded == up);
         }
-        assertTrue(
-                Float.isNaN(
-                        DType.bf16ToFloat(DType.floatToBf16(Float.intBitsToFloat(0x7f800001)))));
+        assertTrue(Float.isNaN(DType.bf16ToFloat(DType.floatToBf16(Float.intBitsToFloat(0x7f800001)))));
     }
 
     @Test
@@ -89,8 +83,7 @@ class DTypeTest {
         assertThrows(IllegalArgumentException.class, DType.INT32::accumulator);
     }
 
-    private static void assertRounds(
-            DType dtype, MemorySegment one, double value, double expected) {
+    private static void assertRounds(DType dtype, MemorySegment one, double value, double expected) {
         dtype.set(one, 0, value);
         assertEquals(expected, dtype.get(one, 0), () -> dtype + " of " + value);
     }

@@ -5,10 +5,8 @@ package io.quern;
  * sentinels around it, so that what it wrote beside shows.
  */
 public final class Fenced {
-    private static final int FENCE =
-            64; // elements; keeps the output's alignment at 64 bytes for every type
-    private static final double SENTINEL =
-            -12345.0; // exact or equally rounded in every floating type
+    private static final int FENCE = 64; // elements; keeps the output's alignment at 64 bytes for every type
+    private static final double SENTINEL = -12345.0; // exact or equally rounded in every floating type
 
     private final Tensor whole;
     private final Tensor tensor;
@@ -45,11 +43,7 @@ public final class Fenced {
         for (int i = 0; i < FENCE; i++) {
             for (int at : new int[] {i, values.length - 1 - i}) {
                 if (values[at] != expectedSentinel()) {
-                    return Outcome.failed(
-                            "wrote "
-                                    + values[at]
-                                    + " outside its output, at element "
-                                    + (at - FENCE));
+                    return Outcome.failed("wrote " + values[at] + " outside its output, at element " + (at - FENCE));
                 }
             }
         }

@@ -54,18 +54,17 @@ public record Outcome(double error, double bound, boolean passed, String message
                 first = first < 0 ? i : first;
             }
         }
-        String message =
-                differing == 0
-                        ? "bit-identical"
-                        : differing
-                                + " of "
-                                + expected.length
-                                + " elements differ; first ["
-                                + first
-                                + "]: expected "
-                                + expected[first]
-                                + ", is "
-                                + actual[first];
+        String message = differing == 0
+                ? "bit-identical"
+                : differing
+                        + " of "
+                        + expected.length
+                        + " elements differ; first ["
+                        + first
+                        + "]: expected "
+                        + expected[first]
+                        + ", is "
+                        + actual[first];
         return within(differing, 0, message);
     }
 
@@ -74,8 +73,7 @@ public record Outcome(double error, double bound, boolean passed, String message
      *
      * @param parts the name of the tensor, what was expected, what is
      */
-    public static Outcome refusal(
-            Class<? extends Throwable> expected, Action action, String... parts) {
+    public static Outcome refusal(Class<? extends Throwable> expected, Action action, String... parts) {
         try {
             action.run();
         } catch (Throwable thrown) {
@@ -84,14 +82,7 @@ public record Outcome(double error, double bound, boolean passed, String message
                 return failed("refused with " + thrown + ", not " + expected.getSimpleName());
             }
             boolean clear = Arrays.stream(parts).allMatch(message::contains);
-            return that(
-                    clear,
-                    clear
-                            ? message
-                            : "the message lacks one of "
-                                    + Arrays.toString(parts)
-                                    + ": "
-                                    + message);
+            return that(clear, clear ? message : "the message lacks one of " + Arrays.toString(parts) + ": " + message);
         }
         return failed("not refused");
     }

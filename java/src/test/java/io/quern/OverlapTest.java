@@ -5,13 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.junit.jupiter.api.Test;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.BitSet;
 import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
 
 class OverlapTest {
     /** Random views of a small block, against the set of bytes that each one covers. */
@@ -29,9 +28,7 @@ class OverlapTest {
                 assertEquals(!common.isEmpty(), Overlap.between(a, b), () -> a + " and " + b);
                 overlapping += common.isEmpty() ? 0 : 1;
             }
-            assertTrue(
-                    overlapping > 20_000 && overlapping < 180_000,
-                    "both answers must occur: " + overlapping);
+            assertTrue(overlapping > 20_000 && overlapping < 180_000, "both answers must occur: " + overlapping);
         }
     }
 
@@ -42,18 +39,13 @@ class OverlapTest {
             Tensor query = packed.select(2, 0);
             Tensor key = packed.select(2, 1);
             Tensor keyByHeads = key.transpose(1, 2);
-            assertTimeoutPreemptively(
-                    Duration.ofSeconds(5),
-                    () -> {
-                        assertFalse(Overlap.between(query, key));
-                        assertFalse(Overlap.between(query, keyByHeads));
-                        assertFalse(Overlap.between(keyByHeads, query));
-                        assertTrue(Overlap.between(key, keyByHeads));
-                        assertTrue(
-                                Overlap.between(
-                                        packed,
-                                        keyByHeads.slice(0, 7, 8).slice(2, 65_535, 65_536)));
-                    });
+            assertTimeoutPreemptively(Duration.ofSeconds(5), () -> {
+                assertFalse(Overlap.between(query, key));
+                assertFalse(Overlap.between(query, keyByHeads));
+                assertFalse(Overlap.between(keyByHeads, query));
+                assertTrue(Overlap.between(key, keyByHeads));
+                assertTrue(Overlap.between(packed, keyByHeads.slice(0, 7, 8).slice(2, 65_535, 65_536)));
+            });
         }
     }
 

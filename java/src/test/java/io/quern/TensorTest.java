@@ -6,11 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
-
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -20,6 +15,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class TensorTest {
     static Stream<Device> places() {
@@ -49,16 +48,14 @@ class TensorTest {
             assertArrayEquals(new long[] {4, 12, 1}, swapped.strides());
             assertFalse(swapped.isDense());
             assertArrayEquals(
-                    new float[] {
-                        0, 1, 2, 3, 12, 13, 14, 15, 4, 5, 6, 7, 16, 17, 18, 19, 8, 9, 10, 11, 20,
-                        21, 22, 23
-                    },
+                    new float[] {0, 1, 2, 3, 12, 13, 14, 15, 4, 5, 6, 7, 16, 17, 18, 19, 8, 9, 10, 11, 20, 21, 22, 23},
                     swapped.toFloatArray());
 
             Tensor inner = tensor.slice(-1, 1, 3).slice(1, 2, 3);
             assertArrayEquals(new float[] {9, 10, 21, 22}, inner.toFloatArray());
             assertArrayEquals(
-                    new float[] {12, 13, 14, 15}, tensor.select(0, 1).select(0, 0).toFloatArray());
+                    new float[] {12, 13, 14, 15},
+                    tensor.select(0, 1).select(0, 0).toFloatArray());
 
             inner.fill(-1);
             float[] expected = new float[24];
@@ -80,14 +77,10 @@ class TensorTest {
             long[] values = {Long.MIN_VALUE, -1, 0, (1L << 53) + 1, Long.MAX_VALUE};
             assertArrayEquals(
                     values, arena.allocate(DType.INT64, 5).copyFrom(values).toLongArray());
-            Tensor narrow =
-                    arena.allocate(DType.INT32, 2).copyFrom(new int[] {Integer.MIN_VALUE, 7});
+            Tensor narrow = arena.allocate(DType.INT32, 2).copyFrom(new int[] {Integer.MIN_VALUE, 7});
             assertArrayEquals(new long[] {Integer.MIN_VALUE, 7}, narrow.toLongArray());
             assertRefused(() -> narrow.copyFrom(new long[] {1, 2}), "INT64", "INT32 [2]");
-            assertRefused(
-                    () -> arena.allocate(DType.FP32, 1).toLongArray(),
-                    "INT32 or INT64",
-                    "FP32 [1]");
+            assertRefused(() -> arena.allocate(DType.FP32, 1).toLongArray(), "INT32 or INT64", "FP32 [1]");
         }
     }
 
@@ -96,8 +89,7 @@ class TensorTest {
         try (TensorArena arena = TensorArena.open(Device.cpu())) {
             assertRefused(() -> arena.allocate(DType.FP32, 2, -3), "[2 x -3]", "negative");
             assertRefused(() -> arena.allocate(DType.FP32), "at least one axis");
-            assertRefused(
-                    () -> arena.allocate(DType.FP64, 1L << 31, 1L << 31), "FP64", "too large");
+            assertRefused(() -> arena.allocate(DType.FP64, 1L << 31, 1L << 31), "FP64", "too large");
             assertRefused(() -> arena.allocate(DType.FP32, 1L << 40, 1L << 40), "too large");
             assertEquals(0, arena.allocate(DType.FP64, 1L << 62, 0, 1L << 62).elementCount());
             Tensor tensor = arena.allocate(DType.FP32, 2, 3);
@@ -107,8 +99,7 @@ class TensorTest {
             assertRefused(() -> tensor.transpose(0, 1), "contiguous");
             assertRefused(() -> tensor.select(1, 0), "contiguous");
             assertRefused(() -> tensor.reshape(5), "[5]");
-            assertRefused(
-                    () -> tensor.slice(1, 0, 2).reshape(4), "densely packed", "strides [3 x 1]");
+            assertRefused(() -> tensor.slice(1, 0, 2).reshape(4), "densely packed", "strides [3 x 1]");
         }
     }
 
@@ -116,9 +107,7 @@ class TensorTest {
     void moreThanTheHostHasIsRefusedWithFigures() {
         try (TensorArena arena = TensorArena.open(Device.cpu())) {
             DeviceOutOfMemoryException thrown =
-                    assertThrows(
-                            DeviceOutOfMemoryException.class,
-                            () -> arena.allocate(DType.FP64, 1L << 50));
+                    assertThrows(DeviceOutOfMemoryException.class, () -> arena.allocate(DType.FP64, 1L << 50));
             assertEquals(1L << 53, thrown.requested());
             assertTrue(thrown.total() > 0 && thrown.total() >= thrown.free(), thrown.getMessage());
             assertEquals(0, arena.bytes());
@@ -129,22 +118,15 @@ class TensorTest {
     void borrowsNativeMemory() {
         try (Arena owner = Arena.ofShared()) {
             MemorySegment memory = owner.allocate(64, 64);
-            Tensor tensor =
-                    Tensor.borrow(memory, DType.FP32, 2, 3)
-                            .copyFrom(new float[] {1, 2, 3, 4, 5, 6});
+            Tensor tensor = Tensor.borrow(memory, DType.FP32, 2, 3).copyFrom(new float[] {1, 2, 3, 4, 5, 6});
             assertEquals(memory.address(), tensor.address());
             assertEquals(6, DType.FP32.get(memory, 5));
 
-            assertRefused(
-                    () -> Tensor.borrow(MemorySegment.ofArray(new float[6]), DType.FP32, 6),
-                    "memory",
-                    "heap");
+            assertRefused(() -> Tensor.borrow(MemorySegment.ofArray(new float[6]), DType.FP32, 6), "memory", "heap");
             assertRefused(() -> Tensor.borrow(memory, DType.FP32, 17), "68 bytes", "has 64");
             assertRefused(() -> Tensor.borrow(memory.asSlice(2), DType.FP32, 1), "aligned to 4");
             try (Arena confined = Arena.ofConfined()) {
-                assertRefused(
-                        () -> Tensor.borrow(confined.allocate(4, 4), DType.FP32, 1),
-                        "every thread");
+                assertRefused(() -> Tensor.borrow(confined.allocate(4, 4), DType.FP32, 1), "every thread");
             }
 
             Tensor readOnly = Tensor.borrow(memory.asReadOnly(), DType.FP32, 6);
@@ -167,8 +149,7 @@ class TensorTest {
     void borrowsAMappedFile(@TempDir Path folder) throws IOException {
         Path file = folder.resolve("values");
         Files.write(file, new byte[64]);
-        try (FileChannel channel =
-                        FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
                 Arena owner = Arena.ofShared()) {
             MemorySegment mapped = channel.map(FileChannel.MapMode.READ_WRITE, 0, 64, owner);
             Tensor tensor = Tensor.borrow(mapped, DType.FP64, 8).fill(2.5);

@@ -2,10 +2,9 @@ package io.quern;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.junit.jupiter.api.Test;
-
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
 
 /** What the build promises every test: without these a test fails far from the cause. */
 class TestJvmTest {

@@ -1,7 +1,6 @@
 package io.quern.bench;
 
 import io.quern.bench.measure.Subject;
-
 import java.util.ArrayList;
 import java.util.List;
 
@@ -24,9 +23,6 @@ public final class Rooms {
         return subjects().stream()
                 .filter(subject -> subject.id().equals(id))
                 .findFirst()
-                .orElseThrow(
-                        () ->
-                                new IllegalArgumentException(
-                                        "no benchmark is called \"" + id + "\""));
+                .orElseThrow(() -> new IllegalArgumentException("no benchmark is called \"" + id + "\""));
     }
 }

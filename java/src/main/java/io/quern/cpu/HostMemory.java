@@ -1,7 +1,6 @@
 package io.quern.cpu;
 
 import io.quern.DeviceOutOfMemoryException;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -58,8 +57,7 @@ public final class HostMemory {
     }
 
     private static com.sun.management.OperatingSystemMXBean machine() {
-        return (com.sun.management.OperatingSystemMXBean)
-                ManagementFactory.getOperatingSystemMXBean();
+        return (com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     }
 
     private static DeviceOutOfMemoryException outOfMemory(long bytes) {
@@ -75,47 +73,32 @@ public final class HostMemory {
         private static final int MADV_HUGEPAGE = 14;
         private static final long MAP_FAILED = -1;
 
-        private static final MethodHandle MMAP =
-                function(
-                        "mmap",
-                        FunctionDescriptor.of(
-                                ValueLayout.JAVA_LONG,
-                                ValueLayout.JAVA_LONG,
-                                ValueLayout.JAVA_LONG,
-                                ValueLayout.JAVA_INT,
-                                ValueLayout.JAVA_INT,
-                                ValueLayout.JAVA_INT,
-                                ValueLayout.JAVA_LONG));
-        private static final MethodHandle MUNMAP =
-                function(
-                        "munmap",
-                        FunctionDescriptor.of(
-                                ValueLayout.JAVA_INT,
-                                ValueLayout.JAVA_LONG,
-                                ValueLayout.JAVA_LONG));
-        private static final MethodHandle MADVISE =
-                function(
-                        "madvise",
-                        FunctionDescriptor.of(
-                                ValueLayout.JAVA_INT,
-                                ValueLayout.JAVA_LONG,
-                                ValueLayout.JAVA_LONG,
-                                ValueLayout.JAVA_INT));
+        private static final MethodHandle MMAP = function(
+                "mmap",
+                FunctionDescriptor.of(
+                        ValueLayout.JAVA_LONG,
+                        ValueLayout.JAVA_LONG,
+                        ValueLayout.JAVA_LONG,
+                        ValueLayout.JAVA_INT,
+                        ValueLayout.JAVA_INT,
+                        ValueLayout.JAVA_INT,
+                        ValueLayout.JAVA_LONG));
+        private static final MethodHandle MUNMAP = function(
+                "munmap", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
+        private static final MethodHandle MADVISE = function(
+                "madvise",
+                FunctionDescriptor.of(
+                        ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
 
         static MemorySegment map(Arena arena, long bytes) {
             // One huge page more than asked for: the kernel aligns to a small page only.
             long mappedBytes = Math.addExact(bytes, HUGE_PAGE);
-            long mapped =
-                    call(MMAP, 0L, mappedBytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0L);
+            long mapped = call(MMAP, 0L, mappedBytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0L);
             if (mapped == MAP_FAILED) {
                 throw outOfMemory(bytes);
             }
             long address = (mapped + HUGE_PAGE - 1) & -HUGE_PAGE;
-            call(
-                    MADVISE,
-                    address,
-                    bytes,
-                    MADV_HUGEPAGE); // advice: a kernel without huge pages may refuse it
+            call(MADVISE, address, bytes, MADV_HUGEPAGE); // advice: a kernel without huge pages may refuse it
             try {
                 return MemorySegment.ofAddress(address)
                         .reinterpret(bytes, arena, unmapped -> call(MUNMAP, mapped, mappedBytes));

@@ -46,10 +46,8 @@ public final class Lanes {
         return switch (asked) {
             case "128", "256", "512" -> Integer.parseInt(asked);
             default ->
-                    throw new IllegalArgumentException(
-                            "-Dio.quern.lanes must be 128, 256 or 512 (bits), but is \""
-                                    + asked
-                                    + "\"");
+                throw new IllegalArgumentException(
+                        "-Dio.quern.lanes must be 128, 256 or 512 (bits), but is \"" + asked + "\"");
         };
     }
 }

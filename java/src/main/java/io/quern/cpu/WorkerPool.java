@@ -95,9 +95,7 @@ public final class WorkerPool {
 
     private static void claimParts() {
         try {
-            for (int part = NEXT_PART.getAndIncrement();
-                    part < parts;
-                    part = NEXT_PART.getAndIncrement()) {
+            for (int part = NEXT_PART.getAndIncrement(); part < parts; part = NEXT_PART.getAndIncrement()) {
                 task.run(part);
             }
         } catch (RuntimeException | Error thrown) {
@@ -132,15 +130,9 @@ public final class WorkerPool {
             if (asked == null) {
                 return Math.min(Runtime.getRuntime().availableProcessors(), MAX_THREADS);
             }
-            if (!asked.matches("[0-9]{1,4}")
-                    || Integer.parseInt(asked) < 1
-                    || Integer.parseInt(asked) > MAX_THREADS) {
+            if (!asked.matches("[0-9]{1,4}") || Integer.parseInt(asked) < 1 || Integer.parseInt(asked) > MAX_THREADS) {
                 throw new IllegalArgumentException(
-                        "-Dio.quern.cpu.threads must be 1.."
-                                + MAX_THREADS
-                                + ", but is \""
-                                + asked
-                                + "\"");
+                        "-Dio.quern.cpu.threads must be 1.." + MAX_THREADS + ", but is \"" + asked + "\"");
             }
             return Integer.parseInt(asked);
         }

@@ -81,8 +81,7 @@ final class ArgumentBlock {
 
     void setBytes(int index, MemorySegment value) {
         CudaParameter declared = parameters[checkIndex(index)];
-        if (declared.kind() != CudaParameter.Kind.STRUCTURE
-                || declared.bytes() != value.byteSize()) {
+        if (declared.kind() != CudaParameter.Kind.STRUCTURE || declared.bytes() != value.byteSize()) {
             throw mismatch(index, "a structure of " + value.byteSize() + " bytes");
         }
         MemorySegment.copy(value, 0, block, offsets[index], value.byteSize());
@@ -91,22 +90,14 @@ final class ArgumentBlock {
     void checkComplete() {
         if (count != parameters.length) {
             throw new IllegalArgumentException(
-                    symbol.name()
-                            + " takes "
-                            + parameters.length
-                            + " arguments, but was given "
-                            + count);
+                    symbol.name() + " takes " + parameters.length + " arguments, but was given " + count);
         }
     }
 
     private void checkRoom(Object type) {
         if (count == parameters.length) {
             throw new IllegalArgumentException(
-                    symbol.name()
-                            + " takes "
-                            + parameters.length
-                            + " arguments, but was given another, "
-                            + type);
+                    symbol.name() + " takes " + parameters.length + " arguments, but was given another, " + type);
         }
     }
 
@@ -122,26 +113,14 @@ final class ArgumentBlock {
     private int checkIndex(int index) {
         if (index < 0 || index >= parameters.length) {
             throw new IllegalArgumentException(
-                    symbol.name()
-                            + " has arguments 0.."
-                            + (parameters.length - 1)
-                            + ", but "
-                            + index
-                            + " was set");
+                    symbol.name() + " has arguments 0.." + (parameters.length - 1) + ", but " + index + " was set");
         }
         return index;
     }
 
     private IllegalArgumentException mismatch(int index, Object given) {
         return new IllegalArgumentException(
-                "argument "
-                        + index
-                        + " of "
-                        + symbol.name()
-                        + " is "
-                        + parameters[index]
-                        + ", but was given "
-                        + given);
+                "argument " + index + " of " + symbol.name() + " is " + parameters[index] + ", but was given " + given);
     }
 
     private static long alignUp(long offset, int alignment) {

@@ -3,15 +3,13 @@ package io.quern.cuda;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.quern.DeviceUnavailableException;
-
-import jcuda.driver.CUdevice;
-import jcuda.driver.JCudaDriver;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntSupplier;
+import jcuda.driver.CUdevice;
+import jcuda.driver.JCudaDriver;
 
 /**
  * A CUDA context of one device: its memory, its modules and whatever runs there. Usually the device's primary context, which
@@ -36,10 +34,7 @@ public final class CudaContext {
         if (!properties.atLeast(7, 5)) {
             throw new DeviceUnavailableException(
                     name(),
-                    properties.name()
-                            + " has compute capability "
-                            + properties.computeCapability()
-                            + ", below 7.5",
+                    properties.name() + " has compute capability " + properties.computeCapability() + ", below 7.5",
                     "use a GPU of the Turing generation or newer, or Device.cpu()");
         }
         this.memory = new CudaMemory(this, device);
@@ -153,9 +148,7 @@ public final class CudaContext {
      */
     public void copyIn(long device, MemorySegment host) {
         synchronize();
-        call(
-                "cuMemcpyHtoDAsync",
-                () -> DriverCalls.copyIn(device, host.address(), host.byteSize(), 0));
+        call("cuMemcpyHtoDAsync", () -> DriverCalls.copyIn(device, host.address(), host.byteSize(), 0));
         synchronize();
     }
 
@@ -167,9 +160,7 @@ public final class CudaContext {
      */
     public void copyOut(MemorySegment host, long device) {
         synchronize();
-        call(
-                "cuMemcpyDtoHAsync",
-                () -> DriverCalls.copyOut(host.address(), device, host.byteSize(), 0));
+        call("cuMemcpyDtoHAsync", () -> DriverCalls.copyOut(host.address(), device, host.byteSize(), 0));
         synchronize();
     }
 

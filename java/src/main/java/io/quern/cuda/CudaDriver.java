@@ -36,12 +36,7 @@ public final class CudaDriver {
      * @param cure in one line, empty if available
      */
     public record Availability(
-            boolean available,
-            Provider provider,
-            int deviceCount,
-            int driverVersion,
-            String cause,
-            String cure) {
+            boolean available, Provider provider, int deviceCount, int driverVersion, String cause, String cure) {
         static Availability of(Provider provider, int deviceCount, int driverVersion) {
             return new Availability(true, provider, deviceCount, driverVersion, "", "");
         }
@@ -76,9 +71,7 @@ public final class CudaDriver {
                     device,
                     "the driver shows " + found.deviceCount() + " device(s), numbered from 0",
                     "use cuda:0"
-                            + (found.deviceCount() > 1
-                                    ? " to cuda:" + (found.deviceCount() - 1)
-                                    : "")
+                            + (found.deviceCount() > 1 ? " to cuda:" + (found.deviceCount() - 1) : "")
                             + ", or show more devices with CUDA_VISIBLE_DEVICES");
         }
     }
@@ -92,9 +85,7 @@ public final class CudaDriver {
         if (provider() != wanted) {
             throw new DeviceUnavailableException(
                     "CUDA by the " + wanted.property(),
-                    "this process uses the "
-                            + provider().property()
-                            + ", and a process binds one libcuda.so.1",
+                    "this process uses the " + provider().property() + ", and a process binds one libcuda.so.1",
                     "start another with -D" + PROPERTY + "=" + wanted.property());
         }
     }

@@ -46,9 +46,7 @@ public final class CudaEvent implements AutoCloseable {
         handle();
         start.handle();
         float[] milliseconds = new float[1];
-        context.call(
-                "cuEventElapsedTime",
-                () -> JCudaDriver.cuEventElapsedTime(milliseconds, start.event, event));
+        context.call("cuEventElapsedTime", () -> JCudaDriver.cuEventElapsedTime(milliseconds, start.event, event));
         return milliseconds[0];
     }
 
@@ -69,7 +67,6 @@ public final class CudaEvent implements AutoCloseable {
     public void close() {
         handle();
         closed = true;
-        context.call(
-                "cuEventDestroy on " + context.name(), () -> JCudaDriver.cuEventDestroy(event));
+        context.call("cuEventDestroy on " + context.name(), () -> JCudaDriver.cuEventDestroy(event));
     }
 }

@@ -79,9 +79,8 @@ public final class CudaFunction {
         int[] blocks = new int[1];
         context.call(
                 "occupancy of " + symbol.name(),
-                () ->
-                        JCudaDriver.cuOccupancyMaxActiveBlocksPerMultiprocessor(
-                                blocks, function, threads, dynamicSharedBytes));
+                () -> JCudaDriver.cuOccupancyMaxActiveBlocksPerMultiprocessor(
+                        blocks, function, threads, dynamicSharedBytes));
         return blocks[0];
     }
 
@@ -89,9 +88,7 @@ public final class CudaFunction {
     void allowDynamicShared(int bytes) {
         context.call(
                 "giving " + symbol.name() + " " + bytes + " bytes of dynamic shared memory",
-                () ->
-                        JCudaDriver.cuFuncSetAttribute(
-                                function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes));
+                () -> JCudaDriver.cuFuncSetAttribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes));
     }
 
     private int attribute(int attribute) {

@@ -37,8 +37,7 @@ public final class CudaGraph implements AutoCloseable {
                     () -> DriverCalls.graphInstantiate(slot.address(), graph));
             return new CudaGraph(context, slot.get(JAVA_LONG, 0), launches);
         } finally {
-            context.call(
-                    "cuGraphDestroy on " + context.name(), () -> DriverCalls.graphDestroy(graph));
+            context.call("cuGraphDestroy on " + context.name(), () -> DriverCalls.graphDestroy(graph));
         }
     }
 
@@ -71,9 +70,7 @@ public final class CudaGraph implements AutoCloseable {
         }
         long closing = handle;
         handle = 0;
-        context.call(
-                "cuGraphExecDestroy on " + context.name(),
-                () -> DriverCalls.graphExecDestroy(closing));
+        context.call("cuGraphExecDestroy on " + context.name(), () -> DriverCalls.graphExecDestroy(closing));
     }
 
     @Override
@@ -82,8 +79,6 @@ public final class CudaGraph implements AutoCloseable {
                 + launches.size()
                 + " kernels on "
                 + context.name()
-                + launches.stream()
-                        .map(CudaLaunch::toString)
-                        .collect(Collectors.joining("; ", " [", "]"));
+                + launches.stream().map(CudaLaunch::toString).collect(Collectors.joining("; ", " [", "]"));
     }
 }

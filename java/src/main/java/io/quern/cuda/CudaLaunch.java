@@ -32,8 +32,7 @@ public final class CudaLaunch {
     /** Null unless the launch has attributes. */
     private final LaunchConfiguration configuration;
 
-    CudaLaunch(
-            CudaFunction function, CudaStream stream, LaunchShape shape, ArgumentBlock arguments) {
+    CudaLaunch(CudaFunction function, CudaStream stream, LaunchShape shape, ArgumentBlock arguments) {
         this.function = function;
         this.context = function.context();
         this.stream = stream;
@@ -66,29 +65,27 @@ public final class CudaLaunch {
     public void run() {
         long streamHandle = stream.handle();
         boolean pushed = context.enter(slot);
-        int code =
-                configuration == null
-                        ? DriverCalls.launch(
-                                functionHandle,
-                                gridX,
-                                gridY,
-                                gridZ,
-                                blockX,
-                                blockY,
-                                blockZ,
-                                sharedBytes,
-                                streamHandle,
-                                parameters)
-                        : DriverCalls.launchExtended(
-                                configuration.address(streamHandle), functionHandle, parameters);
+        int code = configuration == null
+                ? DriverCalls.launch(
+                        functionHandle,
+                        gridX,
+                        gridY,
+                        gridZ,
+                        blockX,
+                        blockY,
+                        blockZ,
+                        sharedBytes,
+                        streamHandle,
+                        parameters)
+                : DriverCalls.launchExtended(configuration.address(streamHandle), functionHandle, parameters);
         if (pushed) {
             context.leave(slot);
         }
         stream.launched(this);
-        Reference.reachabilityFence(
-                this); // the driver was given bare addresses of memory that this keeps
+        Reference.reachabilityFence(this); // the driver was given bare addresses of memory that this keeps
         if (code != DriverStatus.SUCCESS) {
-            throw DriverStatus.failure(code, "launching " + this, function.symbol().name());
+            throw DriverStatus.failure(
+                    code, "launching " + this, function.symbol().name());
         }
     }
 
@@ -147,9 +144,7 @@ public final class CudaLaunch {
         private Builder(CudaFunction function, CudaStream stream) {
             if (function.context() != stream.context()) {
                 throw new IllegalArgumentException(
-                        function
-                                + " is loaded in another context than the stream's, "
-                                + stream.context());
+                        function + " is loaded in another context than the stream's, " + stream.context());
             }
             this.function = function;
             this.stream = stream;

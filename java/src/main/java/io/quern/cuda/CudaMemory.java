@@ -4,7 +4,13 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.quern.DeviceOutOfMemoryException;
-
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUmemAllocationType;
@@ -14,14 +20,6 @@ import jcuda.driver.CUmemPoolProps;
 import jcuda.driver.CUmemPool_attribute;
 import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
-
-import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandle;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The memory of one context. From a pool of ours where the driver has them, so that an arena that comes and goes costs no
@@ -84,15 +82,10 @@ final class CudaMemory {
         Long bytes = allocated.remove(address);
         if (bytes == null) {
             throw new IllegalStateException(
-                    "address 0x"
-                            + Long.toHexString(address)
-                            + " is not allocated on "
-                            + context.name());
+                    "address 0x" + Long.toHexString(address) + " is not allocated on " + context.name());
         }
         allocatedBytes.addAndGet(-bytes);
-        context.call(
-                "freeing " + bytes + " bytes on " + context.name(),
-                () -> release(Handles.memory(address)));
+        context.call("freeing " + bytes + " bytes on " + context.name(), () -> release(Handles.memory(address)));
     }
 
     private int release(CUdeviceptr memory) {
@@ -119,8 +112,7 @@ final class CudaMemory {
     private static Handles.Pool makePool(int ordinal) {
         CUmemPoolProps properties = new CUmemPoolProps();
         properties.allocType = CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED;
-        properties.location =
-                new CUmemLocation(CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE, ordinal);
+        properties.location = new CUmemLocation(CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE, ordinal);
         Handles.Pool pool = new Handles.Pool();
         DriverStatus.check(
                 DriverStatus.of(() -> JCudaDriver.cuMemPoolCreate(pool, properties)),
@@ -131,19 +123,12 @@ final class CudaMemory {
 
     /** By default a pool gives what is free back to the system at every synchronization: a pool in name only. */
     private static void keepFreedMemory(Handles.Pool pool) {
-        MethodHandle setAttribute =
-                CudaDriver.library()
-                        .function(
-                                SET_ATTRIBUTE,
-                                FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG));
+        MethodHandle setAttribute = CudaDriver.library()
+                .function(SET_ATTRIBUTE, FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG));
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment threshold = arena.allocateFrom(JAVA_LONG, Long.MAX_VALUE);
-            int code =
-                    (int)
-                            setAttribute.invokeExact(
-                                    pool.address(),
-                                    CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD,
-                                    threshold.address());
+            int code = (int) setAttribute.invokeExact(
+                    pool.address(), CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, threshold.address());
             DriverStatus.check(code, SET_ATTRIBUTE);
         } catch (RuntimeException | Error thrown) {
             throw thrown;

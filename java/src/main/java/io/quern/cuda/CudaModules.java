@@ -1,17 +1,16 @@
 package io.quern.cuda;
 
-import jcuda.Pointer;
-import jcuda.driver.CUjit_option;
-import jcuda.driver.CUmodule;
-import jcuda.driver.JCudaDriver;
-import jcuda.driver.JITOptions;
-
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import jcuda.Pointer;
+import jcuda.driver.CUjit_option;
+import jcuda.driver.CUmodule;
+import jcuda.driver.JCudaDriver;
+import jcuda.driver.JITOptions;
 
 /** The modules of one context: a room's PTX is loaded once, when its first kernel is asked for. */
 final class CudaModules {
@@ -34,11 +33,7 @@ final class CudaModules {
         }
         if (!known.symbol().equals(symbol)) {
             throw new IllegalArgumentException(
-                    symbol.name()
-                            + " is declared twice: as "
-                            + known.symbol()
-                            + " and as "
-                            + symbol);
+                    symbol.name() + " is declared twice: as " + known.symbol() + " and as " + symbol);
         }
         return known;
     }
@@ -46,18 +41,11 @@ final class CudaModules {
     private CudaFunction find(CudaSymbol symbol) {
         CUmodule module = modules.computeIfAbsent(symbol.room(), this::load);
         Handles.Function function = new Handles.Function();
-        int code =
-                context.status(
-                        () -> JCudaDriver.cuModuleGetFunction(function, module, symbol.name()));
+        int code = context.status(() -> JCudaDriver.cuModuleGetFunction(function, module, symbol.name()));
         if (code != DriverStatus.SUCCESS) {
             throw DriverStatus.failure(
                     code,
-                    "no kernel "
-                            + symbol.name()
-                            + " in "
-                            + resource(symbol.room())
-                            + " on "
-                            + context.name(),
+                    "no kernel " + symbol.name() + " in " + resource(symbol.room()) + " on " + context.name(),
                     symbol.name());
         }
         return CudaFunction.of(context, symbol, function);
@@ -79,9 +67,7 @@ final class CudaModules {
         options.putInt(CUjit_option.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, LOG_BYTES);
         options.putBytes(CUjit_option.CU_JIT_ERROR_LOG_BUFFER, new byte[LOG_BYTES]);
         CUmodule module = new CUmodule();
-        int code =
-                context.status(
-                        () -> JCudaDriver.cuModuleLoadDataJIT(module, Pointer.to(image), options));
+        int code = context.status(() -> JCudaDriver.cuModuleLoadDataJIT(module, Pointer.to(image), options));
         if (code != DriverStatus.SUCCESS) {
             String log = options.getString(CUjit_option.CU_JIT_ERROR_LOG_BUFFER);
             String said = log == null || log.isBlank() ? "" : ": " + log.strip();
@@ -99,8 +85,7 @@ final class CudaModules {
     private static byte[] read(String resource) {
         try (InputStream in = CudaModules.class.getResourceAsStream(resource)) {
             if (in == null) {
-                throw new IllegalArgumentException(
-                        "there is no " + resource + " on the class path");
+                throw new IllegalArgumentException("there is no " + resource + " on the class path");
             }
             return in.readAllBytes();
         } catch (IOException e) {

@@ -41,12 +41,10 @@ public record CudaParameter(Kind kind, int bytes, int alignment) {
     /** Checks sizes. */
     public CudaParameter {
         if (bytes < 1 || bytes > MOST_BYTES) {
-            throw new IllegalArgumentException(
-                    "a parameter has 1.." + MOST_BYTES + " bytes, not " + bytes);
+            throw new IllegalArgumentException("a parameter has 1.." + MOST_BYTES + " bytes, not " + bytes);
         }
         if (Integer.bitCount(alignment) != 1) {
-            throw new IllegalArgumentException(
-                    "alignment must be a power of two, but is " + alignment);
+            throw new IllegalArgumentException("alignment must be a power of two, but is " + alignment);
         }
     }
 

@@ -2,15 +2,14 @@ package io.quern.cuda;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import jcuda.driver.CUstreamCaptureMode;
-import jcuda.driver.CUstream_flags;
-import jcuda.driver.JCudaDriver;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntSupplier;
+import jcuda.driver.CUstreamCaptureMode;
+import jcuda.driver.CUstream_flags;
+import jcuda.driver.JCudaDriver;
 
 /**
  * A queue of work on one device: what is put in runs in order, while the caller goes on. Ours does not wait for the legacy
@@ -90,11 +89,11 @@ public final class CudaStream implements AutoCloseable {
             last = null;
             return;
         }
-        String symbol =
-                suspect instanceof CudaLaunch launch ? launch.function().symbol().name() : null;
+        String symbol = suspect instanceof CudaLaunch launch
+                ? launch.function().symbol().name()
+                : null;
         String launched = suspect == null ? "" : "; last launched there: " + suspect;
-        throw DriverStatus.failure(
-                code, "found while synchronizing a stream on " + context.name() + launched, symbol);
+        throw DriverStatus.failure(code, "found while synchronizing a stream on " + context.name() + launched, symbol);
     }
 
     /** Puts in a wait for what another stream had done when it recorded the event. */
@@ -111,9 +110,7 @@ public final class CudaStream implements AutoCloseable {
      */
     public void copyIn(long device, MemorySegment host) {
         long stream = handle();
-        call(
-                "cuMemcpyHtoDAsync",
-                () -> DriverCalls.copyIn(device, host.address(), host.byteSize(), stream));
+        call("cuMemcpyHtoDAsync", () -> DriverCalls.copyIn(device, host.address(), host.byteSize(), stream));
     }
 
     /**
@@ -124,9 +121,7 @@ public final class CudaStream implements AutoCloseable {
      */
     public void copyOut(MemorySegment host, long device) {
         long stream = handle();
-        call(
-                "cuMemcpyDtoHAsync",
-                () -> DriverCalls.copyOut(host.address(), device, host.byteSize(), stream));
+        call("cuMemcpyDtoHAsync", () -> DriverCalls.copyOut(host.address(), device, host.byteSize(), stream));
     }
 
     /**
@@ -161,9 +156,7 @@ public final class CudaStream implements AutoCloseable {
         long stream = handle();
         call(
                 "cuStreamBeginCapture",
-                () ->
-                        DriverCalls.streamBeginCapture(
-                                stream, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+                () -> DriverCalls.streamBeginCapture(stream, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
         captured = new ArrayList<>();
     }
 
@@ -210,9 +203,7 @@ public final class CudaStream implements AutoCloseable {
         handle();
         handle = CLOSED;
         if (owned != null) {
-            context.call(
-                    "cuStreamDestroy on " + context.name(),
-                    () -> JCudaDriver.cuStreamDestroy(owned));
+            context.call("cuStreamDestroy on " + context.name(), () -> JCudaDriver.cuStreamDestroy(owned));
         }
     }
 }

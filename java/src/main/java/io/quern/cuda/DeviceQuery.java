@@ -14,11 +14,10 @@ import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_S
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_WARP_SIZE;
 
+import java.nio.charset.StandardCharsets;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdevice_attribute;
 import jcuda.driver.JCudaDriver;
-
-import java.nio.charset.StandardCharsets;
 
 /** Asks the driver about a device. */
 final class DeviceQuery {
@@ -30,8 +29,7 @@ final class DeviceQuery {
     static CUdevice device(int ordinal) {
         CUdevice device = new CUdevice();
         DriverStatus.check(
-                DriverStatus.of(() -> JCudaDriver.cuDeviceGet(device, ordinal)),
-                "cuDeviceGet of cuda:" + ordinal);
+                DriverStatus.of(() -> JCudaDriver.cuDeviceGet(device, ordinal)), "cuDeviceGet of cuda:" + ordinal);
         return device;
     }
 
@@ -64,17 +62,14 @@ final class DeviceQuery {
 
     private static long totalMemory(CUdevice device) {
         long[] bytes = new long[1];
-        DriverStatus.check(
-                DriverStatus.of(() -> JCudaDriver.cuDeviceTotalMem(bytes, device)),
-                "cuDeviceTotalMem");
+        DriverStatus.check(DriverStatus.of(() -> JCudaDriver.cuDeviceTotalMem(bytes, device)), "cuDeviceTotalMem");
         return bytes[0];
     }
 
     private static String name(CUdevice device) {
         byte[] text = new byte[NAME_BYTES];
         DriverStatus.check(
-                DriverStatus.of(() -> JCudaDriver.cuDeviceGetName(text, text.length, device)),
-                "cuDeviceGetName");
+                DriverStatus.of(() -> JCudaDriver.cuDeviceGetName(text, text.length, device)), "cuDeviceGetName");
         int end = 0;
         while (end < text.length && text[end] != 0) {
             end++;

@@ -24,8 +24,7 @@ final class DriverCalls {
     private static final MethodHandle CTX_SET_CURRENT = link("cuCtxSetCurrent", P);
     private static final MethodHandle CTX_PUSH = link("cuCtxPushCurrent_v2", P);
     private static final MethodHandle CTX_POP = link("cuCtxPopCurrent_v2", P);
-    private static final MethodHandle LAUNCH =
-            link("cuLaunchKernel", P, I, I, I, I, I, I, I, P, P, P);
+    private static final MethodHandle LAUNCH = link("cuLaunchKernel", P, I, I, I, I, I, I, I, P, P, P);
     private static final MethodHandle GRAPH_LAUNCH = link("cuGraphLaunch", P, P);
     private static final MethodHandle STREAM_SYNCHRONIZE = link("cuStreamSynchronize", P);
     private static final MethodHandle STREAM_WAIT_EVENT = link("cuStreamWaitEvent", P, P, I);
@@ -36,8 +35,7 @@ final class DriverCalls {
     private static final MethodHandle COPY_OUT = link("cuMemcpyDtoHAsync_v2", P, P, P, P);
     private static final MethodHandle COPY = link("cuMemcpyDtoDAsync_v2", P, P, P, P);
     private static final MethodHandle FILL = link("cuMemsetD8Async", P, JAVA_BYTE, P, P);
-    private static final MethodHandle GRAPH_INSTANTIATE =
-            link("cuGraphInstantiateWithFlags", P, P, P);
+    private static final MethodHandle GRAPH_INSTANTIATE = link("cuGraphInstantiateWithFlags", P, P, P);
     private static final MethodHandle GRAPH_DESTROY = link("cuGraphDestroy", P);
     private static final MethodHandle GRAPH_EXEC_DESTROY = link("cuGraphExecDestroy", P);
 
@@ -87,19 +85,8 @@ final class DriverCalls {
             long stream,
             long parameters) {
         try {
-            return (int)
-                    LAUNCH.invokeExact(
-                            function,
-                            gridX,
-                            gridY,
-                            gridZ,
-                            blockX,
-                            blockY,
-                            blockZ,
-                            sharedBytes,
-                            stream,
-                            parameters,
-                            0L);
+            return (int) LAUNCH.invokeExact(
+                    function, gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes, stream, parameters, 0L);
         } catch (Throwable thrown) {
             throw impossible(thrown);
         }
@@ -224,10 +211,7 @@ final class DriverCalls {
 
     private static MethodHandle critical(String function, MemoryLayout... arguments) {
         return CudaDriver.library()
-                .function(
-                        function,
-                        FunctionDescriptor.of(JAVA_INT, arguments),
-                        Linker.Option.critical(false));
+                .function(function, FunctionDescriptor.of(JAVA_INT, arguments), Linker.Option.critical(false));
     }
 
     private static AssertionError impossible(Throwable thrown) {

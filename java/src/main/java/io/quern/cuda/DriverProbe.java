@@ -5,14 +5,12 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import io.quern.cuda.CudaDriver.Availability;
 import io.quern.cuda.CudaDriver.Provider;
-
-import jcuda.driver.CUresult;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.util.List;
+import jcuda.driver.CUresult;
 
 /**
  * Finds out, step by step, whether CUDA can be used: each step is taken only when the one before says that it is safe. JCuda
@@ -27,59 +25,57 @@ record DriverProbe(Availability availability, DynamicLibrary library) {
     /** PTX ISA 7.8, which our PTX declares, came with CUDA 11.8. */
     private static final int OLDEST_DRIVER = 11_080;
 
-    private static final String OR_WITHOUT =
-            "or run on the CPU with Device.cpu(), or use the emulator with -D"
-                    + CudaDriver.PROPERTY
-                    + "=emulator and quern-emulator on the class path";
+    private static final String OR_WITHOUT = "or run on the CPU with Device.cpu(), or use the emulator with -D"
+            + CudaDriver.PROPERTY
+            + "=emulator and quern-emulator on the class path";
 
     /** Every function of the driver that this package calls, itself or through JCuda; a test holds the list to the sources. */
-    static final List<String> FUNCTIONS =
-            List.of(
-                    "cuCtxGetCurrent",
-                    "cuCtxPopCurrent_v2",
-                    "cuCtxPushCurrent_v2",
-                    "cuCtxSetCurrent",
-                    "cuCtxSynchronize",
-                    "cuDeviceGet",
-                    "cuDeviceGetAttribute",
-                    "cuDeviceGetCount",
-                    "cuDeviceGetName",
-                    "cuDevicePrimaryCtxRetain",
-                    "cuDeviceTotalMem_v2",
-                    "cuDriverGetVersion",
-                    "cuEventCreate",
-                    "cuEventDestroy_v2",
-                    "cuEventElapsedTime",
-                    "cuEventRecord",
-                    "cuEventSynchronize",
-                    "cuFuncGetAttribute",
-                    "cuFuncSetAttribute",
-                    "cuGraphDestroy",
-                    "cuGraphExecDestroy",
-                    "cuGraphInstantiateWithFlags",
-                    "cuGraphLaunch",
-                    "cuInit",
-                    "cuLaunchKernel",
-                    "cuMemAllocFromPoolAsync",
-                    "cuMemAlloc_v2",
-                    "cuMemFreeAsync",
-                    "cuMemFree_v2",
-                    "cuMemGetInfo_v2",
-                    "cuMemPoolCreate",
-                    "cuMemPoolTrimTo",
-                    "cuMemcpyDtoDAsync_v2",
-                    "cuMemcpyDtoHAsync_v2",
-                    "cuMemcpyHtoDAsync_v2",
-                    "cuMemsetD8Async",
-                    "cuModuleGetFunction",
-                    "cuModuleLoadDataEx",
-                    "cuOccupancyMaxActiveBlocksPerMultiprocessor",
-                    "cuStreamBeginCapture_v2",
-                    "cuStreamCreate",
-                    "cuStreamDestroy_v2",
-                    "cuStreamEndCapture",
-                    "cuStreamSynchronize",
-                    "cuStreamWaitEvent");
+    static final List<String> FUNCTIONS = List.of(
+            "cuCtxGetCurrent",
+            "cuCtxPopCurrent_v2",
+            "cuCtxPushCurrent_v2",
+            "cuCtxSetCurrent",
+            "cuCtxSynchronize",
+            "cuDeviceGet",
+            "cuDeviceGetAttribute",
+            "cuDeviceGetCount",
+            "cuDeviceGetName",
+            "cuDevicePrimaryCtxRetain",
+            "cuDeviceTotalMem_v2",
+            "cuDriverGetVersion",
+            "cuEventCreate",
+            "cuEventDestroy_v2",
+            "cuEventElapsedTime",
+            "cuEventRecord",
+            "cuEventSynchronize",
+            "cuFuncGetAttribute",
+            "cuFuncSetAttribute",
+            "cuGraphDestroy",
+            "cuGraphExecDestroy",
+            "cuGraphInstantiateWithFlags",
+            "cuGraphLaunch",
+            "cuInit",
+            "cuLaunchKernel",
+            "cuMemAllocFromPoolAsync",
+            "cuMemAlloc_v2",
+            "cuMemFreeAsync",
+            "cuMemFree_v2",
+            "cuMemGetInfo_v2",
+            "cuMemPoolCreate",
+            "cuMemPoolTrimTo",
+            "cuMemcpyDtoDAsync_v2",
+            "cuMemcpyDtoHAsync_v2",
+            "cuMemcpyHtoDAsync_v2",
+            "cuMemsetD8Async",
+            "cuModuleGetFunction",
+            "cuModuleLoadDataEx",
+            "cuOccupancyMaxActiveBlocksPerMultiprocessor",
+            "cuStreamBeginCapture_v2",
+            "cuStreamCreate",
+            "cuStreamDestroy_v2",
+            "cuStreamEndCapture",
+            "cuStreamSynchronize",
+            "cuStreamWaitEvent");
 
     /** A step that failed. */
     private static final class Refusal extends Exception {
@@ -110,16 +106,12 @@ record DriverProbe(Availability availability, DynamicLibrary library) {
             loadJcuda();
             return new DriverProbe(Availability.of(provider, devices, version), library);
         } catch (Refusal refusal) {
-            return new DriverProbe(
-                    new Availability(false, provider, 0, 0, refusal.getMessage(), refusal.cure),
-                    null);
+            return new DriverProbe(new Availability(false, provider, 0, 0, refusal.getMessage(), refusal.cure), null);
         } catch (Throwable thrown) {
             // Whatever it is, asking whether there is CUDA must not end the caller.
             String cause = "looking for CUDA failed: " + firstLine(thrown);
             return new DriverProbe(
-                    new Availability(
-                            false, provider, 0, 0, cause, "please report this, " + OR_WITHOUT),
-                    null);
+                    new Availability(false, provider, 0, 0, cause, "please report this, " + OR_WITHOUT), null);
         }
     }
 
@@ -131,8 +123,7 @@ record DriverProbe(Availability availability, DynamicLibrary library) {
             }
         }
         throw new Refusal(
-                "-D" + CudaDriver.PROPERTY + " is \"" + asked + "\"",
-                "set it to driver or emulator, or leave it out");
+                "-D" + CudaDriver.PROPERTY + " is \"" + asked + "\"", "set it to driver or emulator, or leave it out");
     }
 
     private static DynamicLibrary openDriver() throws Refusal {
@@ -149,8 +140,7 @@ record DriverProbe(Availability availability, DynamicLibrary library) {
             return DynamicLibrary.open(SONAME);
         } catch (UnsatisfiedLinkError e) {
             String said = firstLine(e);
-            boolean absent =
-                    said.contains(SONAME + ": cannot open shared object file: No such file");
+            boolean absent = said.contains(SONAME + ": cannot open shared object file: No such file");
             throw new Refusal(
                     absent
                             ? "no NVIDIA driver (" + SONAME + " not found)"
@@ -165,28 +155,21 @@ record DriverProbe(Availability availability, DynamicLibrary library) {
             return DynamicLibrary.open(SONAME);
         } catch (NoClassDefFoundError e) {
             throw new Refusal(
-                    "-D"
-                            + CudaDriver.PROPERTY
-                            + "=emulator, but the emulator is not on the class path",
+                    "-D" + CudaDriver.PROPERTY + "=emulator, but the emulator is not on the class path",
                     "add io.quern:quern-emulator to it, or leave the property out");
         } catch (RuntimeException | LinkageError e) {
             throw new Refusal(
                     "the emulator does not load (" + firstLine(e) + ")",
-                    "name a working one with -Dio.quern.emulator.library, or run on the CPU with"
-                        + " Device.cpu()");
+                    "name a working one with -Dio.quern.emulator.library, or run on the CPU with" + " Device.cpu()");
         }
     }
 
     private static void checkFunctions(DynamicLibrary library) throws Refusal {
-        List<String> missing = FUNCTIONS.stream().filter(name -> !library.has(name)).toList();
+        List<String> missing =
+                FUNCTIONS.stream().filter(name -> !library.has(name)).toList();
         if (!missing.isEmpty()) {
             throw new Refusal(
-                    SONAME
-                            + " lacks "
-                            + missing.size()
-                            + " functions, "
-                            + missing.getFirst()
-                            + " among them",
+                    SONAME + " lacks " + missing.size() + " functions, " + missing.getFirst() + " among them",
                     "install an NVIDIA driver that supports CUDA 11.8 or newer, " + OR_WITHOUT);
         }
     }
@@ -198,33 +181,24 @@ record DriverProbe(Availability availability, DynamicLibrary library) {
             case CUresult.CUDA_SUCCESS -> {}
             case CUresult.CUDA_ERROR_NO_DEVICE -> throw noDevice();
             case CUresult.CUDA_ERROR_STUB_LIBRARY ->
-                    throw new Refusal(
-                            SONAME + " is the stub that CUDA toolkits link against",
-                            "take its folder out of LD_LIBRARY_PATH and install an NVIDIA driver, "
-                                    + OR_WITHOUT);
+                throw new Refusal(
+                        SONAME + " is the stub that CUDA toolkits link against",
+                        "take its folder out of LD_LIBRARY_PATH and install an NVIDIA driver, " + OR_WITHOUT);
             case CUresult.CUDA_ERROR_SYSTEM_DRIVER_MISMATCH ->
-                    throw new Refusal(
-                            "the NVIDIA driver's library and its kernel module are of different"
-                                + " versions",
-                            "reboot, or reinstall the driver, " + OR_WITHOUT);
+                throw new Refusal(
+                        "the NVIDIA driver's library and its kernel module are of different" + " versions",
+                        "reboot, or reinstall the driver, " + OR_WITHOUT);
             default ->
-                    throw new Refusal(
-                            "the NVIDIA driver does not start: cuInit says "
-                                    + CUresult.stringFor(code)
-                                    + " ("
-                                    + code
-                                    + ")",
-                            "see whether nvidia-smi works, " + OR_WITHOUT);
+                throw new Refusal(
+                        "the NVIDIA driver does not start: cuInit says " + CUresult.stringFor(code) + " (" + code + ")",
+                        "see whether nvidia-smi works, " + OR_WITHOUT);
         }
     }
 
     private static void checkVersion(int version) throws Refusal {
         if (version < OLDEST_DRIVER) {
             throw new Refusal(
-                    "the NVIDIA driver supports CUDA "
-                            + dotted(version)
-                            + ", and Quern needs "
-                            + dotted(OLDEST_DRIVER),
+                    "the NVIDIA driver supports CUDA " + dotted(version) + ", and Quern needs " + dotted(OLDEST_DRIVER),
                     "install a newer driver (520 or later), " + OR_WITHOUT);
         }
     }
@@ -236,12 +210,8 @@ record DriverProbe(Availability availability, DynamicLibrary library) {
     private static Refusal noDevice() {
         String visible = System.getenv("CUDA_VISIBLE_DEVICES");
         return visible == null
-                ? new Refusal(
-                        "the NVIDIA driver finds no GPU",
-                        "see whether nvidia-smi lists one, " + OR_WITHOUT)
-                : new Refusal(
-                        "CUDA_VISIBLE_DEVICES=\"" + visible + "\" hides every GPU",
-                        "unset it, " + OR_WITHOUT);
+                ? new Refusal("the NVIDIA driver finds no GPU", "see whether nvidia-smi lists one, " + OR_WITHOUT)
+                : new Refusal("CUDA_VISIBLE_DEVICES=\"" + visible + "\" hides every GPU", "unset it, " + OR_WITHOUT);
     }
 
     private static int read(DynamicLibrary library, String function) throws Throwable {
@@ -271,7 +241,7 @@ record DriverProbe(Availability availability, DynamicLibrary library) {
             throw new Refusal(
                     "JCuda's native library does not load (" + firstLine(e) + ")",
                     "put jcuda-natives 12.6.0 for linux-x86_64 on the class path, or its libraries"
-                        + " on java.library.path");
+                            + " on java.library.path");
         }
     }
 

@@ -1,10 +1,8 @@
 package io.quern.cuda;
 
 import io.quern.CudaException;
-
-import jcuda.driver.CUresult;
-
 import java.util.function.IntSupplier;
+import jcuda.driver.CUresult;
 
 /** What the driver returns, as numbers and as exceptions. */
 final class DriverStatus {

@@ -18,10 +18,8 @@ import java.nio.file.Path;
 final class DynamicLibrary {
     private static final Linker LINKER = Linker.nativeLinker();
 
-    private static final MethodHandle DLOPEN =
-            function("dlopen", FunctionDescriptor.of(ADDRESS, ADDRESS, JAVA_INT));
-    private static final MethodHandle DLSYM =
-            function("dlsym", FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS));
+    private static final MethodHandle DLOPEN = function("dlopen", FunctionDescriptor.of(ADDRESS, ADDRESS, JAVA_INT));
+    private static final MethodHandle DLSYM = function("dlsym", FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS));
     private static final MethodHandle DLERROR = function("dlerror", FunctionDescriptor.of(ADDRESS));
 
     /** {@code RTLD_LAZY}: libraries linked to a newer driver may name functions that this one lacks and nobody calls. */
@@ -45,8 +43,7 @@ final class DynamicLibrary {
      */
     static DynamicLibrary open(String name) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment handle =
-                    (MemorySegment) DLOPEN.invokeExact(arena.allocateFrom(name), RTLD_LAZY);
+            MemorySegment handle = (MemorySegment) DLOPEN.invokeExact(arena.allocateFrom(name), RTLD_LAZY);
             if (handle.address() == 0) {
                 throw new UnsatisfiedLinkError(lastError());
             }
@@ -73,8 +70,7 @@ final class DynamicLibrary {
      *
      * @throws UnsatisfiedLinkError if it has none of that name
      */
-    MethodHandle function(
-            String function, FunctionDescriptor descriptor, Linker.Option... options) {
+    MethodHandle function(String function, FunctionDescriptor descriptor, Linker.Option... options) {
         MemorySegment address = addressOf(function);
         if (address.address() == 0) {
             throw new UnsatisfiedLinkError(name + " has no function " + function);

@@ -1,10 +1,9 @@
 package io.quern.cuda;
 
-import jcuda.JCudaVersion;
-import jcuda.LibUtils;
-
 import java.nio.file.Files;
 import java.nio.file.Path;
+import jcuda.JCudaVersion;
+import jcuda.LibUtils;
 
 /**
  * Loads JCuda's native library from a place that is safe. JCuda itself, where java.library.path does not have it, unpacks it

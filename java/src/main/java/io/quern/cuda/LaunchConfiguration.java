@@ -30,8 +30,7 @@ final class LaunchConfiguration {
     /** {@code CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION}. */
     private static final int CLUSTER = 4;
 
-    private final MemorySegment configuration =
-            Arena.ofAuto().allocate(BYTES + 2 * ATTRIBUTE_BYTES, Long.BYTES);
+    private final MemorySegment configuration = Arena.ofAuto().allocate(BYTES + 2 * ATTRIBUTE_BYTES, Long.BYTES);
 
     private int attributes;
 
@@ -59,8 +58,7 @@ final class LaunchConfiguration {
     private void add(int id, int... value) {
         long attribute = BYTES + attributes * ATTRIBUTE_BYTES;
         configuration.set(JAVA_INT, attribute, id);
-        MemorySegment.copy(
-                value, 0, configuration, JAVA_INT, attribute + ATTRIBUTE_VALUE, value.length);
+        MemorySegment.copy(value, 0, configuration, JAVA_INT, attribute + ATTRIBUTE_VALUE, value.length);
         attributes++;
     }
 

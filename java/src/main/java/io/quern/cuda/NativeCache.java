@@ -38,10 +38,7 @@ final class NativeCache {
         } else if (home != null && Path.of(home).isAbsolute()) {
             folders.add(Path.of(home, ".cache", "quern"));
         }
-        folders.add(
-                Path.of(
-                        System.getProperty("java.io.tmpdir"),
-                        "quern-" + System.getProperty("user.name")));
+        folders.add(Path.of(System.getProperty("java.io.tmpdir"), "quern-" + System.getProperty("user.name")));
         return folders;
     }
 
@@ -62,15 +59,13 @@ final class NativeCache {
                 makePrivate(parent);
                 makePrivate(folder);
                 write(content, folder.resolve(file));
-                DynamicLibrary.open(
-                        folder.resolve(file)); // fails where the file system forbids to execute
+                DynamicLibrary.open(folder.resolve(file)); // fails where the file system forbids to execute
                 return folder;
             } catch (IOException | UnsatisfiedLinkError e) {
                 reasons.add(e.toString());
             }
         }
-        throw new UnsatisfiedLinkError(
-                "no folder can hold " + file + ": " + String.join("; ", reasons));
+        throw new UnsatisfiedLinkError("no folder can hold " + file + ": " + String.join("; ", reasons));
     }
 
     private static void makePrivate(Path folder) throws IOException {
@@ -78,9 +73,7 @@ final class NativeCache {
         if (!Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
             try {
                 Files.createDirectory(
-                        folder,
-                        PosixFilePermissions.asFileAttribute(
-                                PosixFilePermissions.fromString("rwx------")));
+                        folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
             } catch (FileAlreadyExistsException _) {
                 // another JVM was faster, or it is a file: the owner and rights below tell
             }
@@ -108,11 +101,7 @@ final class NativeCache {
         Path whole = Files.createTempFile(file.getParent(), file.getFileName().toString(), ".part");
         try {
             Files.write(whole, content);
-            Files.move(
-                    whole,
-                    file,
-                    StandardCopyOption.ATOMIC_MOVE,
-                    StandardCopyOption.REPLACE_EXISTING);
+            Files.move(whole, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         } finally {
             Files.deleteIfExists(whole);
         }
@@ -131,8 +120,7 @@ final class NativeCache {
 
     private static String hash(byte[] content) {
         try {
-            return HexFormat.of()
-                    .formatHex(MessageDigest.getInstance("SHA-256").digest(content), 0, 16);
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content), 0, 16);
         } catch (NoSuchAlgorithmException e) {
             throw new AssertionError("every JDK has SHA-256", e);
         }

@@ -5,10 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -16,6 +12,9 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class HostMemoryTest {
     @ParameterizedTest
@@ -26,10 +25,7 @@ class HostMemoryTest {
             block = HostMemory.allocate(arena, bytes);
             assertEquals(bytes, block.byteSize());
             assertEquals(0, block.address() % HostMemory.ALIGNMENT);
-            assertEquals(
-                    0,
-                    bytes >= 4L << 20 ? block.address() % (2L << 20) : 0,
-                    "large blocks suit huge pages");
+            assertEquals(0, bytes >= 4L << 20 ? block.address() % (2L << 20) : 0, "large blocks suit huge pages");
             assertEquals(
                     -1,
                     block.mismatch(Arena.ofAuto().allocate(Math.max(1, bytes)).asSlice(0, bytes)),
@@ -54,10 +50,8 @@ class HostMemoryTest {
     private static boolean isMapped(long address) throws IOException {
         try (Stream<String> mappings = Files.lines(Path.of("/proc/self/maps"))) {
             return mappings.map(line -> line.substring(0, line.indexOf(' ')).split("-"))
-                    .anyMatch(
-                            range ->
-                                    Long.parseUnsignedLong(range[0], 16) <= address
-                                            && address < Long.parseUnsignedLong(range[1], 16));
+                    .anyMatch(range -> Long.parseUnsignedLong(range[0], 16) <= address
+                            && address < Long.parseUnsignedLong(range[1], 16));
         }
     }
 }
