@@ -11,6 +11,8 @@ namespace {
 using namespace quern;
 
 constexpr int BLOCK = 256;
+// Blocks of step_many that fit on a multiprocessor: 48 registers a thread. Without it ptxas aims at 32 and spills in FP64.
+constexpr int MANY_BLOCKS = 5;
 
 /// What may change between runs. Kernels read it from memory, so that a replayed CUDA graph sees the change.
 template <typename C>
@@ -134,7 +136,7 @@ __device__ __forceinline__ void stepMany(const Entry<P, M, G>* table, int entrie
                             const Rates<C>* rates, C beta1, C rest1, C beta2, C rest2) {               \
         step<C>(parameter, momentum, gradient, count, rates, Betas<C>{beta1, rest1, beta2, rest2});    \
     }                                                                                                  \
-    extern "C" __global__ void __launch_bounds__(BLOCK) lion_step_many_##storage(                      \
+    extern "C" __global__ void __launch_bounds__(BLOCK, MANY_BLOCKS) lion_step_many_##storage(         \
         const Entry<P, M, G>* table, int32_t entries, int64_t chunks, int64_t chunkLength,             \
         const Rates<C>* rates, C beta1, C rest1, C beta2, C rest2) {                                   \
         stepMany<C>(table, entries, chunks, chunkLength, rates, Betas<C>{beta1, rest1, beta2, rest2}); \
