@@ -1,0 +1,93 @@
+package io.quern.cuda;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+
+/** A JVM of its own for what is decided once a process: which driver it binds, where its natives come from. */
+final class ForkedJvm {
+    private static final long MOST_SECONDS = 120;
+
+    private final List<String> flags = new ArrayList<>();
+    private final Map<String, String> environment = new TreeMap<>();
+    private final List<String> withoutInPath = new ArrayList<>();
+
+    /**
+     * How it ended.
+     *
+     * @param exitCode 0 if its main method returned; 134 to 139 if it crashed
+     * @param output what it printed
+     */
+    record Result(int exitCode, String output) {}
+
+    ForkedJvm flag(String flag) {
+        flags.add(flag);
+        return this;
+    }
+
+    ForkedJvm environment(String name, String value) {
+        environment.put(name, value);
+        return this;
+    }
+
+    /** Leaves out of the class path what has this in its path. */
+    ForkedJvm without(String part) {
+        withoutInPath.add(part);
+        return this;
+    }
+
+    /** Starts a class's main method, and returns at once. */
+    Running start(Class<?> main, String... arguments) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-Xmx128m", "-XX:-CreateCoredumpOnCrash"));
+        command.addAll(flags);
+        command.addAll(List.of("-cp", classPath(), main.getName()));
+        command.addAll(List.of(arguments));
+        Path output = Files.createTempFile("forked", ".txt");
+        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile());
+        builder.environment().keySet().removeAll(List.of("LD_LIBRARY_PATH", "JAVA_TOOL_OPTIONS", "CUDA_VISIBLE_DEVICES"));
+        builder.environment().putAll(environment);
+        return new Running(builder.start(), output);
+    }
+
+    /** Runs a class's main method to its end. */
+    Result run(Class<?> main, String... arguments) throws IOException, InterruptedException {
+        return start(main, arguments).await();
+    }
+
+    private String classPath() {
+        List<String> kept = new ArrayList<>();
+        for (String entry : System.getProperty("java.class.path").split(":")) {
+            if (withoutInPath.stream().noneMatch(entry::contains)) {
+                kept.add(entry);
+            }
+        }
+        return String.join(":", kept);
+    }
+
+    /** A JVM under way. */
+    record Running(Process process, Path output) {
+        Result await() throws IOException, InterruptedException {
+            if (!process.waitFor(MOST_SECONDS, TimeUnit.SECONDS)) {
+                process.destroyForcibly().waitFor();
+                throw new AssertionError("not done after " + MOST_SECONDS + " s: " + read());
+            }
+            return new Result(process.exitValue(), read());
+        }
+
+        private String read() throws IOException {
+            try {
+                return Files.readString(output, StandardCharsets.UTF_8);
+            } finally {
+                Files.deleteIfExists(output);
+            }
+        }
+    }
+}

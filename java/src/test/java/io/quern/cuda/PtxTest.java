@@ -1,0 +1,142 @@
+package io.quern.cuda;
+
+import static java.util.stream.Collectors.toMap;
+import static java.util.stream.Collectors.toSet;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
+/**
+ * What NVIDIA's assembler says of the shipped PTX, without a GPU: that it takes each file for every GPU it is meant for, and
+ * what each kernel uses there.
+ */
+class PtxTest {
+    private static final List<String> GPUS = List.of("sm_75", "sm_80", "sm_86", "sm_89", "sm_90");
+
+    /** The newest ISA that drivers of CUDA 11.8 take, the oldest we support. */
+    private static final String ISA = "7.8";
+
+    @TestFactory
+    Stream<DynamicTest> everyFileAssemblesForItsTargetAndAllNewer() {
+        List<DynamicTest> tests = new ArrayList<>();
+        for (PtxFile file : PtxFile.all()) {
+            String target = file.architecture().replace("compute", "sm");
+            for (String gpu : GPUS.subList(GPUS.indexOf(target), GPUS.size())) {
+                tests.add(dynamicTest(file + " for " + gpu, () -> checkUsage(file, gpu)));
+            }
+        }
+        return tests.stream();
+    }
+
+    private static void checkUsage(PtxFile file, String gpu) throws Exception {
+        Map<String, Integer> budget = registerBudget(file.room());
+        List<PtxAssembler.Usage> usages = PtxAssembler.assemble(file.text(), gpu);
+        Set<String> assembled = usages.stream().map(PtxAssembler.Usage::kernel).collect(toSet());
+        assertEquals(file.entries().keySet(), assembled, "kernels that the assembler reported");
+        for (PtxAssembler.Usage usage : usages) {
+            assertEquals(0, usage.spillBytes(), usage.kernel() + " spills registers on " + gpu);
+            Integer most = budget.get(usage.kernel());
+            assertTrue(
+                    most != null,
+                    usage.kernel() + " has no line in " + budgetName(file.room()) + "; it uses " + usage.registers()
+                            + " registers on " + gpu);
+            assertTrue(
+                    usage.registers() <= most,
+                    usage.kernel() + " uses " + usage.registers() + " registers on " + gpu + ", more than its budget of "
+                            + most);
+        }
+    }
+
+    @TestFactory
+    Stream<DynamicTest> everyFileDeclaresTheOldestIsaAndItsTarget() {
+        return PtxFile.all().stream().map(file -> dynamicTest(file.toString(), () -> {
+            assertEquals(ISA, file.directive("version"));
+            assertEquals(file.architecture().replace("compute", "sm"), file.directive("target"));
+        }));
+    }
+
+    /** {@return the most registers each kernel of a room may use, from lines of a kernel and a number} */
+    private static Map<String, Integer> registerBudget(String room) {
+        try (InputStream in = PtxTest.class.getResourceAsStream(budgetName(room))) {
+            assertTrue(in != null, "there is no " + budgetName(room) + " among the test resources");
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8)
+                    .lines()
+                    .filter(line -> !line.isBlank() && !line.startsWith("#"))
+                    .map(line -> line.split("\\s+"))
+                    .collect(toMap(words -> words[0], words -> Integer.parseInt(words[1])));
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static String budgetName(String room) {
+        return "/io/quern/" + room + "/registers.txt";
+    }
+
+    @Test
+    void bothArchitecturesHaveEveryRoom() {
+        Map<String, Set<String>> rooms = new LinkedHashMap<>();
+        for (PtxFile file : PtxFile.all()) {
+            rooms.merge(file.architecture(), Set.of(file.room()), PtxTest::union);
+        }
+        assertEquals(rooms.get("compute_75"), rooms.get("compute_80"));
+        assertFalse(rooms.get("compute_75").isEmpty());
+    }
+
+    private static Set<String> union(Set<String> a, Set<String> b) {
+        return Stream.concat(a.stream(), b.stream()).collect(toSet());
+    }
+
+    @Test
+    void theAssemblerReportsSpills() throws Exception {
+        PtxAssembler.Usage usage = PtxAssembler.assemble(spilling(), "sm_80").getFirst();
+        assertEquals("toy_spill", usage.kernel());
+        assertTrue(usage.spillBytes() > 0, usage.toString());
+    }
+
+    @Test
+    void theAssemblerRefusesWhatIsNoPtx() {
+        PtxAssembler.Refusal refusal = assertThrows(
+                PtxAssembler.Refusal.class,
+                () -> PtxAssembler.assemble(spilling().replace("add.u32", "add.u99"), "sm_80"));
+        assertTrue(refusal.getMessage().contains("'.u99'"), refusal.getMessage());
+    }
+
+    /** {@return a kernel of 40 live values that may use 16 registers} */
+    private static String spilling() {
+        StringBuilder ptx = new StringBuilder("""
+                .version 7.8
+                .target sm_80
+                .address_size 64
+                .visible .entry toy_spill(.param .u64 toy_spill_param_0)
+                .maxnreg 16
+                {
+                .reg .b64 %p;
+                .reg .b32 %r<40>;
+                ld.param.u64 %p, [toy_spill_param_0];
+                """);
+        for (int i = 0; i < 40; i++) {
+            ptx.append("ld.volatile.global.u32 %r").append(i).append(", [%p+").append(4 * i).append("];\n");
+        }
+        for (int i = 39; i >= 0; i--) {
+            ptx.append("add.u32 %r" + i + ", %r" + i + ", %r" + (i * 7 + 3) % 40 + ";\n");
+            ptx.append("st.volatile.global.u32 [%p+").append(4 * i).append("], %r").append(i).append(";\n");
+        }
+        return ptx.append("ret;\n}\n").toString();
+    }
+}
