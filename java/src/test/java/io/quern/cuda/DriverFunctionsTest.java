@@ -19,8 +19,8 @@ class DriverFunctionsTest {
     private static final Pattern BY_US = Pattern.compile("(?:link|critical|function|read)\\((?:\\w+, )?\"(cu\\w+)\"");
 
     /** JCuda calls these under a newer name than its own. */
-    private static final Set<String> RENAMED = Set.of(
-            "cuDeviceTotalMem", "cuEventDestroy", "cuMemAlloc", "cuMemFree", "cuMemGetInfo", "cuStreamDestroy");
+    private static final Set<String> RENAMED =
+            Set.of("cuDeviceTotalMem", "cuEventDestroy", "cuMemAlloc", "cuMemFree", "cuMemGetInfo", "cuStreamDestroy");
 
     /** Functions that need not be there: without them a feature is missing, and says so. */
     private static final Set<String> OPTIONAL = Set.of("cuLaunchKernelEx");

@@ -51,8 +51,11 @@ final class ForkedJvm {
         command.addAll(List.of("-cp", classPath(), main.getName()));
         command.addAll(List.of(arguments));
         Path output = Files.createTempFile("forked", ".txt");
-        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile());
-        builder.environment().keySet().removeAll(List.of("LD_LIBRARY_PATH", "JAVA_TOOL_OPTIONS", "CUDA_VISIBLE_DEVICES"));
+        ProcessBuilder builder =
+                new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile());
+        builder.environment()
+                .keySet()
+                .removeAll(List.of("LD_LIBRARY_PATH", "JAVA_TOOL_OPTIONS", "CUDA_VISIBLE_DEVICES"));
         builder.environment().putAll(environment);
         return new Running(builder.start(), output);
     }

@@ -82,7 +82,8 @@ class NoDriverTest {
         Path other = Path.of(System.getProperty("java.home"), "lib", "libjsig.so");
         Files.copy(other, folder.resolve("libcuda.so.1"));
         expectRefusal(
-                probe(folder), "libcuda.so.1 lacks " + DriverProbe.FUNCTIONS.size() + " functions, cuCtxGetCurrent among");
+                probe(folder),
+                "libcuda.so.1 lacks " + DriverProbe.FUNCTIONS.size() + " functions, cuCtxGetCurrent among");
     }
 
     @Test

@@ -60,7 +60,9 @@ final class PtxAssembler {
                 check(JNvPTXCompiler.nvPTXCompilerGetErrorLogSize(compiler, size));
                 byte[] log = new byte[(int) size[0] + 1];
                 check(JNvPTXCompiler.nvPTXCompilerGetErrorLog(compiler, log));
-                throw new Refusal(new String(log, StandardCharsets.UTF_8).replace('\0', ' ').strip());
+                throw new Refusal(new String(log, StandardCharsets.UTF_8)
+                        .replace('\0', ' ')
+                        .strip());
             }
             return usages(infoLog(compiler));
         } finally {

@@ -23,8 +23,8 @@ import java.util.stream.Stream;
  */
 record PtxFile(String architecture, String room, String text) {
     private static final Pattern ENTRY = Pattern.compile("\\.entry\\s+(\\w+)\\s*\\(([^)]*)\\)");
-    private static final Pattern PARAMETER =
-            Pattern.compile("\\.param\\s+(?:\\.align\\s+(\\d+)\\s+)?\\.(\\w+)(?:\\s+\\.ptr[^%,]*?)?\\s+\\w+(?:\\[(\\d+)])?");
+    private static final Pattern PARAMETER = Pattern.compile(
+            "\\.param\\s+(?:\\.align\\s+(\\d+)\\s+)?\\.(\\w+)(?:\\s+\\.ptr[^%,]*?)?\\s+\\w+(?:\\[(\\d+)])?");
 
     /** {@return every PTX file that ships} */
     static List<PtxFile> all() {
@@ -60,9 +60,10 @@ record PtxFile(String architecture, String room, String text) {
             if (!parameter.matches()) {
                 throw new AssertionError("cannot read the parameter \"" + one.strip() + "\"");
             }
-            parameters.add(parameter.group(3) == null
-                    ? parameter.group(2)
-                    : parameter.group(2) + "[" + parameter.group(3) + "] align " + parameter.group(1));
+            parameters.add(
+                    parameter.group(3) == null
+                            ? parameter.group(2)
+                            : parameter.group(2) + "[" + parameter.group(3) + "] align " + parameter.group(1));
         }
         return parameters;
     }

@@ -57,17 +57,18 @@ class PtxTest {
                             + " registers on " + gpu);
             assertTrue(
                     usage.registers() <= most,
-                    usage.kernel() + " uses " + usage.registers() + " registers on " + gpu + ", more than its budget of "
-                            + most);
+                    usage.kernel() + " uses " + usage.registers() + " registers on " + gpu
+                            + ", more than its budget of " + most);
         }
     }
 
     @TestFactory
     Stream<DynamicTest> everyFileDeclaresTheOldestIsaAndItsTarget() {
-        return PtxFile.all().stream().map(file -> dynamicTest(file.toString(), () -> {
-            assertEquals(ISA, file.directive("version"));
-            assertEquals(file.architecture().replace("compute", "sm"), file.directive("target"));
-        }));
+        return PtxFile.all().stream()
+                .map(file -> dynamicTest(file.toString(), () -> {
+                    assertEquals(ISA, file.directive("version"));
+                    assertEquals(file.architecture().replace("compute", "sm"), file.directive("target"));
+                }));
     }
 
     /** {@return the most registers each kernel of a room may use, from lines of a kernel and a number} */
@@ -120,22 +121,30 @@ class PtxTest {
     /** {@return a kernel of 40 live values that may use 16 registers} */
     private static String spilling() {
         StringBuilder ptx = new StringBuilder("""
-                .version 7.8
-                .target sm_80
-                .address_size 64
-                .visible .entry toy_spill(.param .u64 toy_spill_param_0)
-                .maxnreg 16
-                {
-                .reg .b64 %p;
-                .reg .b32 %r<40>;
-                ld.param.u64 %p, [toy_spill_param_0];
-                """);
+            .version 7.8
+            .target sm_80
+            .address_size 64
+            .visible .entry toy_spill(.param .u64 toy_spill_param_0)
+            .maxnreg 16
+            {
+            .reg .b64 %p;
+            .reg .b32 %r<40>;
+            ld.param.u64 %p, [toy_spill_param_0];
+            """);
         for (int i = 0; i < 40; i++) {
-            ptx.append("ld.volatile.global.u32 %r").append(i).append(", [%p+").append(4 * i).append("];\n");
+            ptx.append("ld.volatile.global.u32 %r")
+                    .append(i)
+                    .append(", [%p+")
+                    .append(4 * i)
+                    .append("];\n");
         }
         for (int i = 39; i >= 0; i--) {
             ptx.append("add.u32 %r" + i + ", %r" + i + ", %r" + (i * 7 + 3) % 40 + ";\n");
-            ptx.append("st.volatile.global.u32 [%p+").append(4 * i).append("], %r").append(i).append(";\n");
+            ptx.append("st.volatile.global.u32 [%p+")
+                    .append(4 * i)
+                    .append("], %r")
+                    .append(i)
+                    .append(";\n");
         }
         return ptx.append("ret;\n}\n").toString();
     }
