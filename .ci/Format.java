@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -23,7 +24,6 @@ class Format {
 
     private static final List<String> ROOTS = List.of(".ci", "bench", "consumer", "cuda", "java", "native-build");
     private static final String CURE = "./mvnw -q -N verify -Dformat=apply";
-    private static final String CLANG_FORMAT_RELEASE = "version 14.";
 
     private enum Mode {
         CHECK,
@@ -73,12 +73,13 @@ class Format {
         if (files.isEmpty()) {
             return List.of();
         }
-        if (!clangFormatIsHere()) {
+        Optional<String> clangFormat = clangFormat();
+        if (clangFormat.isEmpty()) {
             System.out.println(
                     "not run here: the layout of " + files.size() + " C++ and CUDA files (no clang-format 14)");
             return List.of();
         }
-        List<String> command = new ArrayList<>(List.of("clang-format", "--style=file", "-i"));
+        List<String> command = new ArrayList<>(List.of(clangFormat.get(), "--style=file", "-i"));
         if (mode == Mode.CHECK) {
             command.addAll(List.of("--dry-run", "-Werror", "--ferror-limit=1"));
         }
@@ -94,13 +95,19 @@ class Format {
         return complaints;
     }
 
-    private static boolean clangFormatIsHere() throws IOException, InterruptedException {
-        try {
-            Process process = new ProcessBuilder("clang-format", "--version").start();
-            return process.inputReader().readAllAsString().contains(CLANG_FORMAT_RELEASE) && process.waitFor() == 0;
-        } catch (IOException notInstalled) {
-            return false;
+    /** Another release lays out otherwise, so none but 14 is asked. */
+    private static Optional<String> clangFormat() throws InterruptedException {
+        for (String name : List.of("clang-format-14", "clang-format")) {
+            try {
+                Process process = new ProcessBuilder(name, "--version").start();
+                if (process.inputReader().readAllAsString().contains("version 14.") && process.waitFor() == 0) {
+                    return Optional.of(name);
+                }
+            } catch (IOException notInstalled) {
+                // the next name
+            }
         }
+        return Optional.empty();
     }
 
     private static List<Path> sources() throws IOException {
