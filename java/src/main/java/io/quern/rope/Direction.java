@@ -1,0 +1,20 @@
+package io.quern.rope;
+
+/** Which way the pairs turn. */
+public enum Direction {
+    /** By the angle. */
+    FORWARD(1),
+    /** By minus the angle: the inverse, which is the transpose, which is the gradient. */
+    INVERSE(-1);
+
+    private final int sign;
+
+    Direction(int sign) {
+        this.sign = sign;
+    }
+
+    /** {@return 1 or -1, the factor of the angle and of its sine} */
+    int sign() {
+        return sign;
+    }
+}

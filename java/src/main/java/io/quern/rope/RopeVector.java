@@ -1,0 +1,205 @@
+package io.quern.rope;
+
+import io.quern.DType;
+import io.quern.Device;
+import io.quern.Kernel;
+import io.quern.Launch;
+import io.quern.Stream;
+import io.quern.Workspace;
+import io.quern.cpu.WorkerPool;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Rotary embeddings by the Vector API. Tokens are shared among the threads; for each one the cosines and sines of its
+ * position are laid out once as its heads need them ({@link TurnLayout}), then its heads are rotated one after the other
+ * ({@link RopeHalves}, {@link RopeAdjacent}).
+ */
+final class RopeVector {
+    static final Kernel<Rotation> APPLY = new Kernel<>() {
+        @Override
+        public Launch bind(Rotation arguments, Stream stream, Workspace workspace) {
+            return new Apply(arguments, ((Device.Cpu) stream.device()).threads(), workspace);
+        }
+
+        @Override
+        public long workspaceBytes(Rotation arguments, Stream stream) {
+            return parts(arguments) * new TurnLayout(arguments).scratchBytes();
+        }
+    };
+
+    static final Kernel<Tabulation> ANGLES = new Kernel<>() {
+        @Override
+        public Launch bind(Tabulation arguments, Stream stream, Workspace workspace) {
+            return new Angles(arguments, ((Device.Cpu) stream.device()).threads(), workspace);
+        }
+
+        @Override
+        public long workspaceBytes(Tabulation arguments, Stream stream) {
+            return parts(arguments) * new TokenAngles(arguments.rope()).bytes();
+        }
+    };
+
+    /** What a part moves at the least: some 10 microseconds of work, a hundred times the cost of handing it out. */
+    private static final long PART_BYTES = 256 << 10;
+
+    /** Enough to keep the threads of a large machine equally busy; each has scratch memory of its own. */
+    private static final long MOST_PARTS = 256;
+
+    private RopeVector() {}
+
+    private static long parts(Rotation a) {
+        HeadsLayout x = a.xLayout();
+        return parts(x.batches() * x.tokens(), a.bytes());
+    }
+
+    private static long parts(Tabulation a) {
+        return parts(a.table().batches() * a.table().rows(), a.bytes());
+    }
+
+    private static long parts(long rows, long bytes) {
+        return Math.min(Math.min(rows, MOST_PARTS), Math.ceilDiv(bytes, PART_BYTES));
+    }
+
+    private static final class Apply implements Launch, WorkerPool.Task {
+        private final DType dtype;
+        private final TurnLayout turns;
+        private final HeadRows rows;
+        private final HeadsLayout x;
+        private final HeadsLayout out;
+        private final int elementBytes;
+        private final long rotatedBytes; // of a head
+        private final long copiedBytes; // of a head, after the rotated ones; 0 in place
+        private final int parts;
+        private final int threads;
+
+        Apply(Rotation a, int threads, Workspace workspace) {
+            this.dtype = a.x().dtype();
+            this.turns = new TurnLayout(a);
+            this.x = a.xLayout();
+            this.out = a.outLayout();
+            this.elementBytes = dtype.bytes();
+            this.rows = new HeadRows(
+                    a.x().segment(),
+                    x.headStride() * elementBytes,
+                    a.out().segment(),
+                    out.headStride() * elementBytes,
+                    x.heads(),
+                    workspace.segment(),
+                    a.rope().pairing(),
+                    a.rope().pairs());
+            this.rotatedBytes = (long) a.rope().rotaryDim() * elementBytes;
+            this.copiedBytes = a.inPlace() ? 0 : (long) a.rope().headDim() * elementBytes - rotatedBytes;
+            this.parts = (int) parts(a);
+            this.threads = threads;
+        }
+
+        @Override
+        public void run() {
+            WorkerPool.run(this, parts, threads);
+        }
+
+        @Override
+        public void run(int part) {
+            long tokens = x.batches() * x.tokens();
+            long end = tokens * (part + 1) / parts;
+            long turnsAt = part * turns.scratchBytes();
+            for (long i = tokens * part / parts; i < end; i++) {
+                long b = i / x.tokens();
+                long t = i % x.tokens();
+                turns.place(b, t, rows.turns(), turnsAt);
+                long xAt = x.at(b, t) * elementBytes;
+                long outAt = out.at(b, t) * elementBytes;
+                rotate(xAt, outAt, turnsAt);
+                if (copiedBytes != 0) {
+                    copyRest(xAt + rotatedBytes, outAt + rotatedBytes);
+                }
+            }
+        }
+
+        private void rotate(long xAt, long outAt, long turnsAt) {
+            if (rows.pairing() == Pairing.HALVES) {
+                switch (dtype) {
+                    case FP64 -> RopeHalves.fp64(rows, xAt, outAt, turnsAt);
+                    case FP32 -> RopeHalves.fp32(rows, xAt, outAt, turnsAt);
+                    case FP16 -> RopeHalves.fp16(rows, xAt, outAt, turnsAt);
+                    default -> RopeHalves.bf16(rows, xAt, outAt, turnsAt);
+                }
+            } else {
+                switch (dtype) {
+                    case FP64 -> RopeAdjacent.fp64(rows, xAt, outAt, turnsAt);
+                    case FP32 -> RopeAdjacent.fp32(rows, xAt, outAt, turnsAt);
+                    case FP16 -> RopeAdjacent.fp16(rows, xAt, outAt, turnsAt);
+                    default -> RopeAdjacent.bf16(rows, xAt, outAt, turnsAt);
+                }
+            }
+        }
+
+        private void copyRest(long xAt, long outAt) {
+            for (long h = 0; h < rows.heads(); h++) {
+                MemorySegment.copy(
+                        rows.x(), xAt + h * rows.xStep(), rows.out(), outAt + h * rows.outStep(), copiedBytes);
+            }
+        }
+    }
+
+    private static final class Angles implements Launch, WorkerPool.Task {
+        private final TokenAngles angles;
+        private final RopeTable table;
+        private final PositionsLayout positions;
+        private final MemorySegment positionsMemory;
+        private final MemorySegment cosine;
+        private final MemorySegment sine;
+        private final MemorySegment scratch;
+        private final int pairs;
+        private final int parts;
+        private final int threads;
+
+        Angles(Tabulation a, int threads, Workspace workspace) {
+            this.angles = new TokenAngles(a.rope());
+            this.table = a.table();
+            this.positions = a.positionsLayout();
+            this.positionsMemory = positions.segment();
+            this.cosine = table.cosine().segment();
+            this.sine = table.sine().segment();
+            this.scratch = workspace.segment();
+            this.pairs = a.rope().pairs();
+            this.parts = (int) parts(a);
+            this.threads = threads;
+        }
+
+        @Override
+        public void run() {
+            WorkerPool.run(this, parts, threads);
+        }
+
+        @Override
+        public void run(int part) {
+            long rows = table.rows();
+            long count = table.batches() * rows;
+            long end = count * (part + 1) / parts;
+            long at = part * angles.bytes();
+            for (long i = count * part / parts; i < end; i++) {
+                long b = i / rows;
+                long row = i % rows;
+                angles.compute(positions.at(positionsMemory, b, row), scratch, at);
+                store(
+                        at,
+                        cosine,
+                        b * table.batchStride(table.cosine())
+                                + row * table.cosine().stride(-2));
+                store(
+                        at + 8L * pairs,
+                        sine,
+                        b * table.batchStride(table.sine()) + row * table.sine().stride(-2));
+            }
+        }
+
+        private void store(long from, MemorySegment to, long element) {
+            if (table.dtype() == DType.FP64) {
+                MemorySegment.copy(scratch, from, to, 8 * element, 8L * pairs);
+            } else {
+                TurnLayout.narrow(scratch, from, to, 4 * element, pairs);
+            }
+        }
+    }
+}

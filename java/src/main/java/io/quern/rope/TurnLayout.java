@@ -1,0 +1,198 @@
+package io.quern.rope;
+
+import io.quern.DType;
+import io.quern.cpu.HostMemory;
+import io.quern.cpu.Lanes;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.DoubleVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorShuffle;
+
+/**
+ * Lays out the cosines and sines of one token as its heads use them, in the type that they compute in: from a table or
+ * computed, the sines with the sign of the direction, NaN for a position that the table lacks.
+ *
+ * <pre>
+ *   HALVES    c0 c1 c2 ...  |   s0  s1  s2 ...            (2, pairs)
+ *   ADJACENT  c0 c0 c1 c1 ...  |  -s0  s0 -s1  s1 ...     (2, 2 * pairs): a lane for each channel
+ * </pre>
+ */
+final class TurnLayout {
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+    private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE;
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
+
+    // Each lane twice: of the lower half of a vector, of its upper half.
+    private static final VectorShuffle<Float> LOWER_FLOATS = VectorShuffle.fromOp(Lanes.FLOAT, i -> i / 2);
+    private static final VectorShuffle<Float> UPPER_FLOATS =
+            VectorShuffle.fromOp(Lanes.FLOAT, i -> (Lanes.FLOAT.length() + i) / 2);
+    private static final VectorShuffle<Double> LOWER_DOUBLES = VectorShuffle.fromOp(Lanes.DOUBLE, i -> i / 2);
+    private static final VectorShuffle<Double> UPPER_DOUBLES =
+            VectorShuffle.fromOp(Lanes.DOUBLE, i -> (Lanes.DOUBLE.length() + i) / 2);
+
+    // -1, 1, -1, 1 ...
+    private static final FloatVector FLOAT_SIGNS =
+            FloatVector.broadcast(Lanes.FLOAT, 1).blend(-1, VectorMask.fromLong(Lanes.FLOAT, 0x5555));
+    private static final DoubleVector DOUBLE_SIGNS =
+            DoubleVector.broadcast(Lanes.DOUBLE, 1).blend(-1, VectorMask.fromLong(Lanes.DOUBLE, 0x55));
+
+    private final int pairs;
+    private final long elementBytes;
+    private final boolean wide; // FP64, not FP32
+    private final boolean inverse;
+    private final boolean adjacent;
+    private final PositionsLayout positions;
+    private final MemorySegment positionsMemory;
+    private final TokenAngles angles; // null where there is a table
+    private final MemorySegment cosine; // null where there is none
+    private final MemorySegment sine;
+    private final long tableRows;
+    private final long cosineBatchStride;
+    private final long cosineRowStride;
+    private final long sineBatchStride;
+    private final long sineRowStride;
+
+    // Where in the scratch memory: what the heads use, the row in the type they compute in, the row in FP64.
+    private final long rowAt;
+    private final long angleAt;
+    private final long scratchBytes;
+
+    TurnLayout(Rotation a) {
+        RopeTable table = a.table();
+        pairs = a.rope().pairs();
+        inverse = a.direction() == Direction.INVERSE;
+        wide = a.x().dtype() == DType.FP64;
+        elementBytes = wide ? 8 : 4;
+        adjacent = a.rope().pairing() == Pairing.ADJACENT;
+        positions = a.positionsLayout();
+        positionsMemory = positions.segment();
+        angles = table == null ? new TokenAngles(a.rope()) : null;
+        cosine = table == null ? null : table.cosine().segment();
+        sine = table == null ? null : table.sine().segment();
+        tableRows = table == null ? 0 : table.rows();
+        cosineBatchStride = table == null ? 0 : table.batchStride(table.cosine());
+        cosineRowStride = table == null ? 0 : table.cosine().stride(-2);
+        sineBatchStride = table == null ? 0 : table.batchStride(table.sine());
+        sineRowStride = table == null ? 0 : table.sine().stride(-2);
+
+        long rowBytes = 2 * pairs * elementBytes;
+        rowAt = adjacent ? aligned(2 * rowBytes) : 0;
+        angleAt = rowAt + aligned(rowBytes);
+        scratchBytes = angleAt + (angles == null || wide ? 0 : aligned(angles.bytes()));
+    }
+
+    /** What {@link #place} needs, for each thread: a multiple of a cache line. */
+    long scratchBytes() {
+        return scratchBytes;
+    }
+
+    /** Lays a token's cosines and sines out in scratch memory, from {@code at} on. */
+    void place(long batch, long token, MemorySegment scratch, long at) {
+        long position = positions.at(positionsMemory, batch, token);
+        long row = at + rowAt;
+        if (angles == null) {
+            look(batch, position, scratch, row);
+        } else if (wide) {
+            angles.compute(position, scratch, row);
+        } else {
+            angles.compute(position, scratch, at + angleAt);
+            narrow(scratch, at + angleAt, scratch, row, 2 * pairs);
+        }
+        if (inverse) {
+            negate(scratch, row + pairs * elementBytes);
+        }
+        if (adjacent && wide) {
+            spreadFp64(scratch, row, at);
+        } else if (adjacent) {
+            spreadFp32(scratch, row, at);
+        }
+    }
+
+    /** Rounds FP64 numbers to FP32. */
+    static void narrow(MemorySegment from, long fromAt, MemorySegment to, long toAt, int count) {
+        for (int i = 0; i < count; i++) {
+            to.set(FLOAT, toAt + 4L * i, (float) from.get(DOUBLE, fromAt + 8L * i));
+        }
+    }
+
+    private void look(long batch, long position, MemorySegment scratch, long row) {
+        long bytes = pairs * elementBytes;
+        if (position >= 0 && position < tableRows) {
+            long cosineAt = (batch * cosineBatchStride + position * cosineRowStride) * elementBytes;
+            long sineAt = (batch * sineBatchStride + position * sineRowStride) * elementBytes;
+            MemorySegment.copy(cosine, cosineAt, scratch, row, bytes);
+            MemorySegment.copy(sine, sineAt, scratch, row + bytes, bytes);
+            return;
+        }
+        for (int i = 0; i < 2 * pairs; i++) {
+            if (wide) {
+                scratch.set(DOUBLE, row + 8L * i, Double.NaN);
+            } else {
+                scratch.set(FLOAT, row + 4L * i, Float.NaN);
+            }
+        }
+    }
+
+    private void negate(MemorySegment scratch, long sines) {
+        for (int k = 0; k < pairs; k++) {
+            if (wide) {
+                scratch.set(DOUBLE, sines + 8L * k, -scratch.get(DOUBLE, sines + 8L * k));
+            } else {
+                scratch.set(FLOAT, sines + 4L * k, -scratch.get(FLOAT, sines + 4L * k));
+            }
+        }
+    }
+
+    private void spreadFp32(MemorySegment scratch, long row, long to) {
+        long sines = 4L * pairs; // from a row's cosines to its sines
+        int k = 0;
+        for (; k < Lanes.FLOAT.loopBound(pairs); k += Lanes.FLOAT.length()) {
+            FloatVector c = FloatVector.fromMemorySegment(Lanes.FLOAT, scratch, row + 4L * k, ORDER);
+            FloatVector s = FloatVector.fromMemorySegment(Lanes.FLOAT, scratch, row + sines + 4L * k, ORDER);
+            long lower = to + 8L * k;
+            long upper = lower + Lanes.FLOAT.vectorByteSize();
+            c.rearrange(LOWER_FLOATS).intoMemorySegment(scratch, lower, ORDER);
+            c.rearrange(UPPER_FLOATS).intoMemorySegment(scratch, upper, ORDER);
+            s.rearrange(LOWER_FLOATS).mul(FLOAT_SIGNS).intoMemorySegment(scratch, lower + 2 * sines, ORDER);
+            s.rearrange(UPPER_FLOATS).mul(FLOAT_SIGNS).intoMemorySegment(scratch, upper + 2 * sines, ORDER);
+        }
+        for (; k < pairs; k++) {
+            float c = scratch.get(FLOAT, row + 4L * k);
+            float s = scratch.get(FLOAT, row + sines + 4L * k);
+            scratch.set(FLOAT, to + 8L * k, c);
+            scratch.set(FLOAT, to + 8L * k + 4, c);
+            scratch.set(FLOAT, to + 2 * sines + 8L * k, -s);
+            scratch.set(FLOAT, to + 2 * sines + 8L * k + 4, s);
+        }
+    }
+
+    private void spreadFp64(MemorySegment scratch, long row, long to) {
+        long sines = 8L * pairs;
+        int k = 0;
+        for (; k < Lanes.DOUBLE.loopBound(pairs); k += Lanes.DOUBLE.length()) {
+            DoubleVector c = DoubleVector.fromMemorySegment(Lanes.DOUBLE, scratch, row + 8L * k, ORDER);
+            DoubleVector s = DoubleVector.fromMemorySegment(Lanes.DOUBLE, scratch, row + sines + 8L * k, ORDER);
+            long lower = to + 16L * k;
+            long upper = lower + Lanes.DOUBLE.vectorByteSize();
+            c.rearrange(LOWER_DOUBLES).intoMemorySegment(scratch, lower, ORDER);
+            c.rearrange(UPPER_DOUBLES).intoMemorySegment(scratch, upper, ORDER);
+            s.rearrange(LOWER_DOUBLES).mul(DOUBLE_SIGNS).intoMemorySegment(scratch, lower + 2 * sines, ORDER);
+            s.rearrange(UPPER_DOUBLES).mul(DOUBLE_SIGNS).intoMemorySegment(scratch, upper + 2 * sines, ORDER);
+        }
+        for (; k < pairs; k++) {
+            double c = scratch.get(DOUBLE, row + 8L * k);
+            double s = scratch.get(DOUBLE, row + sines + 8L * k);
+            scratch.set(DOUBLE, to + 16L * k, c);
+            scratch.set(DOUBLE, to + 16L * k + 8, c);
+            scratch.set(DOUBLE, to + 2 * sines + 16L * k, -s);
+            scratch.set(DOUBLE, to + 2 * sines + 16L * k + 8, s);
+        }
+    }
+
+    private static long aligned(long bytes) {
+        return (bytes + HostMemory.ALIGNMENT - 1) / HostMemory.ALIGNMENT * HostMemory.ALIGNMENT;
+    }
+}

@@ -1,0 +1,33 @@
+/**
+ * Rotary position embeddings: {@link io.quern.rope.Rope} says what they are, this page what is rounded and where.
+ *
+ * <h2>Bits</h2>
+ *
+ * Reference, CPU (any lane width, any number of threads) and CUDA give the same bits, NaN payloads aside. x is widened
+ * exactly to the compute type, FP64 for FP64 and FP32 for all other; cosine c and sine s have that type. Then
+ *
+ * <pre>
+ *   y0 = fma(x0, c, -(x1 * s))        y1 = fma(x1, c, x0 * s)
+ * </pre>
+ *
+ * each rounded as written, and once more to the type of out. The inverse negates s. Against the exact rotation by (c, s) y0
+ * is off by at most u (|x1 s| + |y0|), y1 likewise, with u = 2^-53 for FP64 and 2^-24 for FP32; FP16 and BF16 add half an
+ * ulp of their own.
+ *
+ * <h2>Angles</h2>
+ *
+ * {@link io.quern.rope.AngleRounding#EXACT}: the frequency is a sum of two doubles, the product with the position is reduced
+ * without error ({@link io.quern.cpu.Trig}); cosine and sine are within 4e-16 of the truth in an FP64 table, and within
+ * 2^-25 + 4e-16 = 3e-8 in an FP32 one, for |position * frequency| below 2^45. From there on they are NaN. A position beyond
+ * 2^53 is first rounded to FP64. {@link io.quern.rope.AngleRounding#FP32}: the angle is fl32(fl32(position) *
+ * fl32(frequency)), its cosine and sine as accurate as before. A table entry is the FP64 value rounded once.
+ *
+ * <p>At position 0 cosine is 1 and sine is 0: finite channels go through unchanged, but that a zero may lose its sign.
+ *
+ * <h2>Tables</h2>
+ *
+ * A position outside a table is found on the device, where positions may change between runs: the rotated channels of such
+ * a token become NaN, the others are copied, nothing outside the table is read. Table and data types: FP64 for FP64, FP32
+ * for FP32, FP16 and BF16; a cache in another type is converted by the caller.
+ */
+package io.quern.rope;
