@@ -153,6 +153,11 @@ public final class Stream implements AutoCloseable {
         return null;
     }
 
+    /** {@return whether {@link #capture} is under way, so that calls are captured and not run} */
+    public boolean isCapturing() {
+        return recorded != null;
+    }
+
     /** Waits for the stream's work and frees it; a borrowed stream is left as it is. Closing again does nothing. */
     @Override
     public void close() {
