@@ -1,0 +1,30 @@
+/**
+ * Lion, the optimizer that steps by the sign of its momentum: {@link io.quern.lion.Lion}.
+ *
+ * <h2>Numeric contract</h2>
+ *
+ * <p><b>Bits.</b> A step gives the same bits on reference, CPU and CUDA, for any thread count, lane width, grid and grouping
+ * of tensors; payloads of NaN aside. The reference is the definition. The compute type C is the widest of the three storage
+ * types, at least FP32. With {@code [x]} for x rounded to C, to nearest even:
+ *
+ * <pre>{@code
+ * rest1 = [1 - beta1], rest2 = [1 - beta2], decay = [learningRate * weightDecay]   in FP64, then rounded once to C
+ * c     = [beta1 * m + [rest1 * g]]                      an fma on a rounded product
+ * theta = [[theta - decay * theta] - learningRate * sign(c)]     an fma, then a difference
+ * m     = [beta2 * m + [rest2 * g]]
+ * }</pre>
+ *
+ * <p>Each result is then rounded once to its storage type, to nearest even; subnormals are kept, and what is too large
+ * becomes infinite.
+ *
+ * <p><b>Signs.</b> sign(+0) = +0, sign(-0) = -0 and sign(NaN) = NaN. Where c is a zero, weight decay alone moves the
+ * parameter.
+ *
+ * <p><b>NaN</b> propagates: a NaN in the momentum or the gradient makes parameter and momentum NaN at that place and nowhere
+ * else; a NaN parameter stays one. An infinite parameter becomes NaN, because its decay is taken from it. An infinite gradient
+ * moves the parameter by the learning rate, and the momentum becomes infinite.
+ *
+ * <p><b>Small steps.</b> A parameter in 16 bits takes no step that is less than half its last place: BF16 holds 8 bits, so
+ * one of size 1 ignores learning rates below 2^-9 downwards and 2^-8 upwards. FP32 parameters fed by BF16 gradients take them.
+ */
+package io.quern.lion;
