@@ -168,8 +168,9 @@ record DriverProbe(Availability availability, DynamicLibrary library) {
         List<String> missing =
                 FUNCTIONS.stream().filter(name -> !library.has(name)).toList();
         if (!missing.isEmpty()) {
+            String more = missing.size() == 1 ? "" : " and " + (missing.size() - 1) + " more functions";
             throw new Refusal(
-                    SONAME + " lacks " + missing.size() + " functions, " + missing.getFirst() + " among them",
+                    SONAME + " lacks " + missing.getFirst() + more,
                     "install an NVIDIA driver that supports CUDA 11.8 or newer, " + OR_WITHOUT);
         }
     }

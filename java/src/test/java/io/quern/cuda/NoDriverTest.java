@@ -20,6 +20,9 @@ class NoDriverTest {
     private static final String OR_WITHOUT = "or run on the CPU with Device.cpu(), or use the emulator with "
             + "-Dio.quern.cuda=emulator and quern-emulator on the class path";
 
+    @TempDir
+    private Path folder;
+
     /** Prints what the probe finds, one line each, and what {@code cuda:0} gets. */
     static final class Probe {
         private Probe() {}
@@ -66,24 +69,106 @@ class NoDriverTest {
     }
 
     @Test
-    void anEmptyFileForADriver(@TempDir Path folder) throws Exception {
+    void anEmptyFileForADriver() throws Exception {
         Files.createFile(folder.resolve("libcuda.so.1"));
-        expectRefusal(probe(folder), "the NVIDIA driver does not load (", "file too short");
+        expectRefusal(probe(), "the NVIDIA driver does not load (", "file too short");
     }
 
     @Test
-    void textForADriver(@TempDir Path folder) throws Exception {
+    void textForADriver() throws Exception {
         Files.writeString(folder.resolve("libcuda.so.1"), "#!/bin/sh\n".repeat(200));
-        expectRefusal(probe(folder), "the NVIDIA driver does not load (", "invalid ELF header");
+        expectRefusal(probe(), "the NVIDIA driver does not load (", "invalid ELF header");
     }
 
     @Test
-    void aLibraryWithoutTheDriversFunctions(@TempDir Path folder) throws Exception {
+    void aLibraryWithoutTheDriversFunctions() throws Exception {
         Path other = Path.of(System.getProperty("java.home"), "lib", "libjsig.so");
         Files.copy(other, folder.resolve("libcuda.so.1"));
+        expectRefusal(probe(), "lacks cuCtxGetCurrent and " + (DriverProbe.FUNCTIONS.size() - 1) + " more functions\n");
+    }
+
+    @Test
+    void aDriverThatLacksOneFunction() throws Exception {
+        new FakeDriver().without("cuGraphLaunch").build(folder);
         expectRefusal(
-                probe(folder),
-                "libcuda.so.1 lacks " + DriverProbe.FUNCTIONS.size() + " functions, cuCtxGetCurrent among");
+                probe(),
+                "cause libcuda.so.1 lacks cuGraphLaunch\n",
+                "cure install an NVIDIA driver that supports CUDA 11.8 or newer, " + OR_WITHOUT);
+    }
+
+    @Test
+    void aDriverThatIsTooOld() throws Exception {
+        new FakeDriver().writing("cuDriverGetVersion", 11_040).build(folder);
+        expectRefusal(
+                probe(),
+                "cause the NVIDIA driver supports CUDA 11.4, and Quern needs 11.8",
+                "cure install a newer driver (520 or later), " + OR_WITHOUT);
+    }
+
+    @Test
+    void aDriverWithoutAGpu() throws Exception {
+        new FakeDriver().returning("cuInit", 100).build(folder);
+        expectRefusal(probe(), "cause the NVIDIA driver finds no GPU", "cure see whether nvidia-smi lists one, ");
+        new FakeDriver().writing("cuDeviceGetCount", 0).build(folder);
+        expectRefusal(probe(), "cause the NVIDIA driver finds no GPU");
+    }
+
+    @Test
+    void hiddenGpus() throws Exception {
+        new FakeDriver().returning("cuInit", 100).build(folder);
+        ForkedJvm.Result result = new ForkedJvm()
+                .environment("LD_LIBRARY_PATH", folder.toString())
+                .environment("CUDA_VISIBLE_DEVICES", "")
+                .run(Probe.class);
+        expectRefusal(result, "cause CUDA_VISIBLE_DEVICES=\"\" hides every GPU", "cure unset it, " + OR_WITHOUT);
+    }
+
+    @Test
+    void theStubOfAToolkit() throws Exception {
+        new FakeDriver().returning("cuInit", 34).build(folder);
+        expectRefusal(
+                probe(),
+                "cause libcuda.so.1 is the stub that CUDA toolkits link against",
+                "cure take its folder out of");
+    }
+
+    @Test
+    void aLibraryAndAKernelModuleThatDisagree() throws Exception {
+        new FakeDriver().returning("cuInit", 803).build(folder);
+        expectRefusal(probe(), "its kernel module are of different versions", "cure reboot, or reinstall the driver, ");
+    }
+
+    @Test
+    void aDriverThatDoesNotStart() throws Exception {
+        new FakeDriver().returning("cuInit", 999).build(folder);
+        expectRefusal(probe(), "cuInit says CUDA_ERROR_UNKNOWN (999)", "cure see whether nvidia-smi works, ");
+    }
+
+    @Test
+    void aDriverThatDoesNotAnswer() throws Exception {
+        new FakeDriver().returning("cuDeviceGetCount", 802).build(folder);
+        expectRefusal(probe(), "cuDeviceGetCount says CUDA_ERROR_SYSTEM_NOT_READY (802)");
+    }
+
+    @Test
+    void aDriverInOrderButJcudasLibraryIsNowhere() throws Exception {
+        new FakeDriver().build(folder);
+        ForkedJvm.Result result = new ForkedJvm()
+                .environment("LD_LIBRARY_PATH", folder.toString())
+                .flag("-Djava.library.path=" + folder)
+                .without("jcuda-natives")
+                .run(Probe.class);
+        expectRefusal(
+                result,
+                "cause JCuda's native library does not load (there is no lib/libJCudaDriver-",
+                "cure put jcuda-natives 12.6.0 for linux-x86_64 on the class path");
+    }
+
+    @Test
+    void aDriverInOrderIsFound() throws Exception {
+        new FakeDriver().build(folder);
+        String output = probe().output();
+        assertTrue(output.startsWith("available true\ncause \ncure \ncached true\n"), output);
     }
 
     @Test
@@ -105,7 +190,7 @@ class NoDriverTest {
                 "add io.quern:quern-emulator to it");
     }
 
-    private static ForkedJvm.Result probe(Path folder) throws IOException, InterruptedException {
+    private ForkedJvm.Result probe() throws IOException, InterruptedException {
         return new ForkedJvm().environment("LD_LIBRARY_PATH", folder.toString()).run(Probe.class);
     }
 
