@@ -1,0 +1,66 @@
+package io.quern.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import java.lang.reflect.Method;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
+/** What launchers declare to pass is what the kernels of the shipped PTX take. */
+class SignatureTest {
+    @TestFactory
+    Stream<DynamicTest> everyLauncherPassesWhatItsKernelTakes() {
+        return PtxFile.all().stream()
+                .map(file -> dynamicTest(file.toString(), () -> assertEquals(declared(file.room()), file.entries())));
+    }
+
+    /** {@return what a room's launcher declares, spelt as PTX would} */
+    private static Map<String, List<String>> declared(String room) throws ReflectiveOperationException {
+        String launcher = "io.quern." + room + "." + room.substring(0, 1).toUpperCase() + room.substring(1) + "Cuda";
+        Method symbols = Class.forName(launcher).getDeclaredMethod("symbols");
+        symbols.setAccessible(true);
+        Map<String, List<String>> declared = new LinkedHashMap<>();
+        for (Object symbol : (List<?>) symbols.invoke(null)) {
+            CudaSymbol kernel = (CudaSymbol) symbol;
+            assertEquals(room, kernel.room());
+            declared.put(
+                    kernel.name(),
+                    kernel.parameters().stream().map(PtxFile::spelling).toList());
+        }
+        return declared;
+    }
+
+    @Test
+    void parametersOfEveryKindAreRead() {
+        PtxFile file = new PtxFile("compute_80", "toy", """
+            .visible .entry toy_all(
+            \t.param .u64 .ptr .global .align 1 toy_all_param_0,
+            \t.param .u64 toy_all_param_1,
+            \t.param .u32 toy_all_param_2,
+            \t.param .f32 toy_all_param_3,
+            \t.param .f64 toy_all_param_4,
+            \t.param .align 8 .b8 toy_all_param_5[32]
+            )
+            .maxntid 256, 1, 1
+            {
+            .visible .entry toy_none()
+            {
+            """);
+        List<String> declared = Stream.of(
+                        CudaParameter.POINTER,
+                        CudaParameter.INT64,
+                        CudaParameter.INT32,
+                        CudaParameter.FLOAT32,
+                        CudaParameter.FLOAT64,
+                        CudaParameter.structure(32, 8))
+                .map(PtxFile::spelling)
+                .toList();
+        assertEquals(Map.of("toy_all", declared, "toy_none", List.of()), file.entries());
+    }
+}
