@@ -65,6 +65,7 @@ __attribute__((noinline)) int cuLaunchKernel(u64 function, unsigned grid_x, unsi
   int name(void) { return NOT_SUPPORTED; }
 ABSENT(cuCtxPopCurrent_v2)
 ABSENT(cuCtxPushCurrent_v2)
+ABSENT(cuDevicePrimaryCtxGetState)
 ABSENT(cuEventCreate)
 ABSENT(cuEventDestroy_v2)
 ABSENT(cuEventElapsedTime)

@@ -4,12 +4,17 @@ import static io.quern.cuda.CudaParameter.FLOAT32;
 import static io.quern.cuda.CudaParameter.INT64;
 import static io.quern.cuda.CudaParameter.POINTER;
 
+import io.quern.DType;
+import io.quern.Device;
+import io.quern.Stream;
+import io.quern.TensorArena;
 import io.quern.bench.measure.JavaProcess;
 import io.quern.bench.report.Table;
-import io.quern.cuda.CudaContext;
 import io.quern.cuda.CudaLaunch;
 import io.quern.cuda.CudaStream;
 import io.quern.cuda.CudaSymbol;
+import io.quern.lion.Lion;
+import io.quern.lion.LionCall;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -57,7 +62,9 @@ public class LaunchBench {
     private static final long COUNT = 1 << 20;
     private static final float[] RATES = {0.9f, 0.1f, 0.99f, 0.01f};
 
-    private CudaStream stream;
+    private Stream stream;
+    private TensorArena arena;
+    private LionCall step;
     private CudaLaunch launch;
     private CUfunction function;
     private CUstream jcudaStream;
@@ -67,9 +74,16 @@ public class LaunchBench {
     @Setup
     public void open() {
         InstantDriver.load(System.getProperty(DRIVER));
-        CudaContext context = CudaContext.of(0);
-        stream = CudaStream.open(context);
-        launch = CudaLaunch.of(context.function(STEP), stream)
+        stream = Stream.open(Device.cuda(0));
+        arena = TensorArena.open(Device.cuda(0));
+        step = Lion.of(1e-4)
+                .bind(
+                        stream,
+                        arena.allocate(DType.FP32, COUNT),
+                        arena.allocate(DType.FP32, COUNT),
+                        arena.allocate(DType.FP32, COUNT));
+        CudaStream queue = stream.cuda();
+        launch = CudaLaunch.of(queue.context().function(STEP), queue)
                 .grid(GRID)
                 .block(BLOCK)
                 .pointer(POINTERS[0])
@@ -98,9 +112,15 @@ public class LaunchBench {
         }
     }
 
-    /** A launch as rooms make it. */
+    /** A bound call as users make it. */
     @Benchmark
-    public void bound() {
+    public void boundCall() {
+        step.run();
+    }
+
+    /** The launch in it. */
+    @Benchmark
+    public void cudaLaunch() {
         launch.run();
     }
 
@@ -129,9 +149,11 @@ public class LaunchBench {
         return JCudaDriver.cuLaunchKernel(function, GRID, 1, 1, BLOCK, 1, 1, 0, jcudaStream, arguments, null);
     }
 
-    /** Closes the stream. */
+    /** Closes what {@link #open} opened. */
     @TearDown
     public void close() {
+        step.close();
+        arena.close();
         stream.close();
     }
 
