@@ -63,7 +63,9 @@ public final class CudaContext {
     }
 
     /**
-     * A context that the caller made and will destroy, after everything of ours in it is closed.
+     * A context that the caller made and will destroy, after everything of ours in it is closed. If it is the primary one,
+     * this is {@link #of}. Else each call makes an object that loads modules of its own, which live as long as the context:
+     * keep it for as long.
      *
      * @param ordinal of the device it belongs to
      * @param contextHandle a {@code CUcontext}
@@ -73,7 +75,11 @@ public final class CudaContext {
         if (contextHandle == 0) {
             throw new IllegalArgumentException("contextHandle must be a CUcontext, but is 0");
         }
-        return new CudaContext(ordinal, DeviceQuery.device(ordinal), contextHandle);
+        CUdevice device = DeviceQuery.device(ordinal);
+        if (DeviceQuery.primaryContextIsActive(device) && of(ordinal).handle == contextHandle) {
+            return of(ordinal);
+        }
+        return new CudaContext(ordinal, device, contextHandle);
     }
 
     /** {@return the device's number, from 0} */

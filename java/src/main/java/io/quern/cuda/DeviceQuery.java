@@ -33,6 +33,15 @@ final class DeviceQuery {
         return device;
     }
 
+    /** {@return whether anyone in this process uses the primary context: to ask for an unused one would make it} */
+    static boolean primaryContextIsActive(CUdevice device) {
+        int[] active = new int[1];
+        DriverStatus.check(
+                DriverStatus.of(() -> JCudaDriver.cuDevicePrimaryCtxGetState(device, new int[1], active)),
+                "cuDevicePrimaryCtxGetState");
+        return active[0] != 0;
+    }
+
     static CudaProperties properties(CUdevice device) {
         return new CudaProperties(
                 name(device),

@@ -40,6 +40,7 @@ record DriverProbe(Availability availability, DynamicLibrary library) {
             "cuDeviceGetAttribute",
             "cuDeviceGetCount",
             "cuDeviceGetName",
+            "cuDevicePrimaryCtxGetState",
             "cuDevicePrimaryCtxRetain",
             "cuDeviceTotalMem_v2",
             "cuDriverGetVersion",
