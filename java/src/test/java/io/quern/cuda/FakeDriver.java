@@ -3,15 +3,13 @@ package io.quern.cuda;
 import static java.util.stream.Collectors.joining;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
 
 /**
  * A {@code libcuda.so.1} that has every function the probe looks for and answers the probe's three questions as told, so
- * that what is wrong with a real machine's driver can be played. Built by the C compiler that the emulator needs too.
+ * that what is wrong with a real machine's driver can be played.
  */
 final class FakeDriver {
     private final Map<String, String> bodies = new TreeMap<>();
@@ -43,21 +41,6 @@ final class FakeDriver {
 
     /** Builds it as {@code libcuda.so.1} in a folder. */
     void build(Path folder) throws IOException, InterruptedException {
-        Path source = folder.resolve("driver.c");
-        Files.writeString(source, bodies.values().stream().collect(joining("\n", "", "\n")));
-        Process compiler = new ProcessBuilder(
-                        "cc",
-                        "-shared",
-                        "-fPIC",
-                        "-Wl,-soname,libcuda.so.1",
-                        "-o",
-                        folder.resolve("libcuda.so.1").toString(),
-                        source.toString())
-                .redirectErrorStream(true)
-                .start();
-        String said = new String(compiler.getInputStream().readAllBytes());
-        if (!compiler.waitFor(60, TimeUnit.SECONDS) || compiler.exitValue() != 0) {
-            throw new AssertionError("cc: " + said);
-        }
+        CLibrary.build(folder, "libcuda.so.1", bodies.values().stream().collect(joining("\n", "", "\n")));
     }
 }
