@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Finding JDK 25.0.3 or newer, the one thing Quern cannot install. Sourced by ./quern; run by itself it prints the home
 # it finds, or one line on what is missing. Older 25s can corrupt pinned arrays (JDK-8377811).
 
