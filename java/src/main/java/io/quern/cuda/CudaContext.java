@@ -27,16 +27,10 @@ public final class CudaContext {
     private final CudaMemory memory;
     private final CudaModules modules;
 
-    private CudaContext(int ordinal, CUdevice device, long handle) {
+    private CudaContext(int ordinal, CUdevice device, CudaProperties properties, long handle) {
         this.ordinal = ordinal;
         this.handle = handle;
-        this.properties = DeviceQuery.properties(device);
-        if (!properties.atLeast(7, 5)) {
-            throw new DeviceUnavailableException(
-                    name(),
-                    properties.name() + " has compute capability " + properties.computeCapability() + ", below 7.5",
-                    "use a GPU of the Turing generation or newer, or Device.cpu()");
-        }
+        this.properties = properties;
         this.memory = new CudaMemory(this, device);
         this.modules = new CudaModules(this);
     }
@@ -53,13 +47,30 @@ public final class CudaContext {
     }
 
     private static CudaContext retain(int ordinal) {
-        CudaDriver.require(ordinal);
-        CUdevice device = DeviceQuery.device(ordinal);
+        CUdevice device = requireDevice(ordinal);
+        CudaProperties properties = requireCapable(ordinal, device);
         Handles.Context context = new Handles.Context();
         DriverStatus.check(
                 DriverStatus.of(() -> JCudaDriver.cuDevicePrimaryCtxRetain(context, device)),
                 "cuDevicePrimaryCtxRetain of cuda:" + ordinal);
-        return new CudaContext(ordinal, device, context.address());
+        return new CudaContext(ordinal, device, properties, context.address());
+    }
+
+    private static CUdevice requireDevice(int ordinal) {
+        CudaDriver.require(ordinal);
+        return DeviceQuery.device(ordinal);
+    }
+
+    /** Our PTX begins with compute_75. */
+    private static CudaProperties requireCapable(int ordinal, CUdevice device) {
+        CudaProperties properties = DeviceQuery.properties(device);
+        if (!properties.atLeast(7, 5)) {
+            throw new DeviceUnavailableException(
+                    "cuda:" + ordinal,
+                    properties.name() + " has compute capability " + properties.computeCapability() + ", below 7.5",
+                    "use a GPU of the Turing generation or newer, or Device.cpu()");
+        }
+        return properties;
     }
 
     /**
@@ -71,15 +82,14 @@ public final class CudaContext {
      * @param contextHandle a {@code CUcontext}
      */
     public static CudaContext borrow(int ordinal, long contextHandle) {
-        CudaDriver.require(ordinal);
+        CUdevice device = requireDevice(ordinal);
         if (contextHandle == 0) {
             throw new IllegalArgumentException("contextHandle must be a CUcontext, but is 0");
         }
-        CUdevice device = DeviceQuery.device(ordinal);
         if (DeviceQuery.primaryContextIsActive(device) && of(ordinal).handle == contextHandle) {
             return of(ordinal);
         }
-        return new CudaContext(ordinal, device, contextHandle);
+        return new CudaContext(ordinal, device, requireCapable(ordinal, device), contextHandle);
     }
 
     /** {@return the device's number, from 0} */

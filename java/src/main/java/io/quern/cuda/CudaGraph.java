@@ -46,8 +46,13 @@ public final class CudaGraph implements AutoCloseable {
         if (handle == 0) {
             throw new IllegalStateException("this graph on " + context.name() + " is closed");
         }
+        if (stream.context() != context) {
+            throw new IllegalArgumentException(
+                    "this graph was captured in another context than the stream's, " + stream.context());
+        }
+        long streamHandle = stream.handle();
         boolean pushed = context.enter(slot);
-        int code = DriverCalls.graphLaunch(handle, stream.handle());
+        int code = DriverCalls.graphLaunch(handle, streamHandle);
         if (pushed) {
             context.leave(slot);
         }

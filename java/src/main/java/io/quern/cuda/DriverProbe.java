@@ -109,11 +109,21 @@ record DriverProbe(Availability availability, DynamicLibrary library) {
         } catch (Refusal refusal) {
             return new DriverProbe(new Availability(false, provider, 0, 0, refusal.getMessage(), refusal.cure), null);
         } catch (Throwable thrown) {
-            // Whatever it is, asking whether there is CUDA must not end the caller.
-            String cause = "looking for CUDA failed: " + firstLine(thrown);
-            return new DriverProbe(
-                    new Availability(false, provider, 0, 0, cause, "please report this, " + OR_WITHOUT), null);
+            return new DriverProbe(unexpected(provider, thrown), null);
         }
+    }
+
+    /** Whatever it is, asking whether there is CUDA must not end the caller. */
+    private static Availability unexpected(Provider provider, Throwable thrown) {
+        Throwable root = thrown;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        String cause = "looking for CUDA failed: " + firstLine(root);
+        String cure = root instanceof IllegalCallerException
+                ? "start the JVM with --enable-native-access=ALL-UNNAMED"
+                : "please report this, " + OR_WITHOUT;
+        return new Availability(false, provider, 0, 0, cause, cure);
     }
 
     private static Provider chosen() throws Refusal {

@@ -25,8 +25,8 @@ public final class Nvtx {
             DynamicLibrary library = DynamicLibrary.open("libnvtx3interop.so.1");
             push = library.function("nvtxRangePushA", FunctionDescriptor.of(JAVA_INT, JAVA_LONG));
             pop = library.function("nvtxRangePop", FunctionDescriptor.of(JAVA_INT));
-        } catch (UnsatisfiedLinkError _) {
-            push = null; // no profiler's library, no ranges: nothing that a user has to know
+        } catch (LinkageError _) {
+            push = null; // no profiler's library or no native access, no ranges: nothing that a user has to know
         }
         ENABLED = push != null;
         PUSH = push;

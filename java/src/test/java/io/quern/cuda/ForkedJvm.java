@@ -14,7 +14,7 @@ import java.util.concurrent.TimeUnit;
 final class ForkedJvm {
     private static final long MOST_SECONDS = 120;
 
-    private final List<String> flags = new ArrayList<>();
+    private final List<String> flags = new ArrayList<>(List.of("--enable-native-access=ALL-UNNAMED"));
     private final Map<String, String> environment = new TreeMap<>();
     private final List<String> withoutInPath = new ArrayList<>();
 
@@ -29,6 +29,12 @@ final class ForkedJvm {
     ForkedJvm flag(String flag) {
         flags.add(flag);
         return this;
+    }
+
+    /** Makes every call of a native function fail. */
+    ForkedJvm denyNativeAccess() {
+        flags.remove("--enable-native-access=ALL-UNNAMED");
+        return flag("--illegal-native-access=deny");
     }
 
     ForkedJvm environment(String name, String value) {
@@ -46,7 +52,7 @@ final class ForkedJvm {
     Running start(Class<?> main, String... arguments) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-Xmx128m", "-XX:-CreateCoredumpOnCrash"));
+        command.addAll(List.of("-Xmx128m", "-XX:-CreateCoredumpOnCrash"));
         command.addAll(flags);
         command.addAll(List.of("-cp", classPath(), main.getName()));
         command.addAll(List.of(arguments));

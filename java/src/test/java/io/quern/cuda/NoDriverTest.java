@@ -172,6 +172,14 @@ class NoDriverTest {
     }
 
     @Test
+    void nativeAccessIsDenied() throws Exception {
+        expectRefusal(
+                new ForkedJvm().denyNativeAccess().run(Probe.class),
+                "cause looking for CUDA failed: Illegal native access",
+                "cure start the JVM with --enable-native-access=ALL-UNNAMED");
+    }
+
+    @Test
     void anUnknownProvider() throws Exception {
         ForkedJvm.Result result = new ForkedJvm().flag("-Dio.quern.cuda=gpu").run(Probe.class);
         expectRefusal(result, "-Dio.quern.cuda is \"gpu\"", "set it to driver or emulator");

@@ -45,4 +45,11 @@ class NvtxTest {
         assertEquals("", result.output());
         assertEquals(0, result.exitCode());
     }
+
+    @Test
+    void withoutNativeAccessNothingHappens() throws Exception {
+        ForkedJvm.Result result = new ForkedJvm().denyNativeAccess().run(Ranges.class);
+        assertEquals("", result.output());
+        assertEquals(0, result.exitCode());
+    }
 }
