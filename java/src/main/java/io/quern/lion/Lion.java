@@ -58,6 +58,11 @@ public record Lion(double learningRate, double beta1, double beta2, double weigh
         return new Lion(learningRate, 0.9, 0.99, 0);
     }
 
+    /** {@return the same with another learning rate} */
+    public Lion withLearningRate(double newLearningRate) {
+        return new Lion(newLearningRate, beta1, beta2, weightDecay);
+    }
+
     /** {@return the same with other betas; the paper takes 0.95 and 0.98 for language models} */
     public Lion withBetas(double newBeta1, double newBeta2) {
         return new Lion(learningRate, newBeta1, newBeta2, weightDecay);

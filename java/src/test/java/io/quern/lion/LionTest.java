@@ -1,0 +1,111 @@
+package io.quern.lion;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.management.ThreadMXBean;
+import io.quern.Device;
+import io.quern.Outcome;
+import io.quern.Stream;
+import io.quern.Tensor;
+import io.quern.TensorArena;
+import java.lang.management.ManagementFactory;
+import java.util.List;
+import org.junit.jupiter.api.DynamicContainer;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Runs {@link LionCases} on every device, and what is not a case. */
+class LionTest {
+    private static final List<String> DEVICES = List.of("reference", "cpu", "cpu:3");
+
+    private static final Lion LION = Lion.of(3e-3).withWeightDecay(0.1);
+
+    @TestFactory
+    List<DynamicContainer> cases() {
+        return DEVICES.stream()
+                .map(device -> DynamicContainer.dynamicContainer(
+                        device,
+                        LionCases.all().stream()
+                                .map(c -> DynamicTest.dynamicTest(c.toString(), () -> {
+                                    Outcome outcome = c.on(Device.named(device));
+                                    assertTrue(outcome.passed(), () -> c + " on " + device + ": " + outcome);
+                                }))))
+                .toList();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Storage.class)
+    void bitsDoNotDependOnThreads(Storage storage) {
+        LionState start = LionState.random(storage, 1_000_003, 5);
+        LionState alone = start.run(LION, Device.cpu(1), 2);
+        for (int threads : new int[] {2, 3, 7}) {
+            Outcome outcome = alone.sameBits(start.run(LION, Device.cpu(threads), 2));
+            assertTrue(outcome.passed(), () -> threads + " threads: " + outcome);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Storage.class)
+    void aRunAllocatesNothing(Storage storage) {
+        Device device = Device.cpu();
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            LionState.OnDevice one = LionState.random(storage, 4098, 6).on(arena);
+            List<LionState.OnDevice> many = List.of(
+                    LionState.random(storage, 70_001, 7).on(arena),
+                    LionState.random(storage, 17, 8).on(arena));
+            try (LionCall single = LION.bind(stream, one.parameter(), one.momentum(), one.gradient());
+                    LionCall list = LION.bind(
+                            stream,
+                            many.stream().map(LionState.OnDevice::parameter).toList(),
+                            many.stream().map(LionState.OnDevice::momentum).toList(),
+                            many.stream().map(LionState.OnDevice::gradient).toList())) {
+                assertAllocatesNothing(() -> {
+                    single.setLearningRate(1e-2 - single.learningRate());
+                    single.run();
+                    list.run();
+                });
+            }
+        }
+    }
+
+    private static void assertAllocatesNothing(Runnable run) {
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        int runs = 200;
+        long allocated = Long.MAX_VALUE;
+        for (int round = 0; round < 40 && allocated >= runs; round++) { // until the JIT has compiled it
+            long before = threads.getCurrentThreadAllocatedBytes();
+            for (int i = 0; i < runs; i++) {
+                run.run();
+            }
+            allocated = threads.getCurrentThreadAllocatedBytes() - before;
+        }
+        assertTrue(allocated < runs, allocated + " bytes in " + runs + " runs");
+    }
+
+    @ParameterizedTest
+    @EnumSource(Storage.class)
+    void bytesAreThoseOfThePaper(Storage storage) {
+        int expected = switch (storage) {
+            case FP64 -> 40;
+            case FP32 -> 20;
+            case FP16, BF16 -> 10;
+            case BF16_FP32_BF16 -> 14;
+            case FP32_FP32_BF16 -> 18;
+        };
+        Device device = Device.reference();
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Tensor parameter = arena.allocate(storage.parameter(), 3, 5);
+            Tensor momentum = arena.allocate(storage.momentum(), 3, 5);
+            Tensor gradient = arena.allocate(storage.gradient(), 3, 5);
+            try (LionCall call = LION.bind(stream, parameter, momentum, gradient)) {
+                assertEquals(15 * expected, call.call().bytes());
+                assertEquals(15 * 9, call.call().flops());
+            }
+        }
+    }
+}
