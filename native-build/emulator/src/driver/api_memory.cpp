@@ -1,0 +1,178 @@
+// Device, managed and pinned memory.
+#include <cstdlib>
+
+#include "driver/call.hpp"
+
+using namespace quern::driver;
+
+namespace {
+
+constexpr std::size_t PITCH_ALIGNMENT = 512;
+constexpr std::size_t PAGE = 4096;
+constexpr unsigned HOST_FLAGS =
+    CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP | CU_MEMHOSTALLOC_WRITECOMBINED;
+constexpr unsigned REGISTER_FLAGS = 0xF;  // PORTABLE, DEVICEMAP, IOMEMORY, READ_ONLY
+
+CUdeviceptr allocate(Call& call, std::size_t bytes, Block::Kind kind) {
+    const auto context = call.context();
+    call.refuseDuringCapture("memory is allocated");
+    require(bytes != 0, CUDA_ERROR_INVALID_VALUE, "an allocation of 0 bytes");
+    return call.allocate(context, bytes, kind);
+}
+
+void freeNow(Call& call, CUdeviceptr address, bool host) {
+    if (address == 0) return;  // as free(NULL)
+    const Block& block = call.driver.allocations().startingAt(address);
+    if (block.onHost() != host || block.kind == Block::Kind::REGISTERED_HOST) {
+        throw Failure(CUDA_ERROR_INVALID_VALUE, block.describe() + " is not freed by this function");
+    }
+    if (block.freeQueued)
+        throw Failure(CUDA_ERROR_INVALID_VALUE,
+                      block.describe() + " is freed twice: cuMemFreeAsync was called before");
+    call.refuseDuringCapture("memory is freed");
+    // The driver waits for the device first: work queued before the free may still use the memory.
+    const auto context = block.context->shared_from_this();
+    call.driver.scheduler.finish(call.lock, *context);
+    call.driver.allocations().release(address);
+    context->requireUsable();
+}
+
+void allocateHost(Call& call, void** pointer, std::size_t bytes, unsigned flags) {
+    requireNotNull(pointer, "pp");
+    require((flags & ~HOST_FLAGS) == 0, CUDA_ERROR_INVALID_VALUE, "unknown flags");
+    require(bytes != 0, CUDA_ERROR_INVALID_VALUE, "an allocation of 0 bytes");
+    const auto context = call.context();
+    call.refuseDuringCapture("memory is allocated");
+    require(bytes <= SIZE_MAX - PAGE, CUDA_ERROR_OUT_OF_MEMORY, "the size overflows 64 bits");
+    void* const memory = std::aligned_alloc(PAGE, (bytes + PAGE - 1) / PAGE * PAGE);
+    require(memory != nullptr, CUDA_ERROR_OUT_OF_MEMORY, "the host has no such amount of memory");
+    const auto address = reinterpret_cast<std::uintptr_t>(memory);
+    if (!call.driver.memory().registerHost(address, bytes)) {
+        std::free(memory);
+        throw Failure(CUDA_ERROR_UNKNOWN, "fresh host memory is registered already");
+    }
+    call.driver.allocations().add(
+        {address, bytes, Block::Kind::PINNED_HOST, context.get(), flags, nullptr, false, 0});
+    *pointer = memory;
+}
+
+}  // namespace
+
+QUERN_EXPORT CUresult cuMemGetInfo_v2(std::size_t* freeBytes, std::size_t* totalBytes) {
+    return entry(__func__, [&](Call& call) {
+        requireNotNull(freeBytes, "free");
+        requireNotNull(totalBytes, "total");
+        call.context();
+        *freeBytes = call.driver.memory().freeBytes();
+        *totalBytes = call.driver.memory().totalBytes();
+    });
+}
+
+QUERN_EXPORT CUresult cuMemAlloc_v2(CUdeviceptr* pointer, std::size_t bytes) {
+    return entry(__func__, [&](Call& call) {
+        requireNotNull(pointer, "dptr");
+        *pointer = allocate(call, bytes, Block::Kind::DEVICE);
+    });
+}
+
+QUERN_EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr* pointer, std::size_t* pitch, std::size_t width,
+                                         std::size_t height, unsigned elementBytes) {
+    return entry(__func__, [&](Call& call) {
+        requireNotNull(pointer, "dptr");
+        requireNotNull(pitch, "pPitch");
+        require(elementBytes == 4 || elementBytes == 8 || elementBytes == 16, CUDA_ERROR_INVALID_VALUE,
+                "the element must have 4, 8 or 16 bytes");
+        std::size_t bytes = 0;
+        const std::size_t row = (width + PITCH_ALIGNMENT - 1) / PITCH_ALIGNMENT * PITCH_ALIGNMENT;
+        require(row >= width && !__builtin_mul_overflow(row, height, &bytes), CUDA_ERROR_INVALID_VALUE,
+                "the size overflows 64 bits");
+        *pointer = allocate(call, bytes, Block::Kind::DEVICE);
+        *pitch = row;
+    });
+}
+
+QUERN_EXPORT CUresult cuMemAllocManaged(CUdeviceptr* pointer, std::size_t bytes, unsigned flags) {
+    return entry(__func__, [&](Call& call) {
+        requireNotNull(pointer, "dptr");
+        require(flags == 1 || flags == 2, CUDA_ERROR_INVALID_VALUE,
+                "flags must be CU_MEM_ATTACH_GLOBAL or _HOST");
+        *pointer = allocate(call, bytes, Block::Kind::MANAGED);
+    });
+}
+
+QUERN_EXPORT CUresult cuMemFree_v2(CUdeviceptr pointer) {
+    return entry(__func__, [&](Call& call) { freeNow(call, pointer, false); });
+}
+
+QUERN_EXPORT CUresult cuMemAllocHost_v2(void** pointer, std::size_t bytes) {
+    return entry(__func__, [&](Call& call) { allocateHost(call, pointer, bytes, 0); });
+}
+
+QUERN_EXPORT CUresult cuMemHostAlloc(void** pointer, std::size_t bytes, unsigned flags) {
+    return entry(__func__, [&](Call& call) { allocateHost(call, pointer, bytes, flags); });
+}
+
+QUERN_EXPORT CUresult cuMemFreeHost(void* pointer) {
+    return entry(__func__, [&](Call& call) {
+        requireNotNull(pointer, "p");
+        freeNow(call, reinterpret_cast<std::uintptr_t>(pointer), true);
+    });
+}
+
+QUERN_EXPORT CUresult cuMemHostRegister_v2(void* pointer, std::size_t bytes, unsigned flags) {
+    return entry(__func__, [&](Call& call) {
+        requireNotNull(pointer, "p");
+        require(bytes != 0, CUDA_ERROR_INVALID_VALUE, "a range of 0 bytes");
+        require((flags & ~REGISTER_FLAGS) == 0, CUDA_ERROR_INVALID_VALUE, "unknown flags");
+        const auto context = call.context();
+        const auto address = reinterpret_cast<std::uintptr_t>(pointer);
+        require(call.driver.memory().registerHost(address, bytes), CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED,
+                "the range overlaps memory that the driver knows already");
+        call.driver.allocations().add(
+            {address, bytes, Block::Kind::REGISTERED_HOST, context.get(), flags, nullptr, false, 0});
+    });
+}
+
+QUERN_EXPORT CUresult cuMemHostUnregister(void* pointer) {
+    return entry(__func__, [&](Call& call) {
+        requireNotNull(pointer, "p");
+        const auto address = reinterpret_cast<std::uintptr_t>(pointer);
+        const Block* const block = call.driver.allocations().find(address);
+        require(block != nullptr && block->address == address && block->kind == Block::Kind::REGISTERED_HOST,
+                CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED, "no registered range begins there");
+        const auto context = block->context->shared_from_this();
+        call.driver.scheduler.finish(call.lock, *context);
+        call.driver.allocations().release(address);
+    });
+}
+
+QUERN_EXPORT CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr* device, void* pointer, unsigned flags) {
+    return entry(__func__, [&](Call& call) {
+        requireNotNull(device, "pdptr");
+        require(flags == 0, CUDA_ERROR_INVALID_VALUE, "flags are reserved and must be 0");
+        const auto address = reinterpret_cast<std::uintptr_t>(pointer);
+        const Block* const block = call.driver.allocations().find(address);
+        require(block != nullptr && block->onHost(), CUDA_ERROR_INVALID_VALUE,
+                "the pointer is not pinned host memory");
+        *device = address;
+    });
+}
+
+QUERN_EXPORT CUresult cuMemHostGetFlags(unsigned* flags, void* pointer) {
+    return entry(__func__, [&](Call& call) {
+        requireNotNull(flags, "pFlags");
+        const Block* const block = call.driver.allocations().find(reinterpret_cast<std::uintptr_t>(pointer));
+        require(block != nullptr && block->kind == Block::Kind::PINNED_HOST, CUDA_ERROR_INVALID_VALUE,
+                "the pointer is not pinned host memory");
+        *flags = block->flags | CU_MEMHOSTALLOC_DEVICEMAP;
+    });
+}
+
+QUERN_EXPORT CUresult cuMemGetAddressRange_v2(CUdeviceptr* base, std::size_t* bytes, CUdeviceptr pointer) {
+    return entry(__func__, [&](Call& call) {
+        const auto* const record = call.driver.memory().findLive(pointer, 1);
+        require(record != nullptr, CUDA_ERROR_NOT_FOUND, "no live allocation holds the address");
+        if (base != nullptr) *base = record->base;
+        if (bytes != nullptr) *bytes = record->bytes;
+    });
+}

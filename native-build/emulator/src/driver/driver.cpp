@@ -1,0 +1,96 @@
+#include "driver/driver.hpp"
+
+#include <cstdio>
+#include <stdexcept>
+
+#include "driver/event.hpp"
+#include "driver/failure.hpp"
+#include "driver/module.hpp"
+#include "driver/pool.hpp"
+
+namespace quern::driver {
+
+Driver& Driver::instance() {
+    static Driver& driver = *new Driver;
+    return driver;
+}
+
+void Driver::readSettings() {
+    try {
+        settings_ = Settings::fromEnvironment();
+        options_ = emulator::Options::fromEnvironment();
+    } catch (const std::invalid_argument& wrong) {
+        throw Failure(CUDA_ERROR_INVALID_VALUE, wrong.what());
+    }
+    scheduler.setEager(settings_.eagerStreams);
+    scheduler.setPatience(settings_.patience);
+    discardLaunches = settings_.discardLaunches;
+}
+
+void Driver::initialise() {
+    if (initialised) return;
+    readSettings();
+    model_ = *emulator::DeviceModel::of(settings_.capability);
+    if (settings_.memoryBytes != 0) model_.totalMemoryBytes = settings_.memoryBytes;
+    emulator::DeviceMemory::Limits limits;
+    limits.totalBytes = model_.totalMemoryBytes;
+    memory_ = std::make_unique<emulator::DeviceMemory>(limits);
+    allocations_ = std::make_unique<AllocationTable>(*memory_);
+    initialised = true;
+}
+
+std::shared_ptr<Context> Driver::primaryContext() {
+    if (!primary_) {
+        primary_ = std::make_shared<Context>(0, 0, true);
+        primary_->handle = handles.add(primary_);
+    }
+    return primary_;
+}
+
+void Driver::destroyContext(Scheduler::Lock& lock, const std::shared_ptr<Context>& context) {
+    context->alive = false;  // refuses new work while the lock is released below
+    scheduler.finish(lock, *context);
+
+    for (const auto& stream : handles.all<Stream>()) {
+        if (stream->context == context) handles.remove(stream->handle);
+    }
+    for (const auto& event : handles.all<Event>()) {
+        if (event->context == context) handles.remove(event->handle);
+    }
+    for (const auto& function : handles.all<Function>()) {
+        if (function->module->context == context) handles.remove(function->handle);
+    }
+    for (const auto& module : handles.all<Module>()) {
+        if (module->context == context) handles.remove(module->handle);
+    }
+    // A freed block whose free was queued last has been freed by finish(); after a sticky error it has not.
+    for (const Block& block : allocations_->ownedBy(*context)) {
+        if (!block.freeQueued) leaks_.push_back(block.describe());
+        allocations_->release(block.address);
+    }
+    // Streams and their context hold each other.
+    context->streams.clear();
+    context->perThread.clear();
+    context->legacy.reset();
+    context->error = CUDA_SUCCESS;
+    context->errorMessage.clear();
+    if (!context->primary) handles.remove(context->handle);
+}
+
+void Driver::keepReport(const std::string& message) {
+    report_ = message;
+    if (settings_.log) std::fprintf(stderr, "quern emulator: %s\n", message.c_str());
+}
+
+void Driver::forgetReports() {
+    report_.clear();
+    leaks_.clear();
+    launches.clear();
+}
+
+std::vector<std::shared_ptr<Context>>& contextStack() {
+    thread_local std::vector<std::shared_ptr<Context>> stack;
+    return stack;
+}
+
+}  // namespace quern::driver

@@ -1,0 +1,200 @@
+#include "driver/launch.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace quern::driver {
+
+namespace {
+
+CUresult resultOf(emulator::LaunchStatus status) {
+    switch (status) {
+        case emulator::LaunchStatus::OK: return CUDA_SUCCESS;
+        case emulator::LaunchStatus::INVALID_CONFIGURATION: return CUDA_ERROR_INVALID_VALUE;
+        case emulator::LaunchStatus::ILLEGAL_ADDRESS: return CUDA_ERROR_ILLEGAL_ADDRESS;
+        case emulator::LaunchStatus::MISALIGNED_ADDRESS: return CUDA_ERROR_MISALIGNED_ADDRESS;
+        case emulator::LaunchStatus::ILLEGAL_INSTRUCTION: return CUDA_ERROR_ILLEGAL_INSTRUCTION;
+        case emulator::LaunchStatus::LAUNCH_FAILURE: return CUDA_ERROR_LAUNCH_FAILED;
+        case emulator::LaunchStatus::LAUNCH_TIMEOUT: return CUDA_ERROR_LAUNCH_TIMEOUT;
+        case emulator::LaunchStatus::ASSERT: return CUDA_ERROR_ASSERT;
+    }
+    return CUDA_ERROR_UNKNOWN;
+}
+
+std::string describe(const emulator::Dim3& size) {
+    return std::to_string(size.x) + "x" + std::to_string(size.y) + "x" + std::to_string(size.z);
+}
+
+[[noreturn]] void refuse(CUresult code, const Function& function, const std::string& why) {
+    throw Failure(code, function.kernel.name + ": " + why);
+}
+
+bool within(const emulator::Dim3& size, int x, int y, int z) {
+    return size.x >= 1 && size.y >= 1 && size.z >= 1 && size.x <= static_cast<unsigned>(x) &&
+           size.y <= static_cast<unsigned>(y) && size.z <= static_cast<unsigned>(z);
+}
+
+void checkShape(const emulator::DeviceModel& model, const Function& function, const LaunchShape& shape) {
+    const emulator::Kernel& kernel = function.kernel;
+    if (!within(shape.grid, model.gridX, model.gridY, model.gridZ)) {
+        refuse(CUDA_ERROR_INVALID_VALUE, function,
+               "a grid of " + describe(shape.grid) + " blocks; the device allows 1 to " +
+                   describe({unsigned(model.gridX), unsigned(model.gridY), unsigned(model.gridZ)}));
+    }
+    const std::uint64_t threads = shape.block.count();
+    if (!within(shape.block, model.blockX, model.blockY, model.blockZ) ||
+        threads > unsigned(model.threadsPerBlock)) {
+        refuse(CUDA_ERROR_INVALID_VALUE, function,
+               "a block of " + describe(shape.block) + " threads; the device allows 1 to " +
+                   std::to_string(model.threadsPerBlock));
+    }
+    if (threads > kernel.maxThreadsPerBlock(model)) {
+        refuse(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, function,
+               "a block of " + std::to_string(threads) + " threads; the kernel allows " +
+                   std::to_string(kernel.maxThreadsPerBlock(model)));
+    }
+    const std::uint64_t shared = std::uint64_t{kernel.staticSharedBytes} + shape.sharedBytes;
+    const std::uint64_t limit =
+        std::max<std::uint64_t>(model.sharedPerBlock, std::uint64_t{kernel.staticSharedBytes} +
+                                                          unsigned(function.dynamicSharedLimit));
+    if (shared > limit) {
+        refuse(CUDA_ERROR_INVALID_VALUE, function,
+               std::to_string(shared) + " bytes of shared memory a block; the limit is " +
+                   std::to_string(limit) + " (see CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES)");
+    }
+    if (shape.cooperative) {
+        const auto resident =
+            std::uint64_t(model.multiprocessors) *
+            unsigned(blocksPerMultiprocessor(model, kernel, int(threads), shape.sharedBytes));
+        if (shape.grid.count() > resident) {
+            refuse(CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE, function,
+                   "a cooperative grid of " + std::to_string(shape.grid.count()) + " blocks; " +
+                       std::to_string(resident) + " fit on the device at once");
+        }
+    }
+}
+
+// `extra` is a list of markers, each but the last followed by its value.
+std::vector<std::byte> fromExtra(const Function& function, void** extra) {
+    const void* buffer = nullptr;
+    const std::size_t* size = nullptr;
+    for (std::size_t i = 0; extra[i] != CU_LAUNCH_PARAM_END; i += 2) {
+        if (extra[i] == CU_LAUNCH_PARAM_BUFFER_POINTER) {
+            buffer = extra[i + 1];
+        } else if (extra[i] == CU_LAUNCH_PARAM_BUFFER_SIZE) {
+            size = static_cast<const std::size_t*>(extra[i + 1]);
+        } else {
+            refuse(CUDA_ERROR_INVALID_VALUE, function, "`extra` holds an unknown marker");
+        }
+    }
+    const std::size_t needed = function.kernel.parameterBytes;
+    if (needed == 0) return {};
+    if (buffer == nullptr || size == nullptr) {
+        refuse(CUDA_ERROR_INVALID_VALUE, function, "`extra` names no parameter buffer or no size of it");
+    }
+    if (*size < needed) {
+        refuse(CUDA_ERROR_INVALID_VALUE, function,
+               "a parameter buffer of " + std::to_string(*size) + " bytes; the kernel takes " +
+                   std::to_string(needed));
+    }
+    const auto* const bytes = static_cast<const std::byte*>(buffer);
+    return {bytes, bytes + needed};
+}
+
+std::vector<std::byte> fromPointers(const Function& function, void** arguments) {
+    const auto& parameters = function.kernel.parameters;
+    std::vector<std::byte> block(function.kernel.parameterBytes);
+    if (!parameters.empty() && arguments == nullptr) {
+        refuse(CUDA_ERROR_INVALID_VALUE, function,
+               "no arguments; the kernel takes " + std::to_string(parameters.size()));
+    }
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+        if (arguments[i] == nullptr) {
+            refuse(CUDA_ERROR_INVALID_VALUE, function,
+                   "argument " + std::to_string(i) + " (" + parameters[i].name + ") is null");
+        }
+        std::memcpy(block.data() + parameters[i].offset, arguments[i], parameters[i].bytes);
+    }
+    return block;
+}
+
+}  // namespace
+
+KernelOperation::KernelOperation(std::shared_ptr<Function> function, const LaunchShape& shape,
+                                 std::vector<std::byte> parameters)
+    : function_(std::move(function)), shape_(shape), parameters_(std::move(parameters)) {}
+
+void KernelOperation::perform(Context&) const {
+    Driver& driver = Driver::instance();
+    emulator::Options options;
+    {
+        const std::lock_guard<std::mutex> guard(driver.mutex);
+        options = driver.options();
+    }
+    const emulator::LaunchConfig config{shape_.grid, shape_.block, shape_.sharedBytes, parameters_,
+                                        shape_.cooperative};
+    const emulator::LaunchResult result =
+        launch(function_->kernel, config, driver.model(), driver.memory(), options);
+    {
+        const std::lock_guard<std::mutex> guard(driver.mutex);
+        driver.launches.add({function_->kernel.name, shape_.grid, shape_.block, shape_.sharedBytes,
+                             nameOf(result.status), result.seconds, result.counters});
+    }
+    if (!result.ok()) throw Failure(resultOf(result.status), result.report);
+}
+
+CUDA_KERNEL_NODE_PARAMS KernelOperation::parameters() const {
+    argumentPointers_.clear();
+    for (const emulator::Parameter& parameter : function_->kernel.parameters) {
+        argumentPointers_.push_back(const_cast<std::byte*>(parameters_.data() + parameter.offset));
+    }
+    CUDA_KERNEL_NODE_PARAMS result{};
+    result.func = function_->handle;
+    result.gridDimX = shape_.grid.x;
+    result.gridDimY = shape_.grid.y;
+    result.gridDimZ = shape_.grid.z;
+    result.blockDimX = shape_.block.x;
+    result.blockDimY = shape_.block.y;
+    result.blockDimZ = shape_.block.z;
+    result.sharedMemBytes = shape_.sharedBytes;
+    result.kernelParams = argumentPointers_.data();
+    result.ctx = function_->context->handle;
+    return result;
+}
+
+std::shared_ptr<KernelOperation> makeKernelOperation(const Call& call, CUfunction handle,
+                                                     const LaunchShape& shape, void** kernelParams,
+                                                     void** extra) {
+    auto function = call.driver.handles.get<Function>(handle);
+    checkShape(call.driver.model(), *function, shape);
+    if (kernelParams != nullptr && extra != nullptr) {
+        refuse(CUDA_ERROR_INVALID_VALUE, *function, "both kernelParams and extra are given");
+    }
+    auto parameters = extra != nullptr ? fromExtra(*function, extra) : fromPointers(*function, kernelParams);
+    return std::make_shared<KernelOperation>(std::move(function), shape, std::move(parameters));
+}
+
+int blocksPerMultiprocessor(const emulator::DeviceModel& model, const emulator::Kernel& kernel, int threads,
+                            std::size_t dynamicSharedBytes) {
+    if (unsigned(threads) > kernel.maxThreadsPerBlock(model)) return 0;
+    const int warps = (threads + model.warpSize - 1) / model.warpSize;
+    std::uint64_t blocks = model.blocksPerMultiprocessor;
+    blocks = std::min<std::uint64_t>(blocks, model.threadsPerMultiprocessor / (warps * model.warpSize));
+
+    constexpr std::uint64_t SHARED_UNIT = 128;  // what shared memory is given out in
+    const std::uint64_t asked = kernel.staticSharedBytes + std::uint64_t{dynamicSharedBytes};
+    if (asked > unsigned(model.sharedPerBlockOptin)) return 0;
+    const std::uint64_t shared =
+        (asked + unsigned(model.sharedReservedPerBlock) + SHARED_UNIT - 1) / SHARED_UNIT * SHARED_UNIT;
+    if (shared != 0)
+        blocks = std::min<std::uint64_t>(blocks, unsigned(model.sharedPerMultiprocessor) / shared);
+
+    const auto unit = unsigned(model.registerAllocationUnit);
+    const std::uint64_t perWarp = (std::uint64_t{kernel.registers} * model.warpSize + unit - 1) / unit * unit;
+    if (perWarp != 0)
+        blocks = std::min(blocks, unsigned(model.registersPerMultiprocessor) / (perWarp * unsigned(warps)));
+    return static_cast<int>(blocks);
+}
+
+}  // namespace quern::driver
