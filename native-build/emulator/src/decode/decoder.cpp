@@ -1,0 +1,549 @@
+#include "decode/decoder.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "module/load_error.hpp"
+#include "ptx/lexer.hpp"
+
+namespace quern::emulator {
+
+namespace {
+
+constexpr std::uint32_t REGISTER_ALIGN = 64;
+
+/// Bytes of the register block that a register of `bytes` (0: predicate) takes.
+std::uint32_t slotBytes(std::uint32_t bytes) {
+    return bytes == 0 ? REGISTER_ALIGN : std::max(REGISTER_ALIGN, bytes * LANES);
+}
+
+struct SpecialName {
+    std::string_view name;
+    Special which;
+    std::uint32_t bytes;
+};
+
+constexpr SpecialName SPECIAL_NAMES[] = {
+    {"%tid.x", Special::TID_X, 4},
+    {"%tid.y", Special::TID_Y, 4},
+    {"%tid.z", Special::TID_Z, 4},
+    {"%tid.w", Special::ZERO, 4},
+    {"%ntid.x", Special::NTID_X, 4},
+    {"%ntid.y", Special::NTID_Y, 4},
+    {"%ntid.z", Special::NTID_Z, 4},
+    {"%ntid.w", Special::ZERO, 4},
+    {"%ctaid.x", Special::CTAID_X, 4},
+    {"%ctaid.y", Special::CTAID_Y, 4},
+    {"%ctaid.z", Special::CTAID_Z, 4},
+    {"%ctaid.w", Special::ZERO, 4},
+    {"%nctaid.x", Special::NCTAID_X, 4},
+    {"%nctaid.y", Special::NCTAID_Y, 4},
+    {"%nctaid.z", Special::NCTAID_Z, 4},
+    {"%nctaid.w", Special::ZERO, 4},
+    {"%laneid", Special::LANEID, 4},
+    {"%warpid", Special::WARPID, 4},
+    {"%nwarpid", Special::NWARPID, 4},
+    {"%smid", Special::SMID, 4},
+    {"%nsmid", Special::NSMID, 4},
+    {"%gridid", Special::GRIDID, 8},
+    {"%lanemask_eq", Special::LANEMASK_EQ, 4},
+    {"%lanemask_le", Special::LANEMASK_LE, 4},
+    {"%lanemask_lt", Special::LANEMASK_LT, 4},
+    {"%lanemask_ge", Special::LANEMASK_GE, 4},
+    {"%lanemask_gt", Special::LANEMASK_GT, 4},
+    {"%dynamic_smem_size", Special::DYNAMIC_SHARED_BYTES, 4},
+    {"%total_smem_size", Special::TOTAL_SHARED_BYTES, 4},
+    {"%reserved_smem_offset_begin", Special::ZERO, 4},
+    {"%reserved_smem_offset_end", Special::ZERO, 4},
+    {"%reserved_smem_offset_cap", Special::ZERO, 4},
+    {"%reserved_smem_offset_0", Special::ZERO, 4},
+    {"%reserved_smem_offset_1", Special::ZERO, 4},
+};
+
+std::uint32_t typeBytes(char type) {
+    switch (type) {
+        case 'p': return 0;
+        case 'h': return 2;
+        case 'w':
+        case 'f': return 4;
+        default: return 8;
+    }
+}
+
+const ptx::Operand* calleeOf(const ptx::Instruction& instruction) {
+    if (!instruction.opcode.starts_with("call")) return nullptr;
+    for (const ptx::Operand& operand : instruction.operands) {
+        if (operand.kind == ptx::OperandKind::NAME) return &operand;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+Decoder::Decoder(const ModuleContext& context, Kernel& kernel)
+    : context_(context),
+      kernel_(kernel),
+      program_(std::make_shared<Program>()),
+      kernelScope_(context.globals) {}
+
+void Decoder::refuse(const std::string& message, ptx::Place place) const {
+    // The line as it stands in the source; lines are rare enough to be counted again.
+    std::string_view rest = *context_.source;
+    for (int line = 1; line < place.line; line++) {
+        const std::size_t end = rest.find('\n');
+        if (end == std::string_view::npos) break;
+        rest.remove_prefix(end + 1);
+    }
+    throw LoadError(LoadErrorKind::INVALID_PTX, place.line, place.column,
+                    std::string(ptx::lineAround(*context_.source, rest.data())), message);
+}
+
+void Decoder::expectOperands(std::size_t least, std::size_t most) const {
+    const std::size_t count = operands().size();
+    if (count >= least && count <= most) return;
+    const std::string expected =
+        least == most ? std::to_string(least) : std::to_string(least) + " to " + std::to_string(most);
+    refuse(std::string(instruction_->opcode) + " takes " + expected + " operands, not " +
+           std::to_string(count));
+}
+
+void Decoder::expectNothingLeft(const Spelling& spelling) const {
+    const auto rest = spelling.rest();
+    if (rest.empty()) return;
+    std::string names;
+    for (std::string_view modifier : rest) names += "." + std::string(modifier);
+    refuse("unknown modifier " + names + " of " + std::string(spelling.base()));
+}
+
+const Entry& Decoder::entry(const std::string& key) const {
+    const Entry* found = findEntry(key);
+    if (found == nullptr) refuse("unknown instruction " + std::string(instruction_->opcode));
+    return *found;
+}
+
+Op& Decoder::emit(const Entry& entry) {
+    Op& op = emit(Flow::NEXT, entry.kind);
+    op.run = entry.run;
+    op.flags = entry.flags;
+    return op;
+}
+
+Op& Decoder::emit(Flow flow, InstructionClass kind) {
+    Op op;
+    op.flow = flow;
+    op.kind = kind;
+    op.line = instruction_->place.line;
+    if (!instruction_->guard.empty()) {
+        ptx::Operand guard;
+        guard.name = instruction_->guard;
+        guard.place = instruction_->place;
+        op.guard = read(guard, 0);
+        op.guardFlip = instruction_->guardNegated ? ALL_LANES : 0;
+    }
+    program_->code.push_back(op);
+    return program_->code.back();
+}
+
+// Registers, constants, names.
+
+std::uint32_t Decoder::temporary(std::uint32_t bytes) {
+    return static_cast<std::uint32_t>(registers_.place(slotBytes(bytes), REGISTER_ALIGN));
+}
+
+std::uint32_t Decoder::constant(std::uint64_t value, std::uint32_t bytes) {
+    if (bytes < 8) value &= (std::uint64_t{1} << 8 * bytes) - 1;
+    const auto [place, isNew] = constants_.try_emplace({value, bytes}, 0);
+    if (isNew) {
+        place->second = temporary(bytes);
+        program_->constants.push_back({value, place->second, bytes});
+    }
+    return place->second;
+}
+
+std::uint32_t Decoder::special(Special which, std::uint32_t bytes) {
+    const auto [place, isNew] = specials_.try_emplace({static_cast<int>(which), bytes}, 0);
+    if (isNew) {
+        place->second = temporary(bytes);
+        program_->specials.push_back({which, place->second, bytes});
+    }
+    return place->second;
+}
+
+const Symbol* Decoder::specialSymbol(std::string_view name) {
+    for (const SpecialName& known : SPECIAL_NAMES) {
+        if (known.name != name) continue;
+        Symbol& symbol = specialSymbols_[name];
+        symbol.kind = SymbolKind::REGISTER;
+        symbol.bytes = known.bytes;
+        symbol.place = special(known.which, known.bytes);
+        return &symbol;
+    }
+    return nullptr;
+}
+
+const Symbol& Decoder::resolve(const ptx::Operand& operand) {
+    if (const Symbol* symbol = scope_->find(operand.name)) return *symbol;
+    for (const ptx::Variable& variable : context_.module->variables) {
+        if (variable.space == ptx::StateSpace::SHARED && variable.name == operand.name) {
+            Scope* inner = scope_;
+            scope_ = &kernelScope_;
+            declare(variable);
+            scope_ = inner;
+            return *kernelScope_.find(operand.name);
+        }
+    }
+    if (const Symbol* symbol = specialSymbol(operand.name)) return *symbol;
+    refuse("unknown name " + std::string(operand.name), operand.place);
+}
+
+std::uint32_t Decoder::constantOperand(const ptx::Operand& operand, std::uint32_t bytes, char type) {
+    switch (operand.kind) {
+        case ptx::OperandKind::INTEGER:
+            if (type == 'f' || type == 'F')
+                refuse("a floating point operand needs a constant such as 0f3F800000", operand.place);
+            if (bytes == 0) return operand.value != 0 ? constant(ALL_LANES, 0) : constant(0, 0);
+            return constant(operand.value, bytes);
+        case ptx::OperandKind::FLOAT32:
+            if (bytes == 8 && type == 'F') {
+                const double wide = std::bit_cast<float>(static_cast<std::uint32_t>(operand.value));
+                return constant(std::bit_cast<std::uint64_t>(wide), 8);
+            }
+            if (bytes != 4)
+                refuse("a constant of 32 bits where " + std::to_string(8 * bytes) + " are expected",
+                       operand.place);
+            return constant(operand.value, 4);
+        case ptx::OperandKind::FLOAT64:
+            if (bytes == 4 && type == 'f') {
+                const float narrow = static_cast<float>(std::bit_cast<double>(operand.value));
+                return constant(std::bit_cast<std::uint32_t>(narrow), 4);
+            }
+            if (bytes != 8)
+                refuse("a constant of 64 bits where " + std::to_string(8 * bytes) + " are expected",
+                       operand.place);
+            return constant(operand.value, 8);
+        default: refuse("expected a register or a constant", operand.place);
+    }
+}
+
+std::uint32_t Decoder::readWide(const ptx::Operand& operand, std::uint32_t& bytes, char type) {
+    if (operand.kind != ptx::OperandKind::NAME) return constantOperand(operand, bytes, type);
+    if (operand.name == "WARP_SZ") return constant(LANES, bytes);
+    if (operand.name == "_") return SINK;
+    const Symbol& symbol = resolve(operand);
+    switch (symbol.kind) {
+        case SymbolKind::REGISTER:
+            if (operand.offset != 0) refuse("a register cannot have an offset here", operand.place);
+            bytes = symbol.bytes;
+            return static_cast<std::uint32_t>(symbol.place);
+        case SymbolKind::DYNAMIC_SHARED: {
+            // Known only when all static variables have their place.
+            const std::uint32_t base = special(Special::DYNAMIC_SHARED_BASE, bytes);
+            if (operand.offset != 0)
+                refuse("an offset from an extern shared array is not supported here", operand.place);
+            return base;
+        }
+        case SymbolKind::FUNCTION: refuse("addresses of functions are not supported", operand.place);
+        default: return constant(symbol.place + static_cast<std::uint64_t>(operand.offset), bytes);
+    }
+}
+
+std::uint32_t Decoder::read(const ptx::Operand& operand, std::uint32_t bytes, char type) {
+    if (operand.negated) refuse("a negated predicate is not supported here", operand.place);
+    std::uint32_t actual = bytes;
+    const std::uint32_t offset = readWide(operand, actual, type);
+    if (actual != bytes) {
+        // Old code reads the 64-bit %gridid as 32 bits.
+        if (operand.name == "%gridid" && bytes == 4) return special(Special::GRIDID, 4);
+        refuse(std::string(operand.name) + " has " +
+                   (actual == 0 ? "1 bit" : std::to_string(8 * actual) + " bits") +
+                   ", the instruction takes " + (bytes == 0 ? "a predicate" : std::to_string(8 * bytes)),
+               operand.place);
+    }
+    return offset;
+}
+
+std::uint32_t Decoder::writeWide(const ptx::Operand& operand, std::uint32_t& bytes) {
+    if (operand.kind != ptx::OperandKind::NAME || operand.negated)
+        refuse("expected a register to write", operand.place);
+    if (operand.name == "_") return SINK;
+    const Symbol* symbol = scope_->find(operand.name);
+    if (symbol == nullptr || symbol->kind != SymbolKind::REGISTER) {
+        refuse("unknown register " + std::string(operand.name), operand.place);
+    }
+    bytes = symbol->bytes;
+    return static_cast<std::uint32_t>(symbol->place);
+}
+
+std::uint32_t Decoder::write(const ptx::Operand& operand, std::uint32_t bytes) {
+    std::uint32_t actual = bytes;
+    const std::uint32_t offset = writeWide(operand, actual);
+    if (actual != bytes) {
+        refuse(std::string(operand.name) + " has " +
+                   (actual == 0 ? "1 bit" : std::to_string(8 * actual) + " bits") +
+                   ", the instruction writes " + (bytes == 0 ? "a predicate" : std::to_string(8 * bytes)),
+               operand.place);
+    }
+    return offset;
+}
+
+void Decoder::pair(const ptx::Operand& operand, std::uint32_t bytes, Op& op) {
+    if (operand.kind != ptx::OperandKind::PAIR) {
+        op.dst = write(operand, bytes);
+        return;
+    }
+    op.dst = write(operand.elements[0], bytes);
+    op.dst2 = write(operand.elements[1], 0);
+}
+
+void Decoder::address(Op& op, const ptx::Operand& operand) {
+    if (operand.kind != ptx::OperandKind::ADDRESS) refuse("expected an address in [ ]", operand.place);
+    op.imm = operand.offset;
+    op.wide = true;
+    if (operand.name.empty()) {
+        op.a = constant(operand.value, 8);
+        return;
+    }
+    const Symbol& symbol = resolve(operand);
+    switch (symbol.kind) {
+        case SymbolKind::REGISTER:
+            if (symbol.bytes != 4 && symbol.bytes != 8) refuse("an address has 32 or 64 bits", operand.place);
+            op.a = static_cast<std::uint32_t>(symbol.place);
+            op.wide = symbol.bytes == 8;
+            break;
+        case SymbolKind::DYNAMIC_SHARED:
+            op.a = special(Special::DYNAMIC_SHARED_BASE, 8);
+            if (op.space == Space::GENERIC) op.space = Space::SHARED;
+            break;
+        case SymbolKind::FUNCTION: refuse("a function is not memory", operand.place);
+        default: {
+            op.a = constant(symbol.place, 8);
+            const Space own = symbol.kind == SymbolKind::SHARED             ? Space::SHARED
+                              : symbol.kind == SymbolKind::LOCAL            ? Space::LOCAL
+                              : symbol.kind == SymbolKind::KERNEL_PARAMETER ? Space::PARAMETER
+                                                                            : Space::GLOBAL;
+            // Parameters of functions and arguments of calls are in local memory.
+            const bool argument = op.space == Space::PARAMETER && own == Space::LOCAL;
+            if (op.space == Space::GENERIC || argument) op.space = own;
+            if (op.space != own)
+                refuse(std::string(operand.name) + " is not in this state space", operand.place);
+        }
+    }
+    if (!op.wide && op.space == Space::GLOBAL) refuse("a global address has 64 bits", operand.place);
+}
+
+std::int64_t Decoder::integer(const ptx::Operand& operand) const {
+    if (operand.kind != ptx::OperandKind::INTEGER) refuse("expected an integer constant", operand.place);
+    return static_cast<std::int64_t>(operand.value);
+}
+
+const std::uint32_t* Decoder::list(const std::vector<std::uint32_t>& values) {
+    program_->lists.push_back(std::make_unique<std::uint32_t[]>(values.size()));
+    std::copy(values.begin(), values.end(), program_->lists.back().get());
+    return program_->lists.back().get();
+}
+
+void Decoder::branchTo(Op& op, std::string_view label) {
+    fixups_.push_back(
+        {static_cast<std::size_t>(&op - program_->code.data()), nullptr, label, scope_, instruction_->place});
+}
+
+std::uint32_t* Decoder::branchList(std::size_t count) {
+    program_->lists.push_back(std::make_unique<std::uint32_t[]>(count));
+    return program_->lists.back().get();
+}
+
+void Decoder::branchListTo(std::uint32_t* slot, std::string_view label) {
+    fixups_.push_back({0, slot, label, scope_, instruction_->place});
+}
+
+// Declarations.
+
+Symbol Decoder::declareRegister(const ptx::Variable& variable) {
+    Symbol symbol;
+    symbol.kind = SymbolKind::REGISTER;
+    symbol.bytes = variable.type.letter == 'p' ? 0 : static_cast<std::uint32_t>(variable.type.bytes());
+    if (symbol.bytes > 8) refuse("registers of 128 bits are not supported", variable.place);
+    if (variable.vectorLength != 1) refuse("vector registers are not supported", variable.place);
+    const std::uint32_t stride = slotBytes(symbol.bytes);
+    const std::uint32_t count = std::max(variable.rangeCount, 1U);
+    if (registers_.size() + static_cast<std::uint64_t>(count) * stride > std::uint64_t{1} << 30) {
+        refuse("too many registers", variable.place);
+    }
+    symbol.place = registers_.place(static_cast<std::uint64_t>(count) * stride, REGISTER_ALIGN);
+    if (variable.rangeCount != 0) {
+        scope_->addRange(variable.name, count, symbol, stride);
+    } else if (!scope_->add(variable.name, symbol)) {
+        refuse("declared twice: " + std::string(variable.name), variable.place);
+    }
+    return symbol;
+}
+
+void Decoder::declare(const ptx::Variable& variable) {
+    Symbol symbol;
+    symbol.bytes = static_cast<std::uint32_t>(bytesOf(variable));
+    switch (variable.space) {
+        case ptx::StateSpace::REGISTER: declareRegister(variable); return;
+        case ptx::StateSpace::SHARED:
+            if (variable.external || variable.unsized) {
+                symbol.kind = SymbolKind::DYNAMIC_SHARED;
+                dynamicAlign_ = std::max(dynamicAlign_, alignOf(variable));
+            } else {
+                symbol.kind = SymbolKind::SHARED;
+                symbol.place = shared_.place(bytesOf(variable), alignOf(variable));
+            }
+            break;
+        case ptx::StateSpace::LOCAL:
+        case ptx::StateSpace::PARAMETER:
+            symbol.kind = SymbolKind::LOCAL;
+            symbol.place = local_.place(bytesOf(variable), alignOf(variable));
+            break;
+        default: refuse("this variable belongs outside of functions", variable.place);
+    }
+    if (shared_.size() > std::uint64_t{1} << 30 || local_.size() > std::uint64_t{1} << 24) {
+        refuse("variable too large", variable.place);
+    }
+    if (!scope_->add(variable.name, symbol))
+        refuse("declared twice: " + std::string(variable.name), variable.place);
+}
+
+void Decoder::declareParameters(const ptx::Function& function, CalledFunction& called) {
+    for (const auto* list : {&function.results, &function.parameters}) {
+        std::vector<Symbol>& symbols = list == &function.results ? called.results : called.parameters;
+        for (const ptx::Variable& variable : *list) {
+            declare(variable);
+            symbols.push_back(*scope_->find(variable.name));
+        }
+    }
+}
+
+// Functions.
+
+void Decoder::visitCalls(const ptx::Function& function, std::vector<const ptx::Function*>& path) {
+    if (std::find(order_.begin(), order_.end(), &function) != order_.end()) return;
+    path.push_back(&function);
+    for (const ptx::Statement& statement : function.body) {
+        const auto* instruction = std::get_if<ptx::Instruction>(&statement);
+        const ptx::Operand* callee = instruction == nullptr ? nullptr : calleeOf(*instruction);
+        if (callee == nullptr) continue;
+        const Symbol* symbol = context_.globals->find(callee->name);
+        if (symbol == nullptr || symbol->kind != SymbolKind::FUNCTION)
+            continue;  // refused where it is decoded
+        if (std::find(path.begin(), path.end(), symbol->function) != path.end()) {
+            refuse("recursive calls are not supported", instruction->place);
+        }
+        if (symbol->function->defined) visitCalls(*symbol->function, path);
+    }
+    path.pop_back();
+    order_.push_back(&function);
+}
+
+const Decoder::CalledFunction& Decoder::called(const ptx::Function& function) const {
+    const auto found = called_.find(&function);
+    if (found == called_.end()) refuse("no definition of function " + std::string(function.name));
+    return found->second;
+}
+
+void Decoder::decodeFunction(const ptx::Function& function, bool entry) {
+    CalledFunction& called = called_[&function];
+    current_ = &called;
+    inEntry_ = entry;
+    called.entry = static_cast<std::uint32_t>(program_->code.size());
+    scopes_.emplace_back(&kernelScope_);
+    scope_ = &scopes_.back();
+    if (entry) {
+        program_->entry = called.entry;
+        for (std::size_t i = 0; i < function.parameters.size(); i++) {
+            Symbol symbol;
+            symbol.kind = SymbolKind::KERNEL_PARAMETER;
+            symbol.place = kernel_.parameters[i].offset;
+            symbol.bytes = kernel_.parameters[i].bytes;
+            scope_->add(function.parameters[i].name, symbol);
+        }
+    } else {
+        called.returnAddress = temporary(4);
+        declareParameters(function, called);
+    }
+    decodeBody(function);
+    // Falling off the end is a return.
+    ptx::Instruction end;
+    end.opcode = "ret";
+    end.place = function.place;
+    decodeInstruction(end);
+}
+
+void Decoder::decodeBody(const ptx::Function& function) {
+    for (const ptx::Statement& statement : function.body) {
+        if (const auto* instruction = std::get_if<ptx::Instruction>(&statement)) {
+            decodeInstruction(*instruction);
+        } else if (const auto* variable = std::get_if<ptx::Variable>(&statement)) {
+            declare(*variable);
+        } else if (const auto* label = std::get_if<ptx::Label>(&statement)) {
+            if (!scope_->addLabel(label->name, static_cast<std::uint32_t>(program_->code.size()))) {
+                refuse("label defined twice: " + std::string(label->name), function.place);
+            }
+        } else if (std::holds_alternative<ptx::OpenScope>(statement)) {
+            scopes_.emplace_back(scope_);
+            scope_ = &scopes_.back();
+        } else {
+            scope_ = const_cast<Scope*>(scope_->parent());
+        }
+    }
+}
+
+void Decoder::decodeInstruction(const ptx::Instruction& instruction) {
+    instruction_ = &instruction;
+    const Spelling spelling(instruction.opcode);
+    if (const FamilyDecoder family = familyOf(spelling.base())) {
+        family(*this, spelling);
+    } else {
+        decodeSpelled(instruction);
+    }
+}
+
+void Decoder::decodeSpelled(const ptx::Instruction& instruction) {
+    const Entry& found = entry(std::string(instruction.opcode));
+    if (found.operands == nullptr) refuse("unknown instruction " + std::string(instruction.opcode));
+    const std::string_view types = found.operands;
+    const std::string_view sources = types.substr(2);
+    expectOperands(1 + sources.size(), 1 + sources.size());
+    std::uint32_t offsets[4] = {};
+    for (std::size_t i = 0; i < sources.size(); i++)
+        offsets[i] = read(operand(1 + i), typeBytes(sources[i]), sources[i]);
+    const std::uint32_t destination = write(operand(0), typeBytes(types[0]));
+    Op& op = emit(found);
+    op.dst = destination;
+    op.a = offsets[0];
+    op.b = offsets[1];
+    op.c = offsets[2];
+    op.e = offsets[3];
+}
+
+void Decoder::decode(const ptx::Function& entry) {
+    std::vector<const ptx::Function*> path;
+    visitCalls(entry, path);
+    for (const ptx::Function* function : order_) decodeFunction(*function, function == &entry);
+    for (const Fixup& fixup : fixups_) {
+        const std::uint32_t* target = fixup.scope->findLabel(fixup.label);
+        if (target == nullptr) refuse("unknown label " + std::string(fixup.label), fixup.place);
+        if (fixup.slot != nullptr) {
+            *fixup.slot = *target;
+        } else {
+            program_->code[fixup.op].target = *target;
+        }
+    }
+    finish();
+}
+
+void Decoder::finish() {
+    program_->registerBytes = static_cast<std::uint32_t>(registers_.size());
+    program_->localBytes = static_cast<std::uint32_t>((local_.size() + 15) & ~std::uint64_t{15});
+    kernel_.staticSharedBytes = static_cast<std::uint32_t>(shared_.size());
+    program_->dynamicSharedBase = static_cast<std::uint32_t>(shared_.place(0, dynamicAlign_));
+    kernel_.localBytes = program_->localBytes;
+    kernel_.constantBytes = context_.constantBytes;
+    program_->source = context_.source;
+    kernel_.program = program_;
+}
+
+}  // namespace quern::emulator

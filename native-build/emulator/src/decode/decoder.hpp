@@ -1,0 +1,173 @@
+// From the syntax tree of one kernel to its Program.
+//
+// A kernel's program holds its own code and that of every function it calls, each function once. decoder.cpp has the
+// frame: scopes, registers, constants, operands. Families of instructions are decoded by functions in files of their
+// own (family_*.cpp), which opcodes.cpp lists; an opcode it does not list must be in the instruction table as spelled.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "decode/spelling.hpp"
+#include "decode/symbols.hpp"
+#include "exec/program.hpp"
+#include "exec/table.hpp"
+#include "module/module.hpp"
+#include "ptx/ast.hpp"
+
+namespace quern::emulator {
+
+/// The module around a kernel while it is decoded.
+struct ModuleContext {
+    std::shared_ptr<const std::string> source;
+    Scope* globals = nullptr;  // global and constant variables, functions
+    const ptx::Module* module = nullptr;
+    std::uint32_t constantBytes = 0;
+};
+
+class Decoder {
+  public:
+    Decoder(const ModuleContext& context, Kernel& kernel);
+
+    /// Decodes `entry` and what it calls, and completes the kernel. Throws LoadError.
+    void decode(const ptx::Function& entry);
+
+    // For the families.
+
+    [[noreturn]] void refuse(const std::string& message) const { refuse(message, instruction_->place); }
+    [[noreturn]] void refuse(const std::string& message, ptx::Place place) const;
+
+    const ptx::Instruction& instruction() const { return *instruction_; }
+    const std::vector<ptx::Operand>& operands() const { return instruction_->operands; }
+    const ptx::Operand& operand(std::size_t i) const { return instruction_->operands[i]; }
+    void expectOperands(std::size_t least, std::size_t most) const;
+    /// Fails the load where modifiers are left.
+    void expectNothingLeft(const Spelling& spelling) const;
+
+    /// The entry of a key; fails the load where the table has none: then nothing implements the instruction.
+    const Entry& entry(const std::string& key) const;
+
+    /// A new instruction that has the guard of the PTX instruction being decoded.
+    Op& emit(const Entry& entry);
+    Op& emit(Flow flow, InstructionClass kind);
+
+    /// Offset of a source operand of `bytes` (0: predicate). A constant becomes one of the program's.
+    std::uint32_t read(const ptx::Operand& operand, std::uint32_t bytes, char type = 'b');
+    std::uint32_t write(const ptx::Operand& operand, std::uint32_t bytes);
+    /// A register as wide as it is declared, at least `bytes`; constants have `bytes`. Sets `bytes` to the width.
+    std::uint32_t readWide(const ptx::Operand& operand, std::uint32_t& bytes, char type = 'b');
+    std::uint32_t writeWide(const ptx::Operand& operand, std::uint32_t& bytes);
+    /// The address operand: sets a, imm, wide and, where the name decides it, the space.
+    void address(Op& op, const ptx::Operand& operand);
+    /// "d|p": the two destinations; without p the second is the sink.
+    void pair(const ptx::Operand& operand, std::uint32_t bytes, Op& op);
+
+    std::uint32_t constant(std::uint64_t value, std::uint32_t bytes);
+    std::uint32_t special(Special which, std::uint32_t bytes);
+    std::uint32_t temporary(std::uint32_t bytes);
+    std::int64_t integer(const ptx::Operand& operand) const;
+    const std::uint32_t* list(const std::vector<std::uint32_t>& values);
+    std::uint32_t newSite() { return program_->sites++; }
+
+    const Symbol* find(std::string_view name) const { return scope_->find(name); }
+    /// As find, and variables of the module's shared memory get their place when they are first named.
+    const Symbol& resolve(const ptx::Operand& operand);
+    /// The instruction goes to this label of the current scope, once all labels are known.
+    void branchTo(Op& op, std::string_view label);
+    std::uint32_t* branchList(std::size_t count);
+    void branchListTo(std::uint32_t* slot, std::string_view label);
+
+    struct CalledFunction {
+        std::uint32_t entry = 0;
+        std::uint32_t returnAddress = 0;
+        std::vector<Symbol> results;
+        std::vector<Symbol> parameters;
+    };
+    const CalledFunction& called(const ptx::Function& function) const;
+    /// Where the function being decoded keeps its return address; 0 in an entry.
+    std::uint32_t returnAddress() const { return current_->returnAddress; }
+    bool inEntry() const { return inEntry_; }
+
+  private:
+    struct Fixup {
+        std::size_t op;
+        std::uint32_t* slot;  // null: the op's target
+        std::string_view label;
+        const Scope* scope;
+        ptx::Place place;
+    };
+
+    void visitCalls(const ptx::Function& function, std::vector<const ptx::Function*>& path);
+    void decodeFunction(const ptx::Function& function, bool entry);
+    void decodeBody(const ptx::Function& function);
+    void decodeInstruction(const ptx::Instruction& instruction);
+    void decodeSpelled(const ptx::Instruction& instruction);
+    void declare(const ptx::Variable& variable);
+    void declareParameters(const ptx::Function& function, CalledFunction& called);
+    Symbol declareRegister(const ptx::Variable& variable);
+    const Symbol* specialSymbol(std::string_view name);
+    std::uint32_t constantOperand(const ptx::Operand& operand, std::uint32_t bytes, char type);
+    void finish();
+
+    const ModuleContext& context_;
+    Kernel& kernel_;
+    std::shared_ptr<Program> program_;
+    Layout registers_{FIRST_REGISTER};
+    Layout shared_;
+    Layout local_;
+    std::uint64_t dynamicAlign_ = 16;
+    Scope kernelScope_;         // shared variables of the module, as this kernel lays them out
+    std::deque<Scope> scopes_;  // of function bodies; kept for the fixups
+    Scope* scope_ = nullptr;
+    const ptx::Instruction* instruction_ = nullptr;
+    std::map<std::pair<std::uint64_t, std::uint32_t>, std::uint32_t> constants_;
+    std::map<std::pair<int, std::uint32_t>, std::uint32_t> specials_;
+    std::map<std::string_view, Symbol> specialSymbols_;
+    std::vector<Fixup> fixups_;
+    std::vector<const ptx::Function*> order_;  // callees before callers
+    std::map<const ptx::Function*, CalledFunction> called_;
+    CalledFunction* current_ = nullptr;
+    bool inEntry_ = false;
+};
+
+using FamilyDecoder = void (*)(Decoder& decoder, Spelling spelling);
+
+/// The decoder of an opcode's family; null for opcodes that are looked up as spelled.
+FamilyDecoder familyOf(std::string_view opcode);
+
+// The families.
+void decodeLoad(Decoder& decoder, Spelling spelling);
+void decodeStore(Decoder& decoder, Spelling spelling);
+void decodeAtomic(Decoder& decoder, Spelling spelling);
+void decodeAddressConversion(Decoder& decoder, Spelling spelling);
+void decodeIsSpace(Decoder& decoder, Spelling spelling);
+void decodePrefetch(Decoder& decoder, Spelling spelling);
+void decodeMove(Decoder& decoder, Spelling spelling);
+void decodeConversion(Decoder& decoder, Spelling spelling);
+void decodeCompare(Decoder& decoder, Spelling spelling);
+void decodeSet(Decoder& decoder, Spelling spelling);
+void decodeSelect(Decoder& decoder, Spelling spelling);
+void decodeSelectBySign(Decoder& decoder, Spelling spelling);
+void decodeLookUp3(Decoder& decoder, Spelling spelling);
+void decodeBranch(Decoder& decoder, Spelling spelling);
+void decodeIndexedBranch(Decoder& decoder, Spelling spelling);
+void decodeCall(Decoder& decoder, Spelling spelling);
+void decodeReturn(Decoder& decoder, Spelling spelling);
+void decodeExit(Decoder& decoder, Spelling spelling);
+void decodeTrap(Decoder& decoder, Spelling spelling);
+void decodeNanosleep(Decoder& decoder, Spelling spelling);
+void decodeBarrier(Decoder& decoder, Spelling spelling);
+void decodeFence(Decoder& decoder, Spelling spelling);
+void decodeShuffle(Decoder& decoder, Spelling spelling);
+void decodeVote(Decoder& decoder, Spelling spelling);
+void decodeMatch(Decoder& decoder, Spelling spelling);
+void decodeReduction(Decoder& decoder, Spelling spelling);
+void decodeActiveMask(Decoder& decoder, Spelling spelling);
+
+}  // namespace quern::emulator

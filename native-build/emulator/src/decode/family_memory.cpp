@@ -1,0 +1,217 @@
+// Loads, stores, atomics, address spaces.
+#include "decode/decoder.hpp"
+#include "exec/warp.hpp"
+
+namespace quern::emulator {
+
+namespace {
+
+/// A type in memory: its key in the instruction table, its size, and whether a wider register gets its sign.
+struct MemoryType {
+    std::string key;
+    std::uint32_t bytes = 0;
+};
+
+MemoryType memoryType(Decoder& decoder, std::string_view type) {
+    for (const auto& [letters, isSigned] : {std::pair{"buf", false}, std::pair{"s", true}}) {
+        for (std::uint32_t bytes : {1U, 2U, 4U, 8U}) {
+            for (const char* letter = letters; *letter != '\0'; letter++) {
+                if (type != *letter + std::to_string(8 * bytes) || (*letter == 'f' && bytes < 4)) continue;
+                // 64 bits fill every register: their sign does not matter.
+                return {(isSigned && bytes < 8 ? "s" : "u") + std::to_string(8 * bytes), bytes};
+            }
+        }
+    }
+    decoder.refuse("unknown type ." + std::string(type) + " of memory");
+}
+
+Space takeSpace(Spelling& spelling) {
+    if (spelling.take("global") || spelling.take("const")) return Space::GLOBAL;
+    if (spelling.take("shared") || spelling.take("shared::cta")) return Space::SHARED;
+    if (spelling.take("local")) return Space::LOCAL;
+    if (spelling.take("param") || spelling.take("param::entry") || spelling.take("param::func"))
+        return Space::PARAMETER;
+    return Space::GENERIC;
+}
+
+/// Ordering and scope. Accesses of one thread are done in order and x86 keeps stores in order, so that weak, relaxed,
+/// release and acquire accesses are alike here.
+void takeOrdering(Spelling& spelling) {
+    if (spelling.take("volatile") || spelling.take("weak")) return;
+    spelling.takeOneOf({"relaxed", "acquire", "release", "acq_rel"});
+    spelling.takeOneOf({"cta", "cluster", "gpu", "sys"});
+}
+
+/// How long caches should keep what is accessed: nothing here.
+void takeCacheHints(Decoder& decoder, Spelling& spelling) {
+    spelling.takeOneOf({"ca", "cg", "cs", "lu", "cv", "wb", "wt"});
+    spelling.takeOneOf(
+        {"L1::evict_normal", "L1::evict_unchanged", "L1::evict_first", "L1::evict_last", "L1::no_allocate"});
+    spelling.takeOneOf({"L2::evict_normal", "L2::evict_first", "L2::evict_last"});
+    spelling.takeOneOf({"L2::64B", "L2::128B", "L2::256B"});
+    if (spelling.has("L2::cache_hint")) decoder.refuse("cache policies (.L2::cache_hint) are not supported");
+}
+
+std::uint32_t takeVector(Spelling& spelling) {
+    if (spelling.take("v2")) return 2;
+    if (spelling.take("v4")) return 4;
+    return spelling.take("v8") ? 8 : 1;
+}
+
+/// The registers of a vector operand, all of one width; a single one is a vector of one.
+std::vector<std::uint32_t> elements(Decoder& decoder, const ptx::Operand& operand, std::uint32_t count,
+                                    std::uint32_t& bytes, bool written, char type) {
+    std::vector<ptx::Operand> parts{operand};
+    if (operand.kind == ptx::OperandKind::VECTOR) parts = operand.elements;
+    if (parts.size() != count)
+        decoder.refuse("a vector of " + std::to_string(count) + " registers is expected", operand.place);
+    const std::uint32_t least = bytes;
+    std::vector<std::uint32_t> offsets;
+    bool first = true;
+    for (const ptx::Operand& part : parts) {
+        std::uint32_t width = least;
+        offsets.push_back(written ? decoder.writeWide(part, width) : decoder.readWide(part, width, type));
+        if (width < least)
+            decoder.refuse(std::string(part.name) + " is narrower than the access", part.place);
+        // The sink and constants fit any width.
+        const bool fits = part.name == "_" || part.kind != ptx::OperandKind::NAME;
+        if (!first && !fits && width != bytes) decoder.refuse("registers of different widths", part.place);
+        if (!fits) {
+            bytes = width;
+            first = false;
+        }
+    }
+    return offsets;
+}
+
+void decodeAccess(Decoder& decoder, Spelling spelling, bool store) {
+    decoder.expectOperands(2, 2);
+    takeOrdering(spelling);
+    Space space = takeSpace(spelling);
+    takeCacheHints(decoder, spelling);
+    if (!store) spelling.take("nc");
+    spelling.take("unified");
+    const std::uint32_t count = takeVector(spelling);
+    const std::string_view typeName = spelling.takeLast();
+    const MemoryType type = memoryType(decoder, typeName);
+    decoder.expectNothingLeft(spelling);
+
+    const ptx::Operand& data = decoder.operand(store ? 1 : 0);
+    const char letter = typeName[0] == 'f' ? (type.bytes == 8 ? 'F' : 'f') : 'b';
+    std::uint32_t width = type.bytes;
+    const auto registers = elements(decoder, data, count, width, !store, letter);
+    const std::string in = store ? std::to_string(type.bytes) : type.key;
+    const std::string key =
+        std::string(store ? "st." : "ld.") + in + "." + std::to_string(width) + ".v" + std::to_string(count);
+    // A sign that fills the register exactly is no extension.
+    const bool exact = width == type.bytes && !store;
+    const std::string unsignedKey =
+        "ld.u" + std::to_string(8 * type.bytes) + "." + std::to_string(width) + ".v" + std::to_string(count);
+    Op& op = decoder.emit(decoder.entry(exact ? unsignedKey : key));
+    op.space = space;
+    op.store = store;
+    op.bytes = static_cast<std::uint8_t>(type.bytes * count);
+    op.count = static_cast<std::uint8_t>(count);
+    op.site = decoder.newSite();
+    op.more = decoder.list(registers);
+    if (store) {
+        op.b = registers[0];
+    } else {
+        op.dst = registers[0];
+    }
+    decoder.address(op, decoder.operand(store ? 0 : 1));
+}
+
+}  // namespace
+
+void decodeLoad(Decoder& decoder, Spelling spelling) { decodeAccess(decoder, std::move(spelling), false); }
+void decodeStore(Decoder& decoder, Spelling spelling) { decodeAccess(decoder, std::move(spelling), true); }
+
+// atom{.sem}{.scope}{.space}.op{.noftz}.type d, [a], b {, c};  red has no d.
+void decodeAtomic(Decoder& decoder, Spelling spelling) {
+    const bool returns = spelling.base() == "atom";
+    takeOrdering(spelling);
+    const Space space = takeSpace(spelling);
+    if (spelling.has("L2::cache_hint")) decoder.refuse("cache policies (.L2::cache_hint) are not supported");
+    const std::string_view what =
+        spelling.takeOneOf({"add", "exch", "cas", "inc", "dec", "min", "max", "and", "or", "xor"});
+    if (what.empty()) decoder.refuse("unknown atomic operation");
+    const std::string_view type = spelling.takeLast();
+    const bool half = type == "f16" || type == "f16x2" || type == "bf16" || type == "bf16x2";
+    if (half) spelling.take("noftz");
+    decoder.expectNothingLeft(spelling);
+
+    const bool swaps = what == "cas";
+    const std::size_t first = returns ? 1 : 0;
+    decoder.expectOperands(first + (swaps ? 3 : 2), first + (swaps ? 3 : 2));
+    const Entry& entry = decoder.entry("atom." + std::string(what) + "." + std::string(type));
+    const std::uint32_t bytes = type.ends_with("x2") || type.ends_with("32") ? 4
+                                : type.ends_with("64")                       ? 8
+                                                                             : 2;
+    const char letter = type == "f32" ? 'f' : type == "f64" ? 'F' : 'b';
+    const std::uint32_t b = decoder.read(decoder.operand(first + 1), bytes, letter);
+    const std::uint32_t c = swaps ? decoder.read(decoder.operand(first + 2), bytes, letter) : b;
+    const std::uint32_t d = returns ? decoder.write(decoder.operand(0), bytes) : SINK;
+    Op& op = decoder.emit(entry);
+    op.space = space;
+    op.store = true;
+    op.bytes = static_cast<std::uint8_t>(bytes);
+    op.site = decoder.newSite();
+    op.dst = d;
+    op.b = b;
+    op.c = c;
+    decoder.address(op, decoder.operand(first));
+    if (op.space == Space::LOCAL || op.space == Space::PARAMETER)
+        decoder.refuse("atomics work on global and shared memory");
+}
+
+// cvta.space.u64 d, a: to generic;  cvta.to.space.u64 d, a: from generic.
+void decodeAddressConversion(Decoder& decoder, Spelling spelling) {
+    decoder.expectOperands(2, 2);
+    const bool fromGeneric = spelling.take("to");
+    const Space space = takeSpace(spelling);
+    if (space == Space::GENERIC) decoder.refuse("cvta names a state space");
+    if (!spelling.take("u64")) decoder.refuse("addresses have 64 bits: cvta takes .u64");
+    decoder.expectNothingLeft(spelling);
+    const std::uint32_t a = decoder.read(decoder.operand(1), 8);
+    const std::uint32_t d = decoder.write(decoder.operand(0), 8);
+    const std::uint64_t window = space == Space::SHARED      ? SHARED_WINDOW
+                                 : space == Space::LOCAL     ? LOCAL_WINDOW
+                                 : space == Space::PARAMETER ? PARAMETER_WINDOW
+                                                             : 0;
+    Op& op = decoder.emit(decoder.entry(window == 0 ? "mov.b64" : "cvta"));
+    op.kind = InstructionClass::MOVE;
+    op.dst = d;
+    op.a = a;
+    op.imm = static_cast<std::int64_t>(fromGeneric ? 0 - window : window);
+}
+
+void decodeIsSpace(Decoder& decoder, Spelling spelling) {
+    decoder.expectOperands(2, 2);
+    if (spelling.has("const")) decoder.refuse("isspacep.const is not supported");
+    const Space space = takeSpace(spelling);
+    if (space == Space::GENERIC) decoder.refuse("isspacep names a state space");
+    decoder.expectNothingLeft(spelling);
+    const std::uint64_t window = space == Space::SHARED      ? SHARED_WINDOW
+                                 : space == Space::LOCAL     ? LOCAL_WINDOW
+                                 : space == Space::PARAMETER ? PARAMETER_WINDOW
+                                                             : 0;
+    const std::uint32_t a = decoder.read(decoder.operand(1), 8);
+    const std::uint32_t d = decoder.write(decoder.operand(0), 0);
+    Op& op = decoder.emit(decoder.entry("isspacep"));
+    op.dst = d;
+    op.a = a;
+    op.imm = static_cast<std::int64_t>(window);
+}
+
+// A hint without effect: not even a wrong address faults.
+void decodePrefetch(Decoder& decoder, Spelling spelling) {
+    decoder.expectOperands(1, 1);
+    takeSpace(spelling);
+    if (spelling.takeOneOf({"L1", "L2", "L2::evict_last", "L2::evict_normal"}).empty())
+        decoder.refuse("prefetch names a cache");
+    decoder.expectNothingLeft(spelling);
+    decoder.emit(decoder.entry("nop"));
+}
+
+}  // namespace quern::emulator

@@ -1,0 +1,33 @@
+// From the addresses of a warp's memory instruction to host pointers: bounds, alignment, traffic. This is the general
+// way, lane by lane; memory.cpp has the short ways for what coalesced code does.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "exec/warp.hpp"
+
+namespace quern::emulator {
+
+/// Checks and counts the access of op.bytes at address[lane] for each lane of the mask, and sets its pointer.
+/// Throws Fault for the first lane whose access is not allowed.
+void resolveLanes(Warp& warp, const Op& op, const std::uint64_t* address, std::byte** pointer);
+
+/// The same for one lane, uncounted.
+std::byte* resolveLane(Warp& warp, const Op& op, int lane, Space space, std::uint64_t address);
+
+/// Looks the allocation of a global access up, puts it in the site, or throws.
+void refillSite(Warp& warp, const Op& op, int lane, std::uint64_t address, std::uint64_t bytes);
+
+/// Distinct 32-byte sectors of accesses that do not cross one.
+std::uint32_t countSectors(std::uint32_t mask, const std::uint64_t* address);
+
+/// Adds a shared request: how often the 32 banks of 4 bytes must be gone through, and how often at best.
+void countWavefronts(SharedTraffic& traffic, std::uint32_t mask, const std::uint64_t* offset,
+                     std::uint32_t bytes);
+
+inline bool covers(const Site& site, std::uint64_t address, std::uint64_t bytes) {
+    return address >= site.begin && address < site.end && bytes <= site.end - address;
+}
+
+}  // namespace quern::emulator

@@ -1,0 +1,130 @@
+// Decoded code: what the decoder writes and warps run.
+//
+// A warp's registers are lane arrays in one block of bytes: register r of 4 bytes is uint32_t[32], one of 8 bytes
+// uint64_t[32]; a predicate is one bit mask of 32 lanes. Operands are byte offsets into that block. Constants are
+// lane arrays too, written once, so that an instruction need not know whether an operand is one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "counters.hpp"
+
+namespace quern::emulator {
+
+struct Warp;
+struct Op;
+
+/// Executes one instruction for the lanes in warp.mask, which is never empty.
+using Handler = void (*)(Warp& warp, const Op& op);
+
+constexpr int LANES = 32;
+constexpr std::uint32_t ALL_LANES = 0xffffffff;
+
+/// Register offsets that every program has.
+constexpr std::uint32_t TRUE_PREDICATE = 0;    // always all lanes; the guard of an instruction without one
+constexpr std::uint32_t CARRY = 64;            // the condition code of .cc
+constexpr std::uint32_t SINK = 128;            // where `_` is written; 512 bytes
+constexpr std::uint32_t FIRST_REGISTER = 640;  // others begin here
+
+/// What the warp's loop does with an instruction besides calling its handler.
+enum class Flow : std::uint8_t {
+    NEXT,     // handler, then the next instruction
+    BRANCH,   // to op.target
+    INDEX,    // brx.idx: to more[index]
+    CALL,     // to op.target; op.dst: where the callee keeps its return address
+    RETURN,   // to the address in op.a
+    EXIT,     // the lanes end
+    SYNC,     // handler, once all lanes of the mask in op.e have come here
+    BARRIER,  // of the block; op.a: its number, op.b: how many threads
+    ARRIVE,   // barrier that does not wait
+};
+
+enum class Space : std::uint8_t { GLOBAL, SHARED, LOCAL, PARAMETER, GENERIC };
+
+struct Op {
+    Handler run = nullptr;
+    std::int64_t imm = 0;                 // displacement of an address, or what the handler says
+    const std::uint32_t* more = nullptr;  // further operands: vectors, fragments, jump tables
+    std::uint32_t dst = SINK;
+    std::uint32_t dst2 = SINK;  // of d|p
+    std::uint32_t a = 0;
+    std::uint32_t b = 0;
+    std::uint32_t c = 0;
+    std::uint32_t e = 0;
+    std::uint32_t guard = TRUE_PREDICATE;
+    std::uint32_t guardFlip = 0;  // all lanes where the guard is negated
+    std::uint32_t target = 0;
+    std::uint32_t site = 0;  // number of this memory access, for what a worker remembers of it
+    std::int32_t line = 0;   // of the PTX
+    Flow flow = Flow::NEXT;
+    Space space = Space::GLOBAL;
+    std::uint8_t bytes = 0;  // of one lane's access, all elements
+    std::uint8_t count = 1;  // elements of a vector access
+    bool store = false;
+    bool wide = true;         // the address register has 64 bits
+    std::uint16_t flags = 0;  // what the handler says
+    InstructionClass kind = InstructionClass::MOVE;
+};
+
+/// A special register that has one value a lane, filled when a warp starts.
+enum class Special : std::uint8_t {
+    TID_X,
+    TID_Y,
+    TID_Z,
+    NTID_X,
+    NTID_Y,
+    NTID_Z,
+    CTAID_X,
+    CTAID_Y,
+    CTAID_Z,
+    NCTAID_X,
+    NCTAID_Y,
+    NCTAID_Z,
+    LANEID,
+    WARPID,
+    NWARPID,
+    SMID,
+    NSMID,
+    GRIDID,
+    LANEMASK_EQ,
+    LANEMASK_LE,
+    LANEMASK_LT,
+    LANEMASK_GE,
+    LANEMASK_GT,
+    DYNAMIC_SHARED_BYTES,
+    TOTAL_SHARED_BYTES,
+    DYNAMIC_SHARED_BASE,
+    ZERO
+};
+
+struct SpecialRegister {
+    Special which;
+    std::uint32_t offset;
+    std::uint32_t bytes;
+};
+
+struct Constant {
+    std::uint64_t value;
+    std::uint32_t offset;
+    std::uint32_t bytes;  // 0: predicate
+};
+
+/// The code of one kernel and of the functions it calls. Functions stand before their callers: a warp runs its lowest
+/// address first, so lanes inside a call return before those behind it go on.
+struct Program {
+    std::vector<Op> code;
+    std::uint32_t entry = 0;
+    std::uint32_t registerBytes = 0;
+    std::uint32_t localBytes = 0;
+    std::uint32_t dynamicSharedBase = 0;  // where extern shared arrays begin
+    std::uint32_t sites = 0;
+    std::vector<Constant> constants;
+    std::vector<SpecialRegister> specials;
+    std::vector<std::unique_ptr<std::uint32_t[]>> lists;  // what Op::more points into
+    std::shared_ptr<const std::string> source;            // the module's PTX, for reports
+};
+
+}  // namespace quern::emulator

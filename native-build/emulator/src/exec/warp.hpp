@@ -1,0 +1,78 @@
+// What an executing instruction sees: the registers and memory of its warp.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "exec/program.hpp"
+#include "memory/device_memory.hpp"
+
+namespace quern::emulator {
+
+/// Generic addresses: the windows of the spaces that are not global memory are told by the topmost byte.
+constexpr int WINDOW_SHIFT = 56;
+constexpr std::uint64_t SHARED_WINDOW = std::uint64_t{1} << WINDOW_SHIFT;
+constexpr std::uint64_t LOCAL_WINDOW = std::uint64_t{2} << WINDOW_SHIFT;
+constexpr std::uint64_t PARAMETER_WINDOW = std::uint64_t{3} << WINDOW_SHIFT;
+constexpr std::uint64_t WINDOW_OFFSET = SHARED_WINDOW - 1;
+
+/// The allocation that a memory instruction touched last: it will most likely touch it again.
+struct Site {
+    std::uint64_t begin = 1;
+    std::uint64_t end = 0;
+};
+
+/// Memory traffic as counters.hpp defines it, of one worker.
+struct Traffic {
+    GlobalTraffic global[2];  // loads, stores
+    SharedTraffic shared[2];
+    std::uint64_t atomicRequests = 0;
+};
+
+/// What the warps that one host thread runs have in common.
+struct Worker {
+    const DeviceMemory* memory = nullptr;
+    const std::byte* parameters = nullptr;
+    std::uint32_t parameterBytes = 0;
+    Site* sites = nullptr;  // one for each memory instruction
+    bool checks = true;
+    bool counters = true;
+    std::uint64_t clock = 0;
+    Traffic traffic;
+};
+
+/// The shared memory of a block.
+struct SharedMemory {
+    std::byte* bytes = nullptr;
+    std::uint32_t size = 0;
+};
+
+struct Warp {
+    std::byte* registers = nullptr;
+    std::uint32_t mask = 0;  // lanes that the current instruction is for
+    std::uint32_t live = 0;  // lanes that have not exited
+    Worker* worker = nullptr;
+    SharedMemory shared;
+    std::byte* local = nullptr;  // lane l's begins at l * localBytes
+    std::uint32_t localBytes = 0;
+    std::uint32_t sharedStaticBytes = 0;
+};
+
+/// A register's lanes. Offsets are multiples of 64 bytes, the block is aligned likewise.
+template <typename T>
+inline T* lanesOf(const Warp& warp, std::uint32_t offset) {
+    return static_cast<T*>(__builtin_assume_aligned(warp.registers + offset, 64));
+}
+
+inline std::uint32_t& predicateOf(const Warp& warp, std::uint32_t offset) {
+    return *lanesOf<std::uint32_t>(warp, offset);
+}
+
+/// Calls use(lane) for each lane of the mask, lowest first.
+template <typename Use>
+inline void forEachLane(std::uint32_t mask, Use use) {
+    for (; mask != 0; mask &= mask - 1) use(__builtin_ctz(mask));
+}
+
+}  // namespace quern::emulator
