@@ -1,16 +1,47 @@
 package io.quern.bench;
 
+import io.quern.Case;
+import io.quern.bench.lion.LionBench;
 import io.quern.bench.measure.Subject;
+import io.quern.bench.rope.RopeBench;
+
 import java.util.ArrayList;
 import java.util.List;
 
 /** What the workbench knows of the library: the one place to add a room to. */
 public final class Rooms {
+    private static final List<String> NAMES = List.of("lion", "rope");
+
     private Rooms() {}
+
+    /** {@return the kernel families} */
+    public static List<String> names() {
+        return NAMES;
+    }
+
+    /**
+     * Checks that there is such a room.
+     *
+     * @throws IllegalArgumentException naming those that there are
+     */
+    public static void checkName(String room) {
+        if (!NAMES.contains(room)) {
+            throw new IllegalArgumentException(
+                    "no room is named \"" + room + "\"; rooms are " + String.join(", ", NAMES));
+        }
+    }
+
+    /** {@return every case of every room} */
+    public static List<Case> cases() {
+        List<Case> all = new ArrayList<>();
+        return List.copyOf(all);
+    }
 
     /** {@return everything that can be timed, in the order of the report} */
     public static List<Subject> subjects() {
         List<Subject> all = new ArrayList<>();
+        all.addAll(LionBench.subjects());
+        all.addAll(RopeBench.subjects());
         return List.copyOf(all);
     }
 
@@ -23,6 +54,9 @@ public final class Rooms {
         return subjects().stream()
                 .filter(subject -> subject.id().equals(id))
                 .findFirst()
-                .orElseThrow(() -> new IllegalArgumentException("no benchmark is called \"" + id + "\""));
+                .orElseThrow(
+                        () ->
+                                new IllegalArgumentException(
+                                        "no benchmark is called \"" + id + "\""));
     }
 }

@@ -9,8 +9,8 @@ package io.quern.bench.measure;
  */
 public record Pace(int warmups, int iterations, int millis) {
     /** Minutes for the whole library. */
-    public static final Pace QUICK = new Pace(8, 11, 100);
+    public static final Pace QUICK = new Pace(12, 11, 100);
 
     /** What numbers are published from. */
-    public static final Pace FULL = new Pace(15, 31, 100);
+    public static final Pace FULL = new Pace(20, 31, 100);
 }

@@ -1,6 +1,7 @@
 package io.quern.bench.measure;
 
 import io.quern.Device;
+
 import java.util.Locale;
 import java.util.regex.Pattern;
 
@@ -16,7 +17,13 @@ import java.util.regex.Pattern;
  * @param opening allocates it
  */
 public record Subject(
-        String benchmark, String dtype, String shape, Work work, boolean quick, String peer, Opening opening) {
+        String benchmark,
+        String dtype,
+        String shape,
+        Work work,
+        boolean quick,
+        String peer,
+        Opening opening) {
 
     /** Allocates a workload. */
     @FunctionalInterface

@@ -1,0 +1,72 @@
+package io.quern.bench;
+
+import io.quern.Device;
+import io.quern.bench.demo.DigitsTraining;
+import io.quern.bench.demo.DigitsTraining.Point;
+import io.quern.bench.demo.LossChart;
+import io.quern.bench.report.ProgressLine;
+import io.quern.bench.report.Units;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Small complete programs on real data. */
+@Command(name = "demo", description = "Runs a small complete program on real data: digits-lion.")
+final class Demo implements Runnable {
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "say which: digits-lion");
+    }
+
+    @Command(
+            name = "digits-lion",
+            description = "Trains softmax regression by Lion on 1,797 handwritten digits and draws the loss.",
+            mixinStandardHelpOptions = true)
+    private int digitsLion(
+            @Option(
+                            names = "--device",
+                            paramLabel = "D",
+                            defaultValue = "cpu",
+                            description = "where Lion steps; default ${DEFAULT-VALUE}")
+                    String deviceName,
+            @Option(
+                            names = "--out",
+                            paramLabel = "FILE",
+                            defaultValue = "digits-lion.png",
+                            description = "where the loss curve goes; default ${DEFAULT-VALUE}")
+                    Path file)
+            throws IOException {
+        Device device = Device.named(deviceName);
+        DigitsTraining training = new DigitsTraining();
+        long start = System.nanoTime();
+        List<Point> curve;
+        try (ProgressLine bar = new ProgressLine("training", DigitsTraining.EPOCHS)) {
+            curve = training.run(device, _ -> bar.step());
+        }
+        double seconds = (System.nanoTime() - start) * 1e-9;
+        Point last = curve.getLast();
+        String accuracy = String.format(Locale.ROOT, "%.1f%%", 100 * last.accuracy());
+        LossChart.write(
+                file, "Digits: softmax regression trained by Lion, " + accuracy + " of the test images right", curve);
+        PrintWriter out = spec.commandLine().getOut();
+        out.println("softmax regression, trained by Lion on " + device.name() + ": " + training.trainSize()
+                + " handwritten digits, " + DigitsTraining.EPOCHS + " epochs, " + Units.seconds(seconds));
+        out.println("test accuracy  " + accuracy + " of " + training.testSize() + " digits it has not seen");
+        out.println("test loss      " + Units.significant(last.test()) + " nats, from "
+                + Units.significant(curve.getFirst().test()));
+        out.println("loss curve     " + file);
+        out.println("data           UCI \"Optical Recognition of Handwritten Digits\", E. Alpaydin, C. Kaynak; CC BY 4.0");
+        out.flush();
+        return 0;
+    }
+}

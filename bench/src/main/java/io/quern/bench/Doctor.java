@@ -1,0 +1,9 @@
+package io.quern.bench;
+
+import picocli.CommandLine.Command;
+
+@Command(name = "doctor")
+final class Doctor implements Runnable {
+    @Override
+    public void run() {}
+}

@@ -1,0 +1,2 @@
+/** Small complete programs on real data. */
+package io.quern.bench.demo;

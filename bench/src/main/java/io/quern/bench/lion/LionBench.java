@@ -1,0 +1,147 @@
+package io.quern.bench.lion;
+
+import static io.quern.DType.BF16;
+import static io.quern.DType.FP16;
+import static io.quern.DType.FP32;
+import static io.quern.DType.FP64;
+
+import io.quern.DType;
+import io.quern.Device;
+import io.quern.Stream;
+import io.quern.Tensor;
+import io.quern.TensorArena;
+import io.quern.bench.measure.Agreement;
+import io.quern.bench.measure.BoundWorkload;
+import io.quern.bench.measure.Peer;
+import io.quern.bench.measure.StreamPeer;
+import io.quern.bench.measure.Subject;
+import io.quern.bench.measure.Traffic;
+import io.quern.bench.measure.Workload;
+import io.quern.lion.Lion;
+import io.quern.lion.LionCall;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * One step of Lion over one tensor of n parameters. It moves parameter and momentum twice and the gradient once, and does
+ * three fma, two products and a difference for each parameter.
+ */
+public final class LionBench {
+    private static final Lion LION = Lion.of(1e-4).withWeightDecay(0.1);
+    private static final long FLOPS = 3 * 2 + 2 + 1;
+    private static final long WINDOW = 4096;
+
+    /** In the second-level cache, in the last, in memory. */
+    private static final long[] SIZES = {4096, 1_000_000, 100_000_000};
+
+    private LionBench() {}
+
+    private record Storage(String name, DType parameter, DType momentum, DType gradient) {
+        Storage(String name, DType all) {
+            this(name, all, all, all);
+        }
+
+        long moved() {
+            return 2L * parameter.bytes() + 2L * momentum.bytes() + gradient.bytes();
+        }
+
+        long kept() {
+            return (long) parameter.bytes() + momentum.bytes() + gradient.bytes();
+        }
+    }
+
+    private static final List<Storage> STORAGES =
+            List.of(
+                    new Storage("fp32", FP32),
+                    new Storage("bf16", BF16),
+                    new Storage("fp16", FP16),
+                    new Storage("fp64", FP64),
+                    new Storage("bf16+fp32m", BF16, FP32, BF16),
+                    new Storage("fp32+bf16g", FP32, FP32, BF16));
+
+    /** {@return every storage at every size} */
+    public static List<Subject> subjects() {
+        List<Subject> subjects = new ArrayList<>();
+        for (Storage storage : STORAGES) {
+            for (long n : SIZES) {
+                subjects.add(subject(storage, n));
+            }
+        }
+        return subjects;
+    }
+
+    private static Subject subject(Storage storage, long n) {
+        boolean plain = storage.name().equals("fp32");
+        boolean quick = n != 1_000_000 && (plain || storage.name().equals("bf16"));
+        return new Subject(
+                "lion.step",
+                storage.name(),
+                "n=" + n,
+                new Subject.Work(
+                        Traffic.IN_PLACE, n * storage.moved(), n * FLOPS, n * storage.kept()),
+                quick,
+                plain ? StreamPeer.LION : null,
+                device -> open(device, storage, n));
+    }
+
+    private static Workload open(Device device, Storage storage, long n) {
+        TensorArena arena = TensorArena.open(device);
+        Tensor parameter = Agreement.fill(arena.allocate(storage.parameter(), n), 1);
+        Tensor momentum = Agreement.fill(arena.allocate(storage.momentum(), n), 2);
+        Tensor gradient = Agreement.fill(arena.allocate(storage.gradient(), n), 3);
+        Stream stream = Stream.open(device);
+        LionCall call = LION.bind(stream, parameter, momentum, gradient);
+        Peer peer =
+                device instanceof Device.Cpu cpu && storage.name().equals("fp32")
+                        ? StreamPeer.lion(
+                                parameter.address(),
+                                momentum.address(),
+                                gradient.address(),
+                                n,
+                                cpu.threads())
+                        : null;
+        return new BoundWorkload(
+                arena,
+                stream,
+                call.call(),
+                () -> agree(call, stream, parameter, momentum, gradient),
+                peer);
+    }
+
+    private static void agree(
+            LionCall call, Stream stream, Tensor parameter, Tensor momentum, Tensor gradient) {
+        long width = Math.min(WINDOW, parameter.elementCount());
+        long[] windows = Agreement.windows(parameter.elementCount(), width);
+        try (TensorArena arena = TensorArena.open(Device.reference());
+                Stream reference = Stream.open(Device.reference())) {
+            List<Tensor> parameters = copies(arena, parameter, windows, width);
+            List<Tensor> momenta = copies(arena, momentum, windows, width);
+            LION.step(reference, parameters, momenta, copies(arena, gradient, windows, width));
+            call.run();
+            stream.synchronize();
+            for (int i = 0; i < windows.length; i++) {
+                String where = " from element " + windows[i];
+                Agreement.sameBits(
+                        "parameter" + where,
+                        parameters.get(i),
+                        window(parameter, windows[i], width));
+                Agreement.sameBits(
+                        "momentum" + where, momenta.get(i), window(momentum, windows[i], width));
+            }
+        }
+    }
+
+    private static List<Tensor> copies(
+            TensorArena arena, Tensor tensor, long[] windows, long width) {
+        List<Tensor> copies = new ArrayList<>();
+        for (long from : windows) {
+            copies.add(arena.allocate(tensor.dtype(), width).copyFrom(window(tensor, from, width)));
+        }
+        return copies;
+    }
+
+    private static Tensor window(Tensor tensor, long from, long width) {
+        return tensor.slice(0, from, from + width);
+    }
+}

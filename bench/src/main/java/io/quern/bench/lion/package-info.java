@@ -1,0 +1,2 @@
+/** How fast Lion steps. */
+package io.quern.bench.lion;

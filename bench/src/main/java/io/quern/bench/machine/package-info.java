@@ -1,0 +1,2 @@
+/** What the machine, its JVM and its CUDA drivers are. */
+package io.quern.bench.machine;

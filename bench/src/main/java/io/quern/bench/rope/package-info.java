@@ -1,0 +1,2 @@
+/** How fast pairs of channels turn. */
+package io.quern.bench.rope;

@@ -1,0 +1,114 @@
+package io.quern.bench.verify;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+
+import io.quern.Case;
+import io.quern.Device;
+import io.quern.DeviceUnavailableException;
+import io.quern.Outcome;
+import io.quern.bench.Rooms;
+import io.quern.cuda.CudaDriver;
+
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * The process that runs cases with one driver provider. Each line that it has to say begins with a mark, since a kernel's
+ * runtime may write to the same output; what it was doing is said before it is done, so that a crash can be told by name.
+ */
+public final class CaseProcess {
+    static final String TOTAL = "\u0001total ";
+    static final String BEGIN = "\u0001begin ";
+    static final String RESULT = "\u0001result ";
+    static final String NOT_RUN = "\u0001not-run ";
+
+    /** Every CUDA device of the provider. */
+    static final String ALL_CUDA = "cuda:*";
+
+    /** Turns on a case that cannot pass: the proof that a failure is seen. */
+    static final String FAILING_CASE = "io.quern.bench.failingCase";
+
+    private static final Gson GSON =
+            new GsonBuilder().serializeNulls().disableHtmlEscaping().create();
+
+    private CaseProcess() {}
+
+    /**
+     * Runs cases.
+     *
+     * @param arguments device names, comma separated; rooms, comma separated
+     */
+    public static void main(String[] arguments) {
+        PrintStream out =
+                new PrintStream(
+                        new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
+        List<String> devices = new ArrayList<>();
+        for (String name : arguments[0].split(",")) {
+            devices.addAll(available(name, out));
+        }
+        List<Case> cases = cases(Set.of(arguments[1].split(",")));
+        out.println(TOTAL + cases.size() * devices.size());
+        for (String name : devices) {
+            Device device = device(name);
+            for (Case subject : cases) {
+                out.println(BEGIN + subject + " on " + name);
+                out.println(
+                        RESULT
+                                + GSON.toJson(
+                                        CaseResult.of(subject, name, subject.on(device)).json()));
+            }
+        }
+        // A helper thread of a driver must not keep a finished process alive.
+        System.exit(0);
+    }
+
+    /** {@return the devices behind a name, or none and a line that says why} */
+    private static List<String> available(String name, PrintStream out) {
+        if (name.equals(ALL_CUDA)) {
+            CudaDriver.Availability cuda = CudaDriver.availability();
+            if (!cuda.available()) {
+                out.println(NOT_RUN + "cuda driver: " + cuda.cause());
+            }
+            List<String> all = new ArrayList<>();
+            for (int ordinal = 0; ordinal < cuda.deviceCount(); ordinal++) {
+                all.add("cuda:" + ordinal);
+            }
+            return all;
+        }
+        try {
+            device(name);
+            return List.of(name);
+        } catch (DeviceUnavailableException absent) {
+            out.println(NOT_RUN + name + ": " + absent.getMessage());
+            return List.of();
+        }
+    }
+
+    private static Device device(String name) {
+        return Device.named(name.equals(Devices.EMULATOR) ? "cuda:0" : name);
+    }
+
+    private static List<Case> cases(Set<String> rooms) {
+        List<Case> cases =
+                new ArrayList<>(
+                        Rooms.cases().stream()
+                                .filter(subject -> rooms.contains(subject.room()))
+                                .toList());
+        if (Boolean.getBoolean(FAILING_CASE)) {
+            cases.add(
+                    new Case(
+                            "workbench",
+                            "a failure is seen",
+                            Case.Kind.NUMERIC,
+                            null,
+                            _ -> Outcome.within(2, 1, "injected: this case fails on purpose")));
+        }
+        return cases;
+    }
+}

@@ -1,0 +1,2 @@
+/** Running cases on every device, in a process for each driver provider. */
+package io.quern.bench.verify;
