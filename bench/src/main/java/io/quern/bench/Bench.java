@@ -1,7 +1,6 @@
 package io.quern.bench;
 
 import com.google.gson.JsonObject;
-
 import io.quern.bench.machine.Machine;
 import io.quern.bench.measure.BenchReport;
 import io.quern.bench.measure.Ceiling;
@@ -19,13 +18,6 @@ import io.quern.bench.report.Json;
 import io.quern.bench.report.ProgressLine;
 import io.quern.bench.report.Units;
 import io.quern.cpu.Lanes;
-
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
-
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
@@ -40,13 +32,17 @@ import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** Measures the machine's ceilings, then how close each kernel comes to them. */
 @Command(
         name = "bench",
-        description =
-                "Measures the machine's ceilings, then each kernel against them; a fork per shape,"
-                    + " and only kernels that agree with their oracle.")
+        description = "Measures the machine's ceilings, then each kernel against them; a fork per shape,"
+                + " and only kernels that agree with their oracle.")
 final class Bench implements Callable<Integer> {
     /** Fixed, so that two runs mix alike. */
     private static final long MIXED_SEED = 20260;
@@ -54,28 +50,23 @@ final class Bench implements Callable<Integer> {
     @Parameters(
             arity = "0..1",
             paramLabel = "FILTER",
-            description =
-                    "a regular expression found in <benchmark>/<dtype>/<shape>, as in rope.*fp32")
+            description = "a regular expression found in <benchmark>/<dtype>/<shape>, as in rope.*fp32")
     private String filter = "";
 
-    @Option(
-            names = "--threads",
-            paramLabel = "N",
-            description = "measure at N threads only; otherwise at 1 and all")
+    @Option(names = "--threads", paramLabel = "N", description = "measure at N threads only; otherwise at 1 and all")
     private Integer threads;
 
     @Option(names = "--quick", description = "fewer shapes, fewer iterations: minutes")
     private boolean quick;
 
-    @Option(
-            names = "--mixed",
-            description = "then all of them in random order in one JVM, against their own forks")
+    @Option(names = "--mixed", description = "then all of them in random order in one JVM, against their own forks")
     private boolean mixed;
 
     @Option(names = "--json", paramLabel = "FILE", description = "write the results there")
     private Path json;
 
-    @Spec private CommandSpec spec;
+    @Spec
+    private CommandSpec spec;
 
     @Override
     public Integer call() throws IOException {
@@ -103,8 +94,7 @@ final class Bench implements Callable<Integer> {
         } finally {
             delete(folder);
         }
-        BenchReport report =
-                new BenchReport(about(machine), ceilings, alone, together, refused, notRunHere);
+        BenchReport report = new BenchReport(about(machine), ceilings, alone, together, refused, notRunHere);
         if (json != null) {
             Json.write(json, report.json());
         }
@@ -119,22 +109,17 @@ final class Bench implements Callable<Integer> {
         try {
             pattern = Pattern.compile(filter.toLowerCase(Locale.ROOT));
         } catch (PatternSyntaxException wrong) {
-            throw new IllegalArgumentException(
-                    "FILTER is no regular expression: " + wrong.getDescription());
+            throw new IllegalArgumentException("FILTER is no regular expression: " + wrong.getDescription());
         }
-        List<Subject> found =
-                Rooms.subjects().stream()
-                        .filter(subject -> subject.matches(pattern))
-                        .filter(subject -> subject.quick() || !quick)
-                        .toList();
+        List<Subject> found = Rooms.subjects().stream()
+                .filter(subject -> subject.matches(pattern))
+                .filter(subject -> subject.quick() || !quick)
+                .toList();
         if (found.isEmpty()) {
             Set<String> names = new LinkedHashSet<>();
             Rooms.subjects().forEach(subject -> names.add(subject.benchmark()));
             throw new IllegalArgumentException(
-                    "FILTER \""
-                            + filter
-                            + "\" finds nothing; benchmarks are "
-                            + String.join(", ", names));
+                    "FILTER \"" + filter + "\" finds nothing; benchmarks are " + String.join(", ", names));
         }
         return found;
     }
@@ -169,13 +154,9 @@ final class Bench implements Callable<Integer> {
         return ceilings;
     }
 
-    private void time(
-            Measurement measurement,
-            List<Subject> subjects,
-            List<Result> alone,
-            List<String> refused) {
-        try (ProgressLine bar =
-                new ProgressLine("kernels", (long) subjects.size() * threadCounts().size())) {
+    private void time(Measurement measurement, List<Subject> subjects, List<Result> alone, List<String> refused) {
+        try (ProgressLine bar = new ProgressLine(
+                "kernels", (long) subjects.size() * threadCounts().size())) {
             for (Subject subject : subjects) {
                 for (int count : threadCounts()) {
                     bar.doing(subject.id());
@@ -190,15 +171,12 @@ final class Bench implements Callable<Integer> {
         }
     }
 
-    private void mix(
-            Measurement measurement,
-            List<Result> alone,
-            List<Result> together,
-            List<String> refused) {
+    private void mix(Measurement measurement, List<Result> alone, List<Result> together, List<String> refused) {
         try (ProgressLine bar = new ProgressLine("mixed", threadCounts().size())) {
             for (int count : threadCounts()) {
-                List<Result> own =
-                        alone.stream().filter(result -> result.threads() == count).toList();
+                List<Result> own = alone.stream()
+                        .filter(result -> result.threads() == count)
+                        .toList();
                 try {
                     together.addAll(measurement.mixed(own, count, MIXED_SEED));
                 } catch (Disagreement | ForkFailedException wrong) {
@@ -214,12 +192,11 @@ final class Bench implements Callable<Integer> {
         double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
         if (load > machine.cores() * 0.25) {
             PrintWriter errors = spec.commandLine().getErr();
-            errors.println(
-                    "quern bench: other programs are at work (load "
-                            + Units.significant(load)
-                            + " on "
-                            + machine.cores()
-                            + " cores): judge by ratios, not by times");
+            errors.println("quern bench: other programs are at work (load "
+                    + Units.significant(load)
+                    + " on "
+                    + machine.cores()
+                    + " cores): judge by ratios, not by times");
             errors.flush();
         }
     }

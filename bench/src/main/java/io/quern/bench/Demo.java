@@ -65,7 +65,8 @@ final class Demo implements Runnable {
         out.println("test loss      " + Units.significant(last.test()) + " nats, from "
                 + Units.significant(curve.getFirst().test()));
         out.println("loss curve     " + file);
-        out.println("data           UCI \"Optical Recognition of Handwritten Digits\", E. Alpaydin, C. Kaynak; CC BY 4.0");
+        out.println(
+                "data           UCI \"Optical Recognition of Handwritten Digits\", E. Alpaydin, C. Kaynak; CC BY 4.0");
         out.flush();
         return 0;
     }

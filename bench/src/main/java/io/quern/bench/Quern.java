@@ -1,28 +1,26 @@
 package io.quern.bench;
 
 import io.quern.DeviceUnavailableException;
-
+import java.io.PrintWriter;
+import java.nio.file.FileSystemException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-import java.io.PrintWriter;
-import java.nio.file.FileSystemException;
-
 /** The workbench's command line. Exits with 0 if all is well, 1 if something failed, 2 if it was asked wrongly. */
 @Command(
         name = "quern",
-        description =
-                "Quern's workbench: is this machine fit, do all kernels agree, how fast are they.",
+        description = "Quern's workbench: is this machine fit, do all kernels agree, how fast are they.",
         mixinStandardHelpOptions = true,
         versionProvider = Quern.Version.class,
         subcommands = {Doctor.class, Verify.class, Bench.class, Demo.class})
 public final class Quern implements Runnable {
     private static final int ASKED_WRONGLY = 2;
 
-    @Spec private CommandSpec spec;
+    @Spec
+    private CommandSpec spec;
 
     /** Runs a command. */
     public static void main(String[] arguments) {
@@ -34,24 +32,21 @@ public final class Quern implements Runnable {
         CommandLine line = new CommandLine(new Quern());
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setUsageHelpWidth(100);
-        line.setParameterExceptionHandler(
-                (wrong, _) -> refused(wrong.getCommandLine(), wrong.getMessage()));
-        line.setExecutionExceptionHandler(
-                (thrown, command, _) -> {
-                    if (thrown instanceof IllegalArgumentException
-                            || thrown instanceof DeviceUnavailableException) {
-                        return refused(command, thrown.getMessage());
-                    }
-                    if (thrown instanceof FileSystemException file) {
-                        return refused(
-                                command,
-                                "cannot write "
-                                        + file.getFile()
-                                        + ": "
-                                        + file.getClass().getSimpleName());
-                    }
-                    throw thrown;
-                });
+        line.setParameterExceptionHandler((wrong, _) -> refused(wrong.getCommandLine(), wrong.getMessage()));
+        line.setExecutionExceptionHandler((thrown, command, _) -> {
+            if (thrown instanceof IllegalArgumentException || thrown instanceof DeviceUnavailableException) {
+                return refused(command, thrown.getMessage());
+            }
+            if (thrown instanceof FileSystemException file) {
+                return refused(
+                        command,
+                        "cannot write "
+                                + file.getFile()
+                                + ": "
+                                + file.getClass().getSimpleName());
+            }
+            throw thrown;
+        });
         return line;
     }
 
@@ -65,8 +60,7 @@ public final class Quern implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(),
-                "say what to do: doctor, verify, bench or demo; --help tells more");
+                spec.commandLine(), "say what to do: doctor, verify, bench or demo; --help tells more");
     }
 
     /** The library's version. */

@@ -4,7 +4,6 @@ import io.quern.Case;
 import io.quern.bench.lion.LionBench;
 import io.quern.bench.measure.Subject;
 import io.quern.bench.rope.RopeBench;
-
 import java.util.ArrayList;
 import java.util.List;
 
@@ -54,9 +53,6 @@ public final class Rooms {
         return subjects().stream()
                 .filter(subject -> subject.id().equals(id))
                 .findFirst()
-                .orElseThrow(
-                        () ->
-                                new IllegalArgumentException(
-                                        "no benchmark is called \"" + id + "\""));
+                .orElseThrow(() -> new IllegalArgumentException("no benchmark is called \"" + id + "\""));
     }
 }

@@ -7,31 +7,26 @@ import io.quern.bench.verify.Devices;
 import io.quern.bench.verify.Verification;
 import io.quern.bench.verify.VerifyReport;
 import io.quern.cuda.CudaDriver.Provider;
-
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
-
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Runs every case of every room against its oracle on every device. */
 @Command(
         name = "verify",
-        description =
-                "Runs every case of every room against its oracle, on the reference, the CPU, the"
-                    + " emulator and each GPU. Exits with 1 if one fails.")
+        description = "Runs every case of every room against its oracle, on the reference, the CPU, the"
+                + " emulator and each GPU. Exits with 1 if one fails.")
 final class Verify implements Callable<Integer> {
     @Option(
             names = "--device",
             paramLabel = "D",
-            description =
-                    "reference, cpu, cpu:<threads>, emulator, cuda or cuda:<ordinal>; may be"
-                        + " repeated")
+            description = "reference, cpu, cpu:<threads>, emulator, cuda or cuda:<ordinal>; may be" + " repeated")
     private List<String> devices = List.of();
 
     @Option(names = "--room", paramLabel = "R", description = "a kernel family; may be repeated")
@@ -43,13 +38,11 @@ final class Verify implements Callable<Integer> {
     @Option(names = "--json", paramLabel = "FILE", description = "write the results there")
     private Path json;
 
-    @Option(
-            names = "--add-failing-case",
-            hidden = true,
-            description = "add a case that cannot pass")
+    @Option(names = "--add-failing-case", hidden = true, description = "add a case that cannot pass")
     private boolean failingCase;
 
-    @Spec private CommandSpec spec;
+    @Spec
+    private CommandSpec spec;
 
     @Override
     public Integer call() throws Exception {

@@ -70,8 +70,7 @@ public record Digits(float[][] pixels, int[] labels) {
 
     /** {@return the images from one index to another} */
     public Digits slice(int from, int to) {
-        return new Digits(
-                Arrays.copyOfRange(pixels, from, to), Arrays.copyOfRange(labels, from, to));
+        return new Digits(Arrays.copyOfRange(pixels, from, to), Arrays.copyOfRange(labels, from, to));
     }
 
     private static Digits of(List<float[]> images, List<Integer> labels) {

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import javax.imageio.ImageIO;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
@@ -41,11 +42,21 @@ public final class LossChart {
                 .build();
         style(chart);
         double[] epochs = curve.stream().mapToDouble(Point::epoch).toArray();
-        line(chart, "training images", epochs, curve.stream().mapToDouble(Point::train).toArray(), BLUE);
-        line(chart, "test images", epochs, curve.stream().mapToDouble(Point::test).toArray(), ORANGE);
+        line(
+                chart,
+                "training images",
+                epochs,
+                curve.stream().mapToDouble(Point::train).toArray(),
+                BLUE);
+        line(
+                chart,
+                "test images",
+                epochs,
+                curve.stream().mapToDouble(Point::test).toArray(),
+                ORANGE);
         Path folder = file.toAbsolutePath().getParent();
         Files.createDirectories(folder);
-        Files.write(file, BitmapEncoder.getBitmapBytes(chart, BitmapEncoder.BitmapFormat.PNG));
+        ImageIO.write(BitmapEncoder.getBufferedImage(chart), "png", file.toFile());
     }
 
     private static void line(XYChart chart, String name, double[] x, double[] y, Color color) {

@@ -19,7 +19,6 @@ import io.quern.bench.measure.Traffic;
 import io.quern.bench.measure.Workload;
 import io.quern.lion.Lion;
 import io.quern.lion.LionCall;
-
 import java.util.ArrayList;
 import java.util.List;
 
@@ -51,14 +50,13 @@ public final class LionBench {
         }
     }
 
-    private static final List<Storage> STORAGES =
-            List.of(
-                    new Storage("fp32", FP32),
-                    new Storage("bf16", BF16),
-                    new Storage("fp16", FP16),
-                    new Storage("fp64", FP64),
-                    new Storage("bf16+fp32m", BF16, FP32, BF16),
-                    new Storage("fp32+bf16g", FP32, FP32, BF16));
+    private static final List<Storage> STORAGES = List.of(
+            new Storage("fp32", FP32),
+            new Storage("bf16", BF16),
+            new Storage("fp16", FP16),
+            new Storage("fp64", FP64),
+            new Storage("bf16+fp32m", BF16, FP32, BF16),
+            new Storage("fp32+bf16g", FP32, FP32, BF16));
 
     /** {@return every storage at every size} */
     public static List<Subject> subjects() {
@@ -78,8 +76,7 @@ public final class LionBench {
                 "lion.step",
                 storage.name(),
                 "n=" + n,
-                new Subject.Work(
-                        Traffic.IN_PLACE, n * storage.moved(), n * FLOPS, n * storage.kept()),
+                new Subject.Work(Traffic.IN_PLACE, n * storage.moved(), n * FLOPS, n * storage.kept()),
                 quick,
                 plain ? StreamPeer.LION : null,
                 device -> open(device, storage, n));
@@ -92,25 +89,14 @@ public final class LionBench {
         Tensor gradient = Agreement.fill(arena.allocate(storage.gradient(), n), 3);
         Stream stream = Stream.open(device);
         LionCall call = LION.bind(stream, parameter, momentum, gradient);
-        Peer peer =
-                device instanceof Device.Cpu cpu && storage.name().equals("fp32")
-                        ? StreamPeer.lion(
-                                parameter.address(),
-                                momentum.address(),
-                                gradient.address(),
-                                n,
-                                cpu.threads())
-                        : null;
+        Peer peer = device instanceof Device.Cpu cpu && storage.name().equals("fp32")
+                ? StreamPeer.lion(parameter.address(), momentum.address(), gradient.address(), n, cpu.threads())
+                : null;
         return new BoundWorkload(
-                arena,
-                stream,
-                call.call(),
-                () -> agree(call, stream, parameter, momentum, gradient),
-                peer);
+                arena, stream, call.call(), () -> agree(call, stream, parameter, momentum, gradient), peer);
     }
 
-    private static void agree(
-            LionCall call, Stream stream, Tensor parameter, Tensor momentum, Tensor gradient) {
+    private static void agree(LionCall call, Stream stream, Tensor parameter, Tensor momentum, Tensor gradient) {
         long width = Math.min(WINDOW, parameter.elementCount());
         long[] windows = Agreement.windows(parameter.elementCount(), width);
         try (TensorArena arena = TensorArena.open(Device.reference());
@@ -122,18 +108,13 @@ public final class LionBench {
             stream.synchronize();
             for (int i = 0; i < windows.length; i++) {
                 String where = " from element " + windows[i];
-                Agreement.sameBits(
-                        "parameter" + where,
-                        parameters.get(i),
-                        window(parameter, windows[i], width));
-                Agreement.sameBits(
-                        "momentum" + where, momenta.get(i), window(momentum, windows[i], width));
+                Agreement.sameBits("parameter" + where, parameters.get(i), window(parameter, windows[i], width));
+                Agreement.sameBits("momentum" + where, momenta.get(i), window(momentum, windows[i], width));
             }
         }
     }
 
-    private static List<Tensor> copies(
-            TensorArena arena, Tensor tensor, long[] windows, long width) {
+    private static List<Tensor> copies(TensorArena arena, Tensor tensor, long[] windows, long width) {
         List<Tensor> copies = new ArrayList<>();
         for (long from : windows) {
             copies.add(arena.allocate(tensor.dtype(), width).copyFrom(window(tensor, from, width)));

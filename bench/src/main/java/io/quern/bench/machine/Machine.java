@@ -1,9 +1,7 @@
 package io.quern.bench.machine;
 
 import com.google.gson.JsonObject;
-
 import io.quern.bench.report.Units;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,8 +16,7 @@ import java.util.List;
  * @param memoryBytes of the machine
  * @param hugePages the kernel's setting of transparent huge pages
  */
-public record Machine(
-        String cpu, int cores, List<Cache> caches, long memoryBytes, String hugePages) {
+public record Machine(String cpu, int cores, List<Cache> caches, long memoryBytes, String hugePages) {
     private static final long ASSUMED_L2 = 1L << 20;
 
     /**
@@ -33,10 +30,7 @@ public record Machine(
     public record Cache(int level, String type, long bytes, int sharedBy) {
         @Override
         public String toString() {
-            String name =
-                    "L"
-                            + level
-                            + (type.equals("Data") ? "d" : type.equals("Instruction") ? "i" : "");
+            String name = "L" + level + (type.equals("Data") ? "d" : type.equals("Instruction") ? "i" : "");
             return name + " " + Units.bytes(bytes) + (sharedBy > 1 ? " shared by " + sharedBy : "");
         }
     }
@@ -75,13 +69,10 @@ public record Machine(
         json.add("caches", sizes);
         json.addProperty("memory", memoryBytes);
         json.addProperty("hugePages", hugePages);
-        json.addProperty(
-                "os", System.getProperty("os.name") + " " + System.getProperty("os.version"));
+        json.addProperty("os", System.getProperty("os.name") + " " + System.getProperty("os.version"));
         json.addProperty("arch", System.getProperty("os.arch"));
         json.addProperty("jdk", Runtime.version().toString());
-        json.addProperty(
-                "jvm",
-                System.getProperty("java.vm.name") + ", " + System.getProperty("java.vm.vendor"));
+        json.addProperty("jvm", System.getProperty("java.vm.name") + ", " + System.getProperty("java.vm.vendor"));
         return json;
     }
 
@@ -93,13 +84,11 @@ public record Machine(
             return entries.filter(entry -> entry.getFileName().toString().startsWith("index"))
                     .sorted()
                     .filter(entry -> text(entry.resolve("level")).matches("[0-9]"))
-                    .map(
-                            entry ->
-                                    new Cache(
-                                            Integer.parseInt(text(entry.resolve("level"))),
-                                            text(entry.resolve("type")),
-                                            size(text(entry.resolve("size"))),
-                                            cpus(text(entry.resolve("shared_cpu_list")))))
+                    .map(entry -> new Cache(
+                            Integer.parseInt(text(entry.resolve("level"))),
+                            text(entry.resolve("type")),
+                            size(text(entry.resolve("size"))),
+                            cpus(text(entry.resolve("shared_cpu_list")))))
                     .toList();
         } catch (IOException | RuntimeException untold) {
             return List.of();
@@ -125,12 +114,7 @@ public record Machine(
         int count = 0;
         for (String range : list.split(",")) {
             String[] ends = range.split("-");
-            count +=
-                    ends[0].isEmpty()
-                            ? 0
-                            : Integer.parseInt(ends[ends.length - 1])
-                                    - Integer.parseInt(ends[0])
-                                    + 1;
+            count += ends[0].isEmpty() ? 0 : Integer.parseInt(ends[ends.length - 1]) - Integer.parseInt(ends[0]) + 1;
         }
         return count;
     }

@@ -1,7 +1,6 @@
 package io.quern.bench.measure;
 
 import io.quern.Tensor;
-
 import java.util.Arrays;
 import java.util.Random;
 
@@ -46,13 +45,7 @@ public final class Agreement {
         for (int i = 0; i < want.length; i++) {
             if (Double.doubleToLongBits(want[i]) != Double.doubleToLongBits(have[i])) {
                 throw new Disagreement(
-                        what
-                                + " ["
-                                + i
-                                + "]: the reference says "
-                                + want[i]
-                                + ", the kernel "
-                                + have[i]);
+                        what + " [" + i + "]: the reference says " + want[i] + ", the kernel " + have[i]);
             }
         }
     }

@@ -2,11 +2,9 @@ package io.quern.bench.measure;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-
 import io.quern.bench.report.Json;
 import io.quern.bench.report.Table;
 import io.quern.bench.report.Units;
-
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -41,15 +39,11 @@ public record BenchReport(
     /** {@return as the workbench's JSON has it; a mixed result is one whose peer is the own fork} */
     public JsonObject json() {
         JsonObject limits = new JsonObject();
-        ceilings.byKey()
-                .forEach(
-                        (key, byThreads) -> {
-                            JsonObject rates = new JsonObject();
-                            byThreads.forEach(
-                                    (threads, rate) ->
-                                            rates.add(String.valueOf(threads), Json.number(rate)));
-                            limits.add(key, rates);
-                        });
+        ceilings.byKey().forEach((key, byThreads) -> {
+            JsonObject rates = new JsonObject();
+            byThreads.forEach((threads, rate) -> rates.add(String.valueOf(threads), Json.number(rate)));
+            limits.add(key, rates);
+        });
         JsonArray rows = new JsonArray();
         results.forEach(result -> rows.add(json(result)));
         mixed.forEach(result -> rows.add(json(result)));
@@ -110,18 +104,11 @@ public record BenchReport(
         List<String> headings = new ArrayList<>(List.of("ceiling", "unit"));
         threadCounts.forEach(threads -> headings.add(">" + threadName(threads)));
         Table table = new Table(headings.toArray(String[]::new));
-        byKey.forEach(
-                (key, byThreads) -> {
-                    List<Object> row =
-                            new ArrayList<>(
-                                    List.of(key, key.startsWith("fma") ? "GFLOP/s" : "GB/s"));
-                    threadCounts.forEach(
-                            threads ->
-                                    row.add(
-                                            Units.giga(
-                                                    byThreads.getOrDefault(threads, Double.NaN))));
-                    table.row(row.toArray());
-                });
+        byKey.forEach((key, byThreads) -> {
+            List<Object> row = new ArrayList<>(List.of(key, key.startsWith("fma") ? "GFLOP/s" : "GB/s"));
+            threadCounts.forEach(threads -> row.add(Units.giga(byThreads.getOrDefault(threads, Double.NaN))));
+            table.row(row.toArray());
+        });
         return table;
     }
 
@@ -130,20 +117,19 @@ public record BenchReport(
     }
 
     private Table resultTable() {
-        Table table =
-                new Table(
-                        "benchmark",
-                        "dtype",
-                        "shape",
-                        ">threads",
-                        ">median",
-                        ">95% interval",
-                        ">GB/s",
-                        ">GFLOP/s",
-                        ">floor",
-                        ">of ceiling",
-                        "peer",
-                        ">ratio");
+        Table table = new Table(
+                "benchmark",
+                "dtype",
+                "shape",
+                ">threads",
+                ">median",
+                ">95% interval",
+                ">GB/s",
+                ">GFLOP/s",
+                ">floor",
+                ">of ceiling",
+                "peer",
+                ">ratio");
         for (Result result : results) {
             table.row(
                     result.subject().benchmark(),
@@ -170,16 +156,7 @@ public record BenchReport(
     }
 
     private Table mixedTable() {
-        Table table =
-                new Table(
-                        "benchmark",
-                        "dtype",
-                        "shape",
-                        ">threads",
-                        ">own fork",
-                        ">mixed",
-                        ">ratio",
-                        "");
+        Table table = new Table("benchmark", "dtype", "shape", ">threads", ">own fork", ">mixed", ">ratio", "");
         for (Result result : mixed) {
             table.row(
                     result.subject().benchmark(),
@@ -195,7 +172,8 @@ public record BenchReport(
     }
 
     private String mixedVerdict() {
-        Result worst = mixed.stream().min(Comparator.comparingDouble(Result::ratio)).orElseThrow();
+        Result worst =
+                mixed.stream().min(Comparator.comparingDouble(Result::ratio)).orElseThrow();
         long lost = mixed.stream().filter(BenchReport::lost).count();
         return "in one JVM with all others: "
                 + lost

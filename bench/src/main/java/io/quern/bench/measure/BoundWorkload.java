@@ -18,8 +18,7 @@ public final class BoundWorkload implements Workload {
      * @param agreement runs the call and throws {@link Disagreement} if it differs from the oracle
      * @param peer run in turn with the call, or null
      */
-    public BoundWorkload(
-            TensorArena arena, Stream stream, BoundCall call, Runnable agreement, Peer peer) {
+    public BoundWorkload(TensorArena arena, Stream stream, BoundCall call, Runnable agreement, Peer peer) {
         this.arena = arena;
         this.stream = stream;
         this.call = call;

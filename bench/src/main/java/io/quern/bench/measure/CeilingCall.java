@@ -3,7 +3,9 @@ package io.quern.bench.measure;
 import io.quern.cpu.HostMemory;
 import io.quern.cpu.Lanes;
 import io.quern.cpu.WorkerPool;
-
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Level;
@@ -15,20 +17,14 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.util.concurrent.TimeUnit;
-
 /** Runs a ceiling's loop on one or more threads; each thread has its own part of the memory. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 public class CeilingCall {
     private static final long FMA_ROUNDS = 1 << 20;
-    private static final long MEMORY_BYTES =
-            256L << 20; // a stream; eight times a large last-level cache
-    private static final long L2_BYTES =
-            96L << 10; // a stream of one thread; three of them are well inside 1 MiB
+    private static final long MEMORY_BYTES = 256L << 20; // a stream; eight times a large last-level cache
+    private static final long L2_BYTES = 96L << 10; // a stream of one thread; three of them are well inside 1 MiB
     private static final long L2_PASSES = 256; // so that waking a thread does not count
 
     /** Which ceiling. */
@@ -52,15 +48,12 @@ public class CeilingCall {
 
     /** {@return what a call does: FLOP, or bytes read and written} */
     static double amount(Ceiling ceiling, Ceiling.Level level, int threads) {
-        double streamed =
-                level == Ceiling.Level.L2
-                        ? (double) L2_BYTES * L2_PASSES * threads
-                        : (double) partBytes(level, threads) * threads;
+        double streamed = level == Ceiling.Level.L2
+                ? (double) L2_BYTES * L2_PASSES * threads
+                : (double) partBytes(level, threads) * threads;
         return switch (ceiling) {
-            case FMA_FP32 ->
-                    2.0 * CeilingLoops.CHAINS * Lanes.FLOAT.length() * FMA_ROUNDS * threads;
-            case FMA_FP64 ->
-                    2.0 * CeilingLoops.CHAINS * Lanes.DOUBLE.length() * FMA_ROUNDS * threads;
+            case FMA_FP32 -> 2.0 * CeilingLoops.CHAINS * Lanes.FLOAT.length() * FMA_ROUNDS * threads;
+            case FMA_FP64 -> 2.0 * CeilingLoops.CHAINS * Lanes.DOUBLE.length() * FMA_ROUNDS * threads;
             case READ -> streamed;
             case COPY, IN_PLACE -> 2 * streamed;
             case TRIAD -> 3 * streamed;
@@ -82,12 +75,11 @@ public class CeilingCall {
             y = ceiling == Ceiling.COPY || ceiling == Ceiling.TRIAD ? filled(part * threads) : x;
             z = ceiling == Ceiling.TRIAD ? filled(part * threads) : x;
         }
-        task =
-                thread -> {
-                    for (long pass = 0; pass < passes; pass++) {
-                        pass(thread * part, (thread + 1) * part);
-                    }
-                };
+        task = thread -> {
+            for (long pass = 0; pass < passes; pass++) {
+                pass(thread * part, (thread + 1) * part);
+            }
+        };
     }
 
     private MemorySegment filled(long bytes) {

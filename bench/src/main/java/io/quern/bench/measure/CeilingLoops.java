@@ -3,13 +3,11 @@ package io.quern.bench.measure;
 import static java.nio.ByteOrder.nativeOrder;
 
 import io.quern.cpu.Lanes;
-
+import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
-
-import java.lang.foreign.MemorySegment;
 
 /**
  * Loops that nothing but the hardware limits, in the instructions that kernels have: the Vector API's. Offsets are in

@@ -7,8 +7,7 @@ import java.util.TreeMap;
 
 /** The machine's measured limits, by thread count; in FLOP/s and bytes/s. */
 public final class Ceilings {
-    private final Map<Ceiling.Level, Map<Ceiling, Map<Integer, Double>>> rates =
-            new EnumMap<>(Ceiling.Level.class);
+    private final Map<Ceiling.Level, Map<Ceiling, Map<Integer, Double>>> rates = new EnumMap<>(Ceiling.Level.class);
 
     /** Notes one. */
     public void put(Ceiling ceiling, Ceiling.Level level, int threads, double rate) {
@@ -28,9 +27,7 @@ public final class Ceilings {
     public Map<String, Map<Integer, Double>> byKey() {
         Map<String, Map<Integer, Double>> all = new LinkedHashMap<>();
         rates.forEach(
-                (level, ceilings) ->
-                        ceilings.forEach(
-                                (ceiling, byThreads) -> all.put(ceiling.key(level), byThreads)));
+                (level, ceilings) -> ceilings.forEach((ceiling, byThreads) -> all.put(ceiling.key(level), byThreads)));
         return all;
     }
 
@@ -44,15 +41,12 @@ public final class Ceilings {
         Ceiling.Level level = levelOf(subject, l2Bytes);
         Subject.Work work = subject.work();
         double moving = work.bytes() / get(Ceiling.of(work.traffic()), level, threads);
-        double computing =
-                work.flops() / get(Ceiling.arithmeticOf(subject), Ceiling.Level.MEMORY, threads);
+        double computing = work.flops() / get(Ceiling.arithmeticOf(subject), Ceiling.Level.MEMORY, threads);
         return Math.max(moving, computing);
     }
 
     /** {@return which memory holds a subject from one call to the next; a quarter of a cache is left to others} */
     public static Ceiling.Level levelOf(Subject subject, long l2Bytes) {
-        return subject.work().footprint() <= l2Bytes / 4 * 3
-                ? Ceiling.Level.L2
-                : Ceiling.Level.MEMORY;
+        return subject.work().footprint() <= l2Bytes / 4 * 3 ? Ceiling.Level.L2 : Ceiling.Level.MEMORY;
     }
 }

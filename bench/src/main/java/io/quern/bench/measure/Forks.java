@@ -1,5 +1,11 @@
 package io.quern.bench.measure;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
 import org.openjdk.jmh.results.BenchmarkResult;
 import org.openjdk.jmh.results.IterationResult;
 import org.openjdk.jmh.runner.Runner;
@@ -9,13 +15,6 @@ import org.openjdk.jmh.runner.options.Options;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
-
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.List;
-import java.util.Optional;
 
 /** Starts JMH, one forked JVM at a time, and hands back what each timed iteration measured. */
 public final class Forks {
@@ -40,40 +39,30 @@ public final class Forks {
      * @throws ForkFailedException if the fork died
      */
     public static double[] time(
-            List<Visit> visits,
-            int warmups,
-            int iterations,
-            Pace pace,
-            String device,
-            int threads) {
-        return run(
-                new OptionsBuilder()
-                        .include(exactly(TimedCall.class))
-                        .param("visits", Visit.write(visits))
-                        .param("device", device)
-                        .warmupIterations(warmups)
-                        .measurementIterations(iterations)
-                        .warmupTime(TimeValue.milliseconds(pace.millis()))
-                        .measurementTime(TimeValue.milliseconds(pace.millis()))
-                        .jvmArgs(
-                                JavaProcess.flags("io.quern.cpu.threads=" + threads)
-                                        .toArray(String[]::new)));
+            List<Visit> visits, int warmups, int iterations, Pace pace, String device, int threads) {
+        return run(new OptionsBuilder()
+                .include(exactly(TimedCall.class))
+                .param("visits", Visit.write(visits))
+                .param("device", device)
+                .warmupIterations(warmups)
+                .measurementIterations(iterations)
+                .warmupTime(TimeValue.milliseconds(pace.millis()))
+                .measurementTime(TimeValue.milliseconds(pace.millis()))
+                .jvmArgs(JavaProcess.flags("io.quern.cpu.threads=" + threads).toArray(String[]::new)));
     }
 
     /** Runs a ceiling's loop; {@return FLOP/s or bytes/s, one figure for each timed iteration} */
     public static double[] measure(Ceiling ceiling, Ceiling.Level level, int threads, Pace pace) {
-        double[] seconds =
-                run(
-                        new OptionsBuilder()
-                                .include(exactly(CeilingCall.class))
-                                .param("ceiling", ceiling.name())
-                                .param("level", level.name())
-                                .param("threads", String.valueOf(threads))
-                                .warmupIterations(pace.warmups())
-                                .measurementIterations(pace.iterations())
-                                .warmupTime(TimeValue.milliseconds(pace.millis()))
-                                .measurementTime(TimeValue.milliseconds(pace.millis()))
-                                .jvmArgs(JavaProcess.flags().toArray(String[]::new)));
+        double[] seconds = run(new OptionsBuilder()
+                .include(exactly(CeilingCall.class))
+                .param("ceiling", ceiling.name())
+                .param("level", level.name())
+                .param("threads", String.valueOf(threads))
+                .warmupIterations(pace.warmups())
+                .measurementIterations(pace.iterations())
+                .warmupTime(TimeValue.milliseconds(pace.millis()))
+                .measurementTime(TimeValue.milliseconds(pace.millis()))
+                .jvmArgs(JavaProcess.flags().toArray(String[]::new)));
         double amount = CeilingCall.amount(ceiling, level, threads);
         double[] rates = new double[seconds.length];
         for (int i = 0; i < rates.length; i++) {
@@ -89,14 +78,17 @@ public final class Forks {
     private static double[] run(ChainedOptionsBuilder builder) {
         Path log = temporaryLog();
         try {
-            Options options =
-                    builder.forks(1)
-                            .jvm(JavaProcess.executable())
-                            .shouldFailOnError(true)
-                            .verbosity(VerboseMode.NORMAL)
-                            .output(log.toString())
-                            .build();
-            return seconds(new Runner(options).runSingle().getBenchmarkResults().iterator().next());
+            Options options = builder.forks(1)
+                    .jvm(JavaProcess.executable())
+                    .shouldFailOnError(true)
+                    .verbosity(VerboseMode.NORMAL)
+                    .output(log.toString())
+                    .build();
+            return seconds(new Runner(options)
+                    .runSingle()
+                    .getBenchmarkResults()
+                    .iterator()
+                    .next());
         } catch (RunnerException failed) {
             throw explained(log, failed);
         } finally {
@@ -120,15 +112,10 @@ public final class Forks {
         if (disagreement.isPresent()) {
             return new Disagreement(disagreement.get().substring(DISAGREEMENT.length()));
         }
-        String cause =
-                lines.stream()
-                        .filter(
-                                line ->
-                                        line.matches(
-                                                "(\\S+\\.)+\\w*(Exception|Error|Throwable)(:"
-                                                        + " .*)?|.*SIG[A-Z]+ .*"))
-                        .findFirst()
-                        .orElse(failed.getMessage());
+        String cause = lines.stream()
+                .filter(line -> line.matches("(\\S+\\.)+\\w*(Exception|Error|Throwable)(:" + " .*)?|.*SIG[A-Z]+ .*"))
+                .findFirst()
+                .orElse(failed.getMessage());
         return new ForkFailedException(cause, failed);
     }
 

@@ -19,14 +19,11 @@ public final class JavaProcess {
      * @param properties more of them, {@code name=value}, which win
      */
     public static List<String> flags(String... properties) {
-        List<String> flags =
-                new ArrayList<>(
-                        List.of(
-                                "--add-modules",
-                                "jdk.incubator.vector",
-                                "--enable-native-access=ALL-UNNAMED",
-                                "-Djava.library.path="
-                                        + System.getProperty("java.library.path", "")));
+        List<String> flags = new ArrayList<>(List.of(
+                "--add-modules",
+                "jdk.incubator.vector",
+                "--enable-native-access=ALL-UNNAMED",
+                "-Djava.library.path=" + System.getProperty("java.library.path", "")));
         System.getProperties().stringPropertyNames().stream()
                 .filter(name -> name.startsWith("io.quern."))
                 .sorted()

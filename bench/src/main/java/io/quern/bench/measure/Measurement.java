@@ -64,12 +64,7 @@ public final class Measurement {
         double[] seconds = Forks.time(visits, warmups, iterations, pace, "cpu", threads);
         List<Visit> timed = visits.subList(subjects.size(), visits.size());
         return alone.stream()
-                .map(
-                        own ->
-                                result(
-                                        own,
-                                        threads,
-                                        secondsOf(own.subject(), timed, perVisit, seconds)))
+                .map(own -> result(own, threads, secondsOf(own.subject(), timed, perVisit, seconds)))
                 .toList();
     }
 
@@ -81,8 +76,7 @@ public final class Measurement {
                 .toList();
     }
 
-    private static double[] secondsOf(
-            Subject subject, List<Visit> timed, int perVisit, double[] seconds) {
+    private static double[] secondsOf(Subject subject, List<Visit> timed, int perVisit, double[] seconds) {
         return IntStream.range(0, seconds.length)
                 .filter(i -> timed.get(i / perVisit).subject().equals(subject.id()))
                 .mapToDouble(i -> seconds[i])
@@ -96,14 +90,7 @@ public final class Measurement {
     }
 
     private Result result(Subject subject, int threads, Sample sample, String peer, double ratio) {
-        return new Result(
-                subject,
-                "cpu",
-                threads,
-                sample,
-                ceilings.floor(subject, threads, l2Bytes),
-                peer,
-                ratio);
+        return new Result(subject, "cpu", threads, sample, ceilings.floor(subject, threads, l2Bytes), peer, ratio);
     }
 
     private static double[] everySecond(double[] values, int from) {

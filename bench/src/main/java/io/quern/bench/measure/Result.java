@@ -12,13 +12,7 @@ package io.quern.bench.measure;
  * @param ratio the peer's time over ours: above 1 ours is faster; NaN without a peer
  */
 public record Result(
-        Subject subject,
-        String device,
-        int threads,
-        Sample sample,
-        double floor,
-        String peer,
-        double ratio) {
+        Subject subject, String device, int threads, Sample sample, double floor, String peer, double ratio) {
 
     /** {@return floor over median} */
     public double ceilingShare() {

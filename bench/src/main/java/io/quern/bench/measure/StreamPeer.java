@@ -23,8 +23,7 @@ public final class StreamPeer {
     public static final String UPDATE = "C r+w loop";
 
     private static final String LIBRARY = "io.quern.bench.peer";
-    private static final ValueLayout.OfLong POINTER =
-            ValueLayout.JAVA_LONG; // addresses, of memory that we keep alive
+    private static final ValueLayout.OfLong POINTER = ValueLayout.JAVA_LONG; // addresses, of memory that we keep alive
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
 
     private StreamPeer() {}
@@ -38,14 +37,12 @@ public final class StreamPeer {
     public static String build(Path folder) {
         Path source = folder.resolve("stream.c");
         Path library = folder.resolve("libquern-stream-peer.so");
-        try (InputStream packed =
-                StreamPeer.class.getResourceAsStream("/io/quern/bench/c/stream.c")) {
+        try (InputStream packed = StreamPeer.class.getResourceAsStream("/io/quern/bench/c/stream.c")) {
             Files.copy(packed, source);
-            Process compiler =
-                    new ProcessBuilder(command(source, library))
-                            .redirectErrorStream(true)
-                            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                            .start();
+            Process compiler = new ProcessBuilder(command(source, library))
+                    .redirectErrorStream(true)
+                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                    .start();
             if (!compiler.waitFor(60, TimeUnit.SECONDS) || compiler.exitValue() != 0) {
                 compiler.destroyForcibly();
                 return "the C compiler cannot build stream.c with -fopenmp";
@@ -87,29 +84,24 @@ public final class StreamPeer {
         if (!available()) {
             return null;
         }
-        MethodHandle loop =
-                loop(
-                        "quern_peer_lion",
-                        POINTER,
-                        POINTER,
-                        POINTER,
-                        ValueLayout.JAVA_LONG,
-                        ValueLayout.JAVA_INT,
-                        FLOAT,
-                        FLOAT,
-                        FLOAT,
-                        FLOAT);
-        return new Peer(
-                LION,
-                () -> {
-                    try {
-                        loop.invokeExact(
-                                parameter, momentum, gradient, n, threads, 1e-4f, 0.1f, 0.9f,
-                                0.99f);
-                    } catch (Throwable impossible) {
-                        throw new AssertionError("a C loop cannot throw", impossible);
-                    }
-                });
+        MethodHandle loop = loop(
+                "quern_peer_lion",
+                POINTER,
+                POINTER,
+                POINTER,
+                ValueLayout.JAVA_LONG,
+                ValueLayout.JAVA_INT,
+                FLOAT,
+                FLOAT,
+                FLOAT,
+                FLOAT);
+        return new Peer(LION, () -> {
+            try {
+                loop.invokeExact(parameter, momentum, gradient, n, threads, 1e-4f, 0.1f, 0.9f, 0.99f);
+            } catch (Throwable impossible) {
+                throw new AssertionError("a C loop cannot throw", impossible);
+            }
+        });
     }
 
     /** {@return x = 0.5 x + 1 over n FP32 elements; null where no library was built} */
@@ -118,28 +110,18 @@ public final class StreamPeer {
             return null;
         }
         MethodHandle loop =
-                loop(
-                        "quern_peer_update",
-                        POINTER,
-                        ValueLayout.JAVA_LONG,
-                        ValueLayout.JAVA_INT,
-                        FLOAT,
-                        FLOAT);
-        return new Peer(
-                UPDATE,
-                () -> {
-                    try {
-                        loop.invokeExact(x, n, threads, 0.5f, 1f);
-                    } catch (Throwable impossible) {
-                        throw new AssertionError("a C loop cannot throw", impossible);
-                    }
-                });
+                loop("quern_peer_update", POINTER, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT, FLOAT, FLOAT);
+        return new Peer(UPDATE, () -> {
+            try {
+                loop.invokeExact(x, n, threads, 0.5f, 1f);
+            } catch (Throwable impossible) {
+                throw new AssertionError("a C loop cannot throw", impossible);
+            }
+        });
     }
 
     private static MethodHandle loop(String name, MemoryLayout... arguments) {
-        SymbolLookup library =
-                SymbolLookup.libraryLookup(Path.of(System.getProperty(LIBRARY)), Arena.global());
-        return Linker.nativeLinker()
-                .downcallHandle(library.findOrThrow(name), FunctionDescriptor.ofVoid(arguments));
+        SymbolLookup library = SymbolLookup.libraryLookup(Path.of(System.getProperty(LIBRARY)), Arena.global());
+        return Linker.nativeLinker().downcallHandle(library.findOrThrow(name), FunctionDescriptor.ofVoid(arguments));
     }
 }

@@ -1,7 +1,6 @@
 package io.quern.bench.measure;
 
 import io.quern.Device;
-
 import java.util.Locale;
 import java.util.regex.Pattern;
 
@@ -17,13 +16,7 @@ import java.util.regex.Pattern;
  * @param opening allocates it
  */
 public record Subject(
-        String benchmark,
-        String dtype,
-        String shape,
-        Work work,
-        boolean quick,
-        String peer,
-        Opening opening) {
+        String benchmark, String dtype, String shape, Work work, boolean quick, String peer, Opening opening) {
 
     /** Allocates a workload. */
     @FunctionalInterface

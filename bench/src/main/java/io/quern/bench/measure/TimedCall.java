@@ -2,7 +2,8 @@ package io.quern.bench.measure;
 
 import io.quern.Device;
 import io.quern.bench.Rooms;
-
+import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Level;
@@ -13,9 +14,6 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-
-import java.util.List;
-import java.util.concurrent.TimeUnit;
 
 /**
  * The one JMH benchmark of all kernels: follows a list of visits, and opens, compares with the oracle and runs their
@@ -68,16 +66,15 @@ public class TimedCall {
         workload = subject.opening().open(Device.named(device));
         if (workload.bytes() != subject.work().bytes()
                 || workload.flops() != subject.work().flops()) {
-            throw new Disagreement(
-                    subject
-                            + " states "
-                            + subject.work().bytes()
-                            + " bytes and "
-                            + subject.work().flops()
-                            + " FLOP, its kernel "
-                            + workload.bytes()
-                            + " and "
-                            + workload.flops());
+            throw new Disagreement(subject
+                    + " states "
+                    + subject.work().bytes()
+                    + " bytes and "
+                    + subject.work().flops()
+                    + " FLOP, its kernel "
+                    + workload.bytes()
+                    + " and "
+                    + workload.flops());
         }
         workload.agree();
         ours = workload::run;

@@ -34,7 +34,6 @@ public record Visit(int iterations, String subject, boolean paired) {
             digits++;
         }
         boolean paired = text.startsWith(PAIRED, digits);
-        return new Visit(
-                Integer.parseInt(text.substring(0, digits)), text.substring(digits + 1), paired);
+        return new Visit(Integer.parseInt(text.substring(0, digits)), text.substring(digits + 1), paired);
     }
 }

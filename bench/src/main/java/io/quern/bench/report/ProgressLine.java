@@ -1,10 +1,9 @@
 package io.quern.bench.report;
 
+import java.time.Duration;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
-
-import java.time.Duration;
 
 /** A progress bar on the error output while a person is watching; nothing where output goes to a file or another program. */
 public final class ProgressLine implements AutoCloseable {
@@ -18,16 +17,15 @@ public final class ProgressLine implements AutoCloseable {
      */
     public ProgressLine(String task, long steps) {
         boolean watched = System.console() != null && System.console().isTerminal();
-        bar =
-                !watched
-                        ? null
-                        : new ProgressBarBuilder()
-                                .setTaskName(task)
-                                .setInitialMax(steps)
-                                .setStyle(ProgressBarStyle.UNICODE_BLOCK)
-                                .setUpdateIntervalMillis((int) Duration.ofMillis(200).toMillis())
-                                .clearDisplayOnFinish()
-                                .build();
+        bar = !watched
+                ? null
+                : new ProgressBarBuilder()
+                        .setTaskName(task)
+                        .setInitialMax(steps)
+                        .setStyle(ProgressBarStyle.UNICODE_BLOCK)
+                        .setUpdateIntervalMillis((int) Duration.ofMillis(200).toMillis())
+                        .clearDisplayOnFinish()
+                        .build();
     }
 
     /** More steps are to come. */

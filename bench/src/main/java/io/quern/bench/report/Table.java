@@ -28,16 +28,11 @@ public final class Table {
     public Table row(Object... cells) {
         if (cells.length != headings.length) {
             throw new IllegalArgumentException(
-                    "a row of this table has "
-                            + headings.length
-                            + " cells, but "
-                            + cells.length
-                            + " are given");
+                    "a row of this table has " + headings.length + " cells, but " + cells.length + " are given");
         }
-        rows.add(
-                Arrays.stream(cells)
-                        .map(cell -> cell == null ? "" : cell.toString())
-                        .toArray(String[]::new));
+        rows.add(Arrays.stream(cells)
+                .map(cell -> cell == null ? "" : cell.toString())
+                .toArray(String[]::new));
         return this;
     }
 
@@ -50,8 +45,7 @@ public final class Table {
     @Override
     public String toString() {
         int[] widths = widths();
-        String rule =
-                Arrays.stream(widths).mapToObj("\u2500"::repeat).collect(Collectors.joining(GAP));
+        String rule = Arrays.stream(widths).mapToObj("\u2500"::repeat).collect(Collectors.joining(GAP));
         StringBuilder text = new StringBuilder();
         text.append(line(headings, widths)).append('\n').append(rule).append('\n');
         rows.forEach(row -> text.append(line(row, widths)).append('\n'));

@@ -37,9 +37,7 @@ public final class Units {
             value /= 1024;
             unit++;
         }
-        return (value == Math.rint(value) ? String.valueOf((long) value) : significant(value))
-                + " "
-                + BYTES[unit];
+        return (value == Math.rint(value) ? String.valueOf((long) value) : significant(value)) + " " + BYTES[unit];
     }
 
     /** {@return a rate, in units of 10^9 a second} */
@@ -56,8 +54,7 @@ public final class Units {
         if (percent > 0 && percent < 0.1) {
             return "<0.1%";
         }
-        return (percent >= 99.95 || percent == 0 ? plain("%.0f", percent) : plain("%.1f", percent))
-                + "%";
+        return (percent >= 99.95 || percent == 0 ? plain("%.0f", percent) : plain("%.1f", percent)) + "%";
     }
 
     /** {@return an error or a bound, in scientific notation; an exact 0 as such} */

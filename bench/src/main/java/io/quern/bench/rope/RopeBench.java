@@ -16,7 +16,6 @@ import io.quern.bench.measure.Workload;
 import io.quern.rope.Pairing;
 import io.quern.rope.Rope;
 import io.quern.rope.RopeTable;
-
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -48,8 +47,7 @@ public final class RopeBench {
         }
 
         String shape() {
-            return (tokens + "x" + HEADS + "x" + HEAD_DIM + "-" + pairing + "-" + place)
-                    .toLowerCase(Locale.ROOT);
+            return (tokens + "x" + HEADS + "x" + HEAD_DIM + "-" + pairing + "-" + place).toLowerCase(Locale.ROOT);
         }
 
         long elements() {
@@ -87,9 +85,7 @@ public final class RopeBench {
     private static Subject subject(Setting setting) {
         boolean inPlace = setting.place() == Place.INPLACE;
         boolean quick =
-                inPlace
-                        && (setting.dtype() == DType.FP32
-                                || setting.dtype() == DType.BF16 && setting.tokens() == 4096);
+                inPlace && (setting.dtype() == DType.FP32 || setting.dtype() == DType.BF16 && setting.tokens() == 4096);
         return new Subject(
                 "rope.apply",
                 setting.dtype().name().toLowerCase(Locale.ROOT),
@@ -108,16 +104,12 @@ public final class RopeBench {
         TensorArena arena = TensorArena.open(device);
         Stream stream = Stream.open(device);
         Tensor x = data(arena, setting);
-        Tensor out =
-                setting.place() == Place.INPLACE ? x : arena.allocate(setting.dtype(), x.shape());
-        RopeTable table =
-                setting.rope()
-                        .table(stream, arena, setting.dtype().accumulator(), 0, setting.tokens());
+        Tensor out = setting.place() == Place.INPLACE ? x : arena.allocate(setting.dtype(), x.shape());
+        RopeTable table = setting.rope().table(stream, arena, setting.dtype().accumulator(), 0, setting.tokens());
         BoundCall call = setting.rope().rotate().x(x).table(table).out(out).bind(stream);
-        Peer peer =
-                device instanceof Device.Cpu cpu && setting.hasPeer()
-                        ? StreamPeer.update(x.address(), setting.elements(), cpu.threads())
-                        : null;
+        Peer peer = device instanceof Device.Cpu cpu && setting.hasPeer()
+                ? StreamPeer.update(x.address(), setting.elements(), cpu.threads())
+                : null;
         return new BoundWorkload(arena, stream, call, () -> agree(call, setting, x, out), peer);
     }
 
@@ -136,13 +128,7 @@ public final class RopeBench {
                 Tensor window = arena.allocate(setting.dtype(), width, HEADS, HEAD_DIM);
                 window.copyFrom(x.slice(0, from, from + width));
                 RopeTable table =
-                        setting.rope()
-                                .table(
-                                        reference,
-                                        arena,
-                                        setting.dtype().accumulator(),
-                                        from,
-                                        width);
+                        setting.rope().table(reference, arena, setting.dtype().accumulator(), from, width);
                 setting.rope()
                         .rotate()
                         .x(window)
@@ -156,9 +142,7 @@ public final class RopeBench {
             call.stream().synchronize();
             for (int i = 0; i < windows.length; i++) {
                 Agreement.sameBits(
-                        "out from token " + windows[i],
-                        expected.get(i),
-                        out.slice(0, windows[i], windows[i] + width));
+                        "out from token " + windows[i], expected.get(i), out.slice(0, windows[i], windows[i] + width));
             }
         }
     }

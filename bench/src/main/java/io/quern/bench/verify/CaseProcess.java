@@ -2,14 +2,12 @@ package io.quern.bench.verify;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
-
 import io.quern.Case;
 import io.quern.Device;
 import io.quern.DeviceUnavailableException;
 import io.quern.Outcome;
 import io.quern.bench.Rooms;
 import io.quern.cuda.CudaDriver;
-
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
@@ -45,9 +43,7 @@ public final class CaseProcess {
      * @param arguments device names, comma separated; rooms, comma separated
      */
     public static void main(String[] arguments) {
-        PrintStream out =
-                new PrintStream(
-                        new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
+        PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
         List<String> devices = new ArrayList<>();
         for (String name : arguments[0].split(",")) {
             devices.addAll(available(name, out));
@@ -58,10 +54,9 @@ public final class CaseProcess {
             Device device = device(name);
             for (Case subject : cases) {
                 out.println(BEGIN + subject + " on " + name);
-                out.println(
-                        RESULT
-                                + GSON.toJson(
-                                        CaseResult.of(subject, name, subject.on(device)).json()));
+                out.println(RESULT
+                        + GSON.toJson(
+                                CaseResult.of(subject, name, subject.on(device)).json()));
             }
         }
         // A helper thread of a driver must not keep a finished process alive.
@@ -95,19 +90,16 @@ public final class CaseProcess {
     }
 
     private static List<Case> cases(Set<String> rooms) {
-        List<Case> cases =
-                new ArrayList<>(
-                        Rooms.cases().stream()
-                                .filter(subject -> rooms.contains(subject.room()))
-                                .toList());
+        List<Case> cases = new ArrayList<>(Rooms.cases().stream()
+                .filter(subject -> rooms.contains(subject.room()))
+                .toList());
         if (Boolean.getBoolean(FAILING_CASE)) {
-            cases.add(
-                    new Case(
-                            "workbench",
-                            "a failure is seen",
-                            Case.Kind.NUMERIC,
-                            null,
-                            _ -> Outcome.within(2, 1, "injected: this case fails on purpose")));
+            cases.add(new Case(
+                    "workbench",
+                    "a failure is seen",
+                    Case.Kind.NUMERIC,
+                    null,
+                    _ -> Outcome.within(2, 1, "injected: this case fails on purpose")));
         }
         return cases;
     }

@@ -2,11 +2,9 @@ package io.quern.bench.verify;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-
 import io.quern.Case;
 import io.quern.Outcome;
 import io.quern.bench.report.Json;
-
 import java.util.Locale;
 
 /**
@@ -35,8 +33,7 @@ public record CaseResult(
 
     /** {@return the result of a case that ran} */
     public static CaseResult of(Case subject, String device, Outcome outcome) {
-        String dtype =
-                subject.dtype() == null ? null : subject.dtype().name().toLowerCase(Locale.ROOT);
+        String dtype = subject.dtype() == null ? null : subject.dtype().name().toLowerCase(Locale.ROOT);
         return new CaseResult(
                 subject.room(),
                 subject.name(),

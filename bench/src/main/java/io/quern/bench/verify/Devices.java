@@ -1,7 +1,6 @@
 package io.quern.bench.verify;
 
 import io.quern.cuda.CudaDriver.Provider;
-
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashSet;
@@ -13,8 +12,7 @@ public final class Devices {
     /** The emulated CUDA device. */
     public static final String EMULATOR = "emulator";
 
-    private static final List<String> DEFAULT =
-            List.of("reference", "cpu", CaseProcess.ALL_CUDA, EMULATOR);
+    private static final List<String> DEFAULT = List.of("reference", "cpu", CaseProcess.ALL_CUDA, EMULATOR);
 
     private Devices() {}
 
@@ -38,11 +36,10 @@ public final class Devices {
 
     private static void check(String name) {
         if (!name.matches("reference|cpu(:[1-9][0-9]{0,2})?|" + EMULATOR + "|cuda(:[0-9]{1,3})?")) {
-            throw new IllegalArgumentException(
-                    "no device is named \""
-                            + name
-                            + "\"; devices are reference, cpu, cpu:<threads>, emulator, cuda and"
-                            + " cuda:<ordinal>");
+            throw new IllegalArgumentException("no device is named \""
+                    + name
+                    + "\"; devices are reference, cpu, cpu:<threads>, emulator, cuda and"
+                    + " cuda:<ordinal>");
         }
     }
 }

@@ -1,12 +1,10 @@
 package io.quern.bench.verify;
 
 import com.google.gson.JsonParser;
-
 import io.quern.Case;
 import io.quern.bench.measure.JavaProcess;
 import io.quern.cuda.CudaDriver;
 import io.quern.cuda.CudaDriver.Provider;
-
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -56,17 +54,13 @@ public final class Verification {
             throws IOException, InterruptedException {
         Path errors = Files.createTempFile("quern-verify", ".log");
         try {
-            Process process =
-                    new ProcessBuilder(command(provider, devices, rooms))
-                            .redirectError(errors.toFile())
-                            .start();
+            Process process = new ProcessBuilder(command(provider, devices, rooms))
+                    .redirectError(errors.toFile())
+                    .start();
             String current = null;
             try (BufferedReader lines = process.inputReader(StandardCharsets.UTF_8)) {
                 for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                    current =
-                            line.startsWith(CaseProcess.BEGIN)
-                                    ? line.substring(CaseProcess.BEGIN.length())
-                                    : current;
+                    current = line.startsWith(CaseProcess.BEGIN) ? line.substring(CaseProcess.BEGIN.length()) : current;
                     hear(line);
                 }
             }
@@ -81,10 +75,8 @@ public final class Verification {
 
     private List<String> command(Provider provider, List<String> devices, List<String> rooms) {
         List<String> command = new ArrayList<>(List.of(JavaProcess.executable()));
-        command.addAll(
-                JavaProcess.flags(
-                        CudaDriver.PROPERTY + "=" + provider.property(),
-                        CaseProcess.FAILING_CASE + "=" + failingCase));
+        command.addAll(JavaProcess.flags(
+                CudaDriver.PROPERTY + "=" + provider.property(), CaseProcess.FAILING_CASE + "=" + failingCase));
         command.addAll(List.of("-cp", JavaProcess.classPath(), CaseProcess.class.getName()));
         command.addAll(List.of(String.join(",", devices), String.join(",", rooms)));
         return command;
@@ -105,28 +97,25 @@ public final class Verification {
 
     /** A process that dies takes its remaining cases along: that is a failure, and it has a name. */
     private void died(Provider provider, int status, String during, List<String> errors) {
-        String last =
-                errors.stream()
-                        .filter(line -> !line.isBlank() && !line.startsWith("WARNING"))
-                        .findFirst()
-                        .orElse("");
-        String message =
-                "the JVM with the "
-                        + provider.property()
-                        + " ended with status "
-                        + status
-                        + (during == null ? " before its first case" : " during " + during)
-                        + (last.isEmpty() ? "" : ": " + last.strip());
-        results.add(
-                new CaseResult(
-                        "workbench",
-                        "cases run to their end",
-                        Case.Kind.PROPERTY,
-                        provider.property(),
-                        null,
-                        Double.NaN,
-                        Double.NaN,
-                        false,
-                        message));
+        String last = errors.stream()
+                .filter(line -> !line.isBlank() && !line.startsWith("WARNING"))
+                .findFirst()
+                .orElse("");
+        String message = "the JVM with the "
+                + provider.property()
+                + " ended with status "
+                + status
+                + (during == null ? " before its first case" : " during " + during)
+                + (last.isEmpty() ? "" : ": " + last.strip());
+        results.add(new CaseResult(
+                "workbench",
+                "cases run to their end",
+                Case.Kind.PROPERTY,
+                provider.property(),
+                null,
+                Double.NaN,
+                Double.NaN,
+                false,
+                message));
     }
 }

@@ -2,11 +2,9 @@ package io.quern.bench.verify;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-
 import io.quern.Case;
 import io.quern.bench.report.Table;
 import io.quern.bench.report.Units;
-
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -61,7 +59,8 @@ public record VerifyReport(List<CaseResult> results, List<String> notRunHere) {
         if (!results.isEmpty()) {
             text.append(all ? eachCase() : condensed()).append('\n');
         }
-        List<CaseResult> failures = results.stream().filter(result -> !result.passed()).toList();
+        List<CaseResult> failures =
+                results.stream().filter(result -> !result.passed()).toList();
         for (CaseResult failure : failures) {
             text.append("FAILED  ").append(title(failure)).append("\n        ");
             if (!Double.isNaN(failure.bound())) {
@@ -85,10 +84,7 @@ public record VerifyReport(List<CaseResult> results, List<String> notRunHere) {
     }
 
     private Table eachCase() {
-        Table table =
-                new Table(
-                        "room", "case", "dtype", "device", "kind", ">error", ">bound", ">used",
-                        "result");
+        Table table = new Table("room", "case", "dtype", "device", "kind", ">error", ">bound", ">used", "result");
         for (CaseResult result : results) {
             table.row(
                     result.room(),
@@ -105,42 +101,33 @@ public record VerifyReport(List<CaseResult> results, List<String> notRunHere) {
     }
 
     private Table condensed() {
-        Table table =
-                new Table(
-                        "room",
-                        "device",
-                        "dtype",
-                        ">numeric",
-                        ">property",
-                        ">refusal",
-                        ">error",
-                        ">bound",
-                        ">used",
-                        "result",
-                        "the case that uses most of its bound");
-        Map<List<String>, List<CaseResult>> groups =
-                results.stream()
-                        .collect(
-                                Collectors.groupingBy(
-                                        result ->
-                                                List.of(
-                                                        result.room(),
-                                                        result.device(),
-                                                        result.dtype() == null
-                                                                ? Units.NONE
-                                                                : result.dtype()),
-                                        LinkedHashMap::new,
-                                        Collectors.toList()));
+        Table table = new Table(
+                "room",
+                "device",
+                "dtype",
+                ">numeric",
+                ">property",
+                ">refusal",
+                ">error",
+                ">bound",
+                ">used",
+                "result",
+                "the case that uses most of its bound");
+        Map<List<String>, List<CaseResult>> groups = results.stream()
+                .collect(Collectors.groupingBy(
+                        result -> List.of(
+                                result.room(), result.device(), result.dtype() == null ? Units.NONE : result.dtype()),
+                        LinkedHashMap::new,
+                        Collectors.toList()));
         groups.forEach((group, cases) -> condense(table, group, cases));
         return table;
     }
 
     private static void condense(Table table, List<String> group, List<CaseResult> cases) {
-        CaseResult worst =
-                cases.stream()
-                        .filter(result -> !Double.isNaN(result.bound()))
-                        .max(Comparator.comparingDouble(VerifyReport::severity))
-                        .orElse(null);
+        CaseResult worst = cases.stream()
+                .filter(result -> !Double.isNaN(result.bound()))
+                .max(Comparator.comparingDouble(VerifyReport::severity))
+                .orElse(null);
         long failed = cases.stream().filter(result -> !result.passed()).count();
         boolean exact = worst != null && worst.error() == 0;
         table.row(
