@@ -58,6 +58,11 @@ final class LionVector implements Launch, WorkerPool.Task {
         return tensors.stream().map(Tensor::segment).toArray(MemorySegment[]::new);
     }
 
+    /** {@return how many parts {@link #run(int)} knows} */
+    int parts() {
+        return parts;
+    }
+
     @Override
     public void run() {
         WorkerPool.run(this, parts, threads);

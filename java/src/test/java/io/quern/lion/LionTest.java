@@ -1,5 +1,10 @@
 package io.quern.lion;
 
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.SPARSE;
+import static java.nio.file.StandardOpenOption.WRITE;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -9,11 +14,17 @@ import io.quern.Outcome;
 import io.quern.Stream;
 import io.quern.Tensor;
 import io.quern.TensorArena;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -84,6 +95,40 @@ class LionTest {
             allocated = threads.getCurrentThreadAllocatedBytes() - before;
         }
         assertTrue(allocated < runs, allocated + " bytes in " + runs + " runs");
+    }
+
+    /** More than 2^32 elements in a file of holes; only the last part, which begins beyond 2^32, is run. */
+    @ParameterizedTest
+    @EnumSource(names = {"FP32", "BF16"})
+    void elementsBeyond2To32AreFound(Storage storage, @TempDir Path folder) throws IOException {
+        int tail = 4099;
+        long count = (1L << 32) + tail;
+        long bytes = Math.ceilDiv(count * storage.parameter().bytes(), 4096L) * 4096;
+        LionState start = LionState.random(storage, tail, 9);
+        LionState expected = start.run(LION, Device.reference(), 1);
+        try (FileChannel file = FileChannel.open(folder.resolve("holes"), CREATE_NEW, SPARSE, READ, WRITE);
+                Arena arena = Arena.ofShared()) {
+            MemorySegment memory = file.map(FileChannel.MapMode.READ_WRITE, 0, 3 * bytes, arena);
+            Tensor parameter = Tensor.borrow(memory.asSlice(0, bytes), storage.parameter(), count);
+            Tensor momentum = Tensor.borrow(memory.asSlice(bytes, bytes), storage.momentum(), count);
+            Tensor gradient = Tensor.borrow(memory.asSlice(2 * bytes, bytes), storage.gradient(), count);
+            parameter.slice(0, count - tail, count).copyFrom(start.parameter());
+            momentum.slice(0, count - tail, count).copyFrom(start.momentum());
+            gradient.slice(0, count - tail, count).copyFrom(start.gradient());
+            Lion.Step step = new Lion.Step(LION, List.of(parameter), List.of(momentum), List.of(gradient));
+            LionVector kernel = new LionVector(step, new Coefficients(LION), 1);
+            assertEquals(count * storage.bytesPerParameter(), step.bytes());
+            kernel.run(kernel.parts() - 1);
+            LionState stepped = new LionState(
+                    storage,
+                    parameter.slice(0, count - tail, count).toDoubleArray(),
+                    momentum.slice(0, count - tail, count).toDoubleArray(),
+                    gradient.slice(0, count - tail, count).toDoubleArray());
+            Outcome outcome = expected.sameBits(stepped);
+            assertTrue(outcome.passed(), outcome::toString);
+            // Where an index cut to 32 bits would have led.
+            assertArrayEquals(new double[tail], momentum.slice(0, 0, tail).toDoubleArray());
+        }
     }
 
     @ParameterizedTest
