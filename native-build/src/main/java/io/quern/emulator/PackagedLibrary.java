@@ -95,7 +95,8 @@ final class PackagedLibrary {
         try (InputStream in = PackagedLibrary.class.getResourceAsStream(RESOURCE)) {
             if (in == null) {
                 throw new UnsatisfiedLinkError("the jar of the emulator lacks " + RESOURCE
-                        + ": it was built elsewhere than on Linux x86-64; name a library with -Dio.quern.emulator.library");
+                        + ": it was built elsewhere than on Linux x86-64; name a library with"
+                        + " -Dio.quern.emulator.library");
             }
             return in.readAllBytes();
         } catch (IOException e) {
