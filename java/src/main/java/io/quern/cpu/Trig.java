@@ -1,15 +1,13 @@
 package io.quern.cpu;
 
-import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.EQ;
+import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LT;
-import static jdk.incubator.vector.VectorOperators.NE;
-import static jdk.incubator.vector.VectorOperators.XOR;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.DoubleVector;
-import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorMask;
 
 /**
@@ -59,6 +57,25 @@ public final class Trig {
     private static final double C5 = 0x1.f9cc2ff1b31c0p-22;
     private static final double C6 = -0x1.b25db50b378a3p-28;
 
+    // The same for all lanes. Constants, because a broadcast in the loop was seen to be left out of line and boxed.
+    private static final DoubleVector NOT_A_NUMBER = DoubleVector.broadcast(Lanes.DOUBLE, Double.NaN);
+    private static final DoubleVector LANES_ONE = DoubleVector.broadcast(Lanes.DOUBLE, 1);
+    private static final DoubleVector LANES_HALF_PI_HIGH = DoubleVector.broadcast(Lanes.DOUBLE, HALF_PI_HIGH);
+    private static final DoubleVector LANES_HALF_PI_LOW = DoubleVector.broadcast(Lanes.DOUBLE, HALF_PI_LOW);
+    private static final DoubleVector LANES_S0 = DoubleVector.broadcast(Lanes.DOUBLE, S0);
+    private static final DoubleVector LANES_S1 = DoubleVector.broadcast(Lanes.DOUBLE, S1);
+    private static final DoubleVector LANES_S2 = DoubleVector.broadcast(Lanes.DOUBLE, S2);
+    private static final DoubleVector LANES_S3 = DoubleVector.broadcast(Lanes.DOUBLE, S3);
+    private static final DoubleVector LANES_S4 = DoubleVector.broadcast(Lanes.DOUBLE, S4);
+    private static final DoubleVector LANES_S5 = DoubleVector.broadcast(Lanes.DOUBLE, S5);
+    private static final DoubleVector LANES_C0 = DoubleVector.broadcast(Lanes.DOUBLE, C0);
+    private static final DoubleVector LANES_C1 = DoubleVector.broadcast(Lanes.DOUBLE, C1);
+    private static final DoubleVector LANES_C2 = DoubleVector.broadcast(Lanes.DOUBLE, C2);
+    private static final DoubleVector LANES_C3 = DoubleVector.broadcast(Lanes.DOUBLE, C3);
+    private static final DoubleVector LANES_C4 = DoubleVector.broadcast(Lanes.DOUBLE, C4);
+    private static final DoubleVector LANES_C5 = DoubleVector.broadcast(Lanes.DOUBLE, C5);
+    private static final DoubleVector LANES_C6 = DoubleVector.broadcast(Lanes.DOUBLE, C6);
+
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE;
 
@@ -83,88 +100,98 @@ public final class Trig {
     /**
      * Replaces numbers x by the cosines and sines of x[i] * (high[i] + low[i]) quarter turns.
      *
-     * @param factors FP64: count upper parts, then count lower parts
-     * @param numbers FP64: count numbers, then room for as many; written: count cosines, then count sines
+     * <p>It goes over the numbers four times: all in one method would be more than C2 inlines, and it boxes the vectors of
+     * calls that it does not inline.
+     *
+     * @param factors FP64 (2, count): upper parts, lower parts
+     * @param numbers FP64 (3, count): numbers, then room; written: cosines, sines, then nothing that means anything
      * @param offset of the first number, in bytes
      */
     public static void cosSin(MemorySegment factors, MemorySegment numbers, long offset, int count) {
-        long half = (long) count * Double.BYTES;
-        int i = 0;
-        for (; i < Lanes.DOUBLE.loopBound(count); i += Lanes.DOUBLE.length()) {
-            long at = (long) i * Double.BYTES;
-            DoubleVector x = DoubleVector.fromMemorySegment(Lanes.DOUBLE, numbers, offset + at, ORDER);
-            DoubleVector high = DoubleVector.fromMemorySegment(Lanes.DOUBLE, factors, at, ORDER);
-            DoubleVector low = DoubleVector.fromMemorySegment(Lanes.DOUBLE, factors, half + at, ORDER);
+        int vectorised = Lanes.DOUBLE.loopBound(count);
+        long row = 8L * count;
+        long second = offset + row;
+        long third = second + row;
+        reduce(factors, row, numbers, offset, second, vectorised);
+        sinPolynomial(numbers, offset, third, vectorised);
+        cosPolynomial(numbers, offset, vectorised);
+        place(numbers, offset, second, third, vectorised);
+        for (int i = vectorised; i < count; i++) {
+            double x = numbers.get(DOUBLE, offset + 8L * i);
+            double high = factors.get(DOUBLE, 8L * i);
+            double low = factors.get(DOUBLE, row + 8L * i);
+            numbers.set(DOUBLE, offset + 8L * i, cos(x, high, low));
+            numbers.set(DOUBLE, second + 8L * i, sin(x, high, low));
+        }
+    }
+
+    /** Replaces x by the rest, NaN where x is too large, and writes the quadrant, a number from -2 to 2. */
+    private static void reduce(
+            MemorySegment factors, long lows, MemorySegment numbers, long xs, long quadrants, int count) {
+        for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
+            DoubleVector x = load(numbers, xs + 8L * i);
+            DoubleVector high = load(factors, 8L * i);
+            DoubleVector low = load(factors, lows + 8L * i);
             DoubleVector turns = x.mul(high);
-            DoubleVector whole = turns.add(TO_INTEGER);
             DoubleVector error = x.fma(high, turns.neg());
-            DoubleVector rest = turns.sub(whole.sub(TO_INTEGER)).add(x.fma(low, error));
-            place(sinPolynomial(rest), cosPolynomial(rest), turns, whole, numbers, offset + at, half);
-        }
-        for (; i < count; i++) {
-            long at = (long) i * Double.BYTES;
-            double x = numbers.get(DOUBLE, offset + at);
-            double high = factors.get(DOUBLE, at);
-            double low = factors.get(DOUBLE, half + at);
-            numbers.set(DOUBLE, offset + at, cos(x, high, low));
-            numbers.set(DOUBLE, offset + half + at, sin(x, high, low));
+            DoubleVector whole = turns.add(TO_INTEGER).sub(TO_INTEGER);
+            DoubleVector rest = turns.sub(whole).add(x.fma(low, error));
+            DoubleVector circles = whole.mul(0.25).add(TO_INTEGER).sub(TO_INTEGER);
+            VectorMask<Double> valid = turns.abs().compare(LT, LARGEST);
+            NOT_A_NUMBER.blend(rest, valid).intoMemorySegment(numbers, xs + 8L * i, ORDER);
+            whole.sub(circles.mul(4)).intoMemorySegment(numbers, quadrants + 8L * i, ORDER);
         }
     }
 
-    private static void place(
-            DoubleVector sine,
-            DoubleVector cosine,
-            DoubleVector turns,
-            DoubleVector whole,
-            MemorySegment numbers,
-            long offset,
-            long half) {
-        LongVector quadrant = whole.reinterpretAsLongs();
-        VectorMask<Double> exchanged = odd(quadrant);
-        VectorMask<Double> invalid = turns.abs().compare(LT, LARGEST).not();
-        // The second lowest bit of the quadrant, moved to the sign.
-        LongVector sineSign = quadrant.and(2).lanewise(LSHL, 62);
-        LongVector cosineSign = quadrant.add(1).and(2).lanewise(LSHL, 62);
-        flip(cosine.blend(sine, exchanged), cosineSign)
-                .blend(Double.NaN, invalid)
-                .intoMemorySegment(numbers, offset, ORDER);
-        flip(sine.blend(cosine, exchanged), sineSign)
-                .blend(Double.NaN, invalid)
-                .intoMemorySegment(numbers, offset + half, ORDER);
+    private static void sinPolynomial(MemorySegment numbers, long rests, long sines, int count) {
+        for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
+            DoubleVector rest = load(numbers, rests + 8L * i);
+            DoubleVector z = rest.mul(rest);
+            DoubleVector p = LANES_S5.fma(z, LANES_S4);
+            p = p.fma(z, LANES_S3);
+            p = p.fma(z, LANES_S2);
+            p = p.fma(z, LANES_S1);
+            p = p.fma(z, LANES_S0);
+            p = p.fma(z, LANES_HALF_PI_LOW);
+            rest.fma(LANES_HALF_PI_HIGH, rest.mul(p)).intoMemorySegment(numbers, sines + 8L * i, ORDER);
+        }
     }
 
-    private static VectorMask<Double> odd(LongVector quadrant) {
-        return quadrant.and(1).compare(NE, 0).cast(Lanes.DOUBLE);
+    private static void cosPolynomial(MemorySegment numbers, long rests, int count) {
+        for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
+            DoubleVector rest = load(numbers, rests + 8L * i);
+            DoubleVector z = rest.mul(rest);
+            DoubleVector p = LANES_C6.fma(z, LANES_C5);
+            p = p.fma(z, LANES_C4);
+            p = p.fma(z, LANES_C3);
+            p = p.fma(z, LANES_C2);
+            p = p.fma(z, LANES_C1);
+            p = p.fma(z, LANES_C0);
+            p.fma(z, LANES_ONE).intoMemorySegment(numbers, rests + 8L * i, ORDER);
+        }
     }
 
-    private static DoubleVector flip(DoubleVector value, LongVector sign) {
-        return value.reinterpretAsLongs().lanewise(XOR, sign).reinterpretAsDoubles();
+    /**
+     * Exchanges the two where the quadrant is odd, and sets their signs by it: minus for the cosine in -2, 1 and 2, for the
+     * sine in -2, -1 and 2. Masks of doubles throughout: one cast from a mask of longs is boxed.
+     */
+    private static void place(MemorySegment numbers, long cosines, long quadrants, long sines, int count) {
+        for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
+            DoubleVector c = load(numbers, cosines + 8L * i);
+            DoubleVector s = load(numbers, sines + 8L * i);
+            DoubleVector quadrant = load(numbers, quadrants + 8L * i);
+            VectorMask<Double> odd = quadrant.abs().compare(EQ, 1);
+            DoubleVector cosine = c.blend(s, odd);
+            DoubleVector sine = s.blend(c, odd);
+            VectorMask<Double> cosineFlips = quadrant.add(0.5).abs().compare(GT, 1);
+            VectorMask<Double> sineFlips = quadrant.sub(0.5).abs().compare(GT, 1);
+            cosine.blend(cosine.neg(), cosineFlips).intoMemorySegment(numbers, cosines + 8L * i, ORDER);
+            sine.blend(sine.neg(), sineFlips).intoMemorySegment(numbers, quadrants + 8L * i, ORDER);
+        }
     }
 
-    private static DoubleVector sinPolynomial(DoubleVector rest) {
-        DoubleVector z = rest.mul(rest);
-        DoubleVector p = of(S5).fma(z, of(S4));
-        p = p.fma(z, of(S3));
-        p = p.fma(z, of(S2));
-        p = p.fma(z, of(S1));
-        p = p.fma(z, of(S0));
-        p = p.fma(z, of(HALF_PI_LOW));
-        return rest.fma(of(HALF_PI_HIGH), rest.mul(p));
-    }
-
-    private static DoubleVector cosPolynomial(DoubleVector rest) {
-        DoubleVector z = rest.mul(rest);
-        DoubleVector p = of(C6).fma(z, of(C5));
-        p = p.fma(z, of(C4));
-        p = p.fma(z, of(C3));
-        p = p.fma(z, of(C2));
-        p = p.fma(z, of(C1));
-        p = p.fma(z, of(C0));
-        return p.fma(z, of(1));
-    }
-
-    private static DoubleVector of(double value) {
-        return DoubleVector.broadcast(Lanes.DOUBLE, value);
+    private static DoubleVector load(MemorySegment memory, long offset) {
+        return DoubleVector.fromMemorySegment(Lanes.DOUBLE, memory, offset, ORDER);
     }
 
     private static double sinPolynomial(double rest) {

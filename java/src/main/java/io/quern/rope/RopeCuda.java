@@ -5,6 +5,7 @@ import static io.quern.cuda.CudaParameter.FLOAT64;
 import static io.quern.cuda.CudaParameter.INT32;
 import static io.quern.cuda.CudaParameter.INT64;
 import static io.quern.cuda.CudaParameter.POINTER;
+import static java.util.Collections.nCopies;
 
 import io.quern.DType;
 import io.quern.Device;
@@ -21,6 +22,7 @@ import io.quern.cuda.CudaSymbol;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
@@ -71,70 +73,27 @@ final class RopeCuda {
     }
 
     private static CudaSymbol applySymbol(DType dtype) {
-        CudaParameter compute = dtype == DType.FP64 ? FLOAT64 : FLOAT32;
-        return CudaSymbol.of(
-                ROOM,
-                "rope_apply_" + suffix(dtype),
-                // x, out, cosine, sine, positions
-                POINTER,
-                POINTER,
-                POINTER,
-                POINTER,
-                POINTER,
-                // x and out: strides of batch, token, head
-                INT64,
-                INT64,
-                INT64,
-                INT64,
-                INT64,
-                INT64,
-                // cosine and sine: strides of batch, row; rows
-                INT64,
-                INT64,
-                INT64,
-                INT64,
-                INT64,
-                // positions: bytes of an element, strides of batch, token; shift
-                INT32,
-                INT64,
-                INT64,
-                INT64,
-                // batches, tokens, heads, pairs, copied
-                INT64,
-                INT64,
-                INT64,
-                INT64,
-                INT64,
-                // sign, pairing, packed
-                compute,
-                INT32,
-                INT32);
+        List<CudaParameter> parameters = new ArrayList<>();
+        parameters.addAll(nCopies(5, POINTER)); // x, out, cosine, sine, positions
+        parameters.addAll(nCopies(6, INT64)); // x and out: strides of batch, token, head
+        parameters.addAll(nCopies(5, INT64)); // cosine and sine: strides of batch, row; rows
+        parameters.add(INT32); // positions: bytes of an element
+        parameters.addAll(nCopies(3, INT64)); // positions: strides of batch, token; shift
+        parameters.addAll(nCopies(5, INT64)); // batches, tokens, heads, pairs, copied
+        parameters.add(dtype == DType.FP64 ? FLOAT64 : FLOAT32); // sign
+        parameters.addAll(nCopies(2, INT32)); // pairing, packed
+        return new CudaSymbol(ROOM, "rope_apply_" + suffix(dtype), parameters);
     }
 
     private static CudaSymbol anglesSymbol(DType dtype) {
-        return CudaSymbol.of(
-                ROOM,
-                "rope_angles_" + suffix(dtype),
-                // cosine, sine, frequencies, positions
-                POINTER,
-                POINTER,
-                POINTER,
-                POINTER,
-                // cosine and sine: strides of batch, row
-                INT64,
-                INT64,
-                INT64,
-                INT64,
-                // positions: bytes of an element, strides of batch, token; shift
-                INT32,
-                INT64,
-                INT64,
-                INT64,
-                // batches, rows, pairs, rounding
-                INT64,
-                INT64,
-                INT64,
-                INT32);
+        List<CudaParameter> parameters = new ArrayList<>();
+        parameters.addAll(nCopies(4, POINTER)); // cosine, sine, frequencies, positions
+        parameters.addAll(nCopies(4, INT64)); // cosine and sine: strides of batch, row
+        parameters.add(INT32); // positions: bytes of an element
+        parameters.addAll(nCopies(3, INT64)); // positions: strides of batch, token; shift
+        parameters.addAll(nCopies(3, INT64)); // batches, rows, pairs
+        parameters.add(INT32); // rounding
+        return new CudaSymbol(ROOM, "rope_angles_" + suffix(dtype), parameters);
     }
 
     private static String suffix(DType dtype) {

@@ -1,93 +1,78 @@
 package io.quern.rope;
 
-import io.quern.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Rotates the heads of one token pair by pair: heads narrower than a vector. */
+/**
+ * Rotates the heads of one token pair by pair, from pair {@code first} on: what is left beyond whole vectors. Other
+ * parameters as in {@link RopeHalves}.
+ */
 final class RopeScalar {
     private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE;
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
-    private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT;
 
     private RopeScalar() {}
 
-    static void fp64(HeadRows r, long xAt, long outAt, long turnsAt) {
-        MemorySegment x = r.x();
-        MemorySegment out = r.out();
-        long step = 8L * r.pairStep();
-        long partner = 8L * r.partnerStep();
-        for (long h = 0; h < r.heads(); h++) {
-            long from = xAt + h * r.xStep();
-            long to = outAt + h * r.outStep();
-            for (int k = 0; k < r.pairs(); k++) {
+    static void fp64(
+            MemorySegment x,
+            long xAt,
+            long xStep,
+            MemorySegment out,
+            long outAt,
+            long outStep,
+            long heads,
+            MemorySegment turns,
+            long turnsAt,
+            int pairs,
+            Pairing pairing,
+            int first) {
+        boolean halves = pairing == Pairing.HALVES;
+        long step = halves ? 8 : 16; // from pair to pair, in x as in the turns
+        long partner = halves ? 8L * pairs : 8; // from a pair's first channel to its second
+        long sine = halves ? 8L * pairs : 16L * pairs + 8; // from a pair's cosine to its sine that is not negated
+        for (long h = 0; h < heads; h++) {
+            long from = xAt + h * xStep;
+            long to = outAt + h * outStep;
+            for (int k = first; k < pairs; k++) {
                 long i = k * step;
                 double x0 = x.get(DOUBLE, from + i);
                 double x1 = x.get(DOUBLE, from + i + partner);
-                double c = r.turns().get(DOUBLE, turnsAt + 8L * r.cosineIndex(k));
-                double s = r.turns().get(DOUBLE, turnsAt + 8L * r.sineIndex(k));
+                double c = turns.get(DOUBLE, turnsAt + i);
+                double s = turns.get(DOUBLE, turnsAt + i + sine);
                 out.set(DOUBLE, to + i, Math.fma(x0, c, -(x1 * s)));
                 out.set(DOUBLE, to + i + partner, Math.fma(x1, c, x0 * s));
             }
         }
     }
 
-    static void fp32(HeadRows r, long xAt, long outAt, long turnsAt) {
-        MemorySegment x = r.x();
-        MemorySegment out = r.out();
-        long step = 4L * r.pairStep();
-        long partner = 4L * r.partnerStep();
-        for (long h = 0; h < r.heads(); h++) {
-            long from = xAt + h * r.xStep();
-            long to = outAt + h * r.outStep();
-            for (int k = 0; k < r.pairs(); k++) {
+    static void fp32(
+            MemorySegment x,
+            long xAt,
+            long xStep,
+            MemorySegment out,
+            long outAt,
+            long outStep,
+            long heads,
+            MemorySegment turns,
+            long turnsAt,
+            int pairs,
+            Pairing pairing,
+            int first) {
+        boolean halves = pairing == Pairing.HALVES;
+        long step = halves ? 4 : 8; // from pair to pair, in x as in the turns
+        long partner = halves ? 4L * pairs : 4; // from a pair's first channel to its second
+        long sine = halves ? 4L * pairs : 8L * pairs + 4; // from a pair's cosine to its sine that is not negated
+        for (long h = 0; h < heads; h++) {
+            long from = xAt + h * xStep;
+            long to = outAt + h * outStep;
+            for (int k = first; k < pairs; k++) {
                 long i = k * step;
                 float x0 = x.get(FLOAT, from + i);
                 float x1 = x.get(FLOAT, from + i + partner);
-                float c = r.turns().get(FLOAT, turnsAt + 4L * r.cosineIndex(k));
-                float s = r.turns().get(FLOAT, turnsAt + 4L * r.sineIndex(k));
+                float c = turns.get(FLOAT, turnsAt + i);
+                float s = turns.get(FLOAT, turnsAt + i + sine);
                 out.set(FLOAT, to + i, Math.fma(x0, c, -(x1 * s)));
                 out.set(FLOAT, to + i + partner, Math.fma(x1, c, x0 * s));
-            }
-        }
-    }
-
-    static void fp16(HeadRows r, long xAt, long outAt, long turnsAt) {
-        MemorySegment x = r.x();
-        MemorySegment out = r.out();
-        long step = 2L * r.pairStep();
-        long partner = 2L * r.partnerStep();
-        for (long h = 0; h < r.heads(); h++) {
-            long from = xAt + h * r.xStep();
-            long to = outAt + h * r.outStep();
-            for (int k = 0; k < r.pairs(); k++) {
-                long i = k * step;
-                float x0 = Float.float16ToFloat(x.get(SHORT, from + i));
-                float x1 = Float.float16ToFloat(x.get(SHORT, from + i + partner));
-                float c = r.turns().get(FLOAT, turnsAt + 4L * r.cosineIndex(k));
-                float s = r.turns().get(FLOAT, turnsAt + 4L * r.sineIndex(k));
-                out.set(SHORT, to + i, Float.floatToFloat16(Math.fma(x0, c, -(x1 * s))));
-                out.set(SHORT, to + i + partner, Float.floatToFloat16(Math.fma(x1, c, x0 * s)));
-            }
-        }
-    }
-
-    static void bf16(HeadRows r, long xAt, long outAt, long turnsAt) {
-        MemorySegment x = r.x();
-        MemorySegment out = r.out();
-        long step = 2L * r.pairStep();
-        long partner = 2L * r.partnerStep();
-        for (long h = 0; h < r.heads(); h++) {
-            long from = xAt + h * r.xStep();
-            long to = outAt + h * r.outStep();
-            for (int k = 0; k < r.pairs(); k++) {
-                long i = k * step;
-                float x0 = DType.bf16ToFloat(x.get(SHORT, from + i));
-                float x1 = DType.bf16ToFloat(x.get(SHORT, from + i + partner));
-                float c = r.turns().get(FLOAT, turnsAt + 4L * r.cosineIndex(k));
-                float s = r.turns().get(FLOAT, turnsAt + 4L * r.sineIndex(k));
-                out.set(SHORT, to + i, DType.floatToBf16(Math.fma(x0, c, -(x1 * s))));
-                out.set(SHORT, to + i + partner, DType.floatToBf16(Math.fma(x1, c, x0 * s)));
             }
         }
     }

@@ -11,8 +11,7 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Rotary embeddings by the Vector API. Tokens are shared among the threads; for each one the cosines and sines of its
- * position are laid out once as its heads need them ({@link TurnLayout}), then its heads are rotated one after the other
- * ({@link RopeHalves}, {@link RopeAdjacent}).
+ * position are laid out once as its heads need them ({@link TurnLayout}), then its heads are rotated ({@link RopeHeads}).
  */
 final class RopeVector {
     static final Kernel<Rotation> APPLY = new Kernel<>() {
@@ -61,34 +60,22 @@ final class RopeVector {
     }
 
     private static final class Apply implements Launch, WorkerPool.Task {
-        private final DType dtype;
         private final TurnLayout turns;
-        private final HeadRows rows;
+        private final RopeHeads heads;
         private final HeadsLayout x;
         private final HeadsLayout out;
+        private final MemorySegment scratch;
         private final int elementBytes;
-        private final long rotatedBytes; // of a head
-        private final long copiedBytes; // of a head, after the rotated ones; 0 in place
         private final int parts;
         private final int threads;
 
         Apply(Rotation a, int threads, Workspace workspace) {
-            this.dtype = a.x().dtype();
             this.turns = new TurnLayout(a);
+            this.heads = new RopeHeads(a, workspace.segment());
             this.x = a.xLayout();
             this.out = a.outLayout();
-            this.elementBytes = dtype.bytes();
-            this.rows = new HeadRows(
-                    a.x().segment(),
-                    x.headStride() * elementBytes,
-                    a.out().segment(),
-                    out.headStride() * elementBytes,
-                    x.heads(),
-                    workspace.segment(),
-                    a.rope().pairing(),
-                    a.rope().pairs());
-            this.rotatedBytes = (long) a.rope().rotaryDim() * elementBytes;
-            this.copiedBytes = a.inPlace() ? 0 : (long) a.rope().headDim() * elementBytes - rotatedBytes;
+            this.scratch = workspace.segment();
+            this.elementBytes = a.x().dtype().bytes();
             this.parts = (int) parts(a);
             this.threads = threads;
         }
@@ -106,38 +93,8 @@ final class RopeVector {
             for (long i = tokens * part / parts; i < end; i++) {
                 long b = i / x.tokens();
                 long t = i % x.tokens();
-                turns.place(b, t, rows.turns(), turnsAt);
-                long xAt = x.at(b, t) * elementBytes;
-                long outAt = out.at(b, t) * elementBytes;
-                rotate(xAt, outAt, turnsAt);
-                if (copiedBytes != 0) {
-                    copyRest(xAt + rotatedBytes, outAt + rotatedBytes);
-                }
-            }
-        }
-
-        private void rotate(long xAt, long outAt, long turnsAt) {
-            if (rows.pairing() == Pairing.HALVES) {
-                switch (dtype) {
-                    case FP64 -> RopeHalves.fp64(rows, xAt, outAt, turnsAt);
-                    case FP32 -> RopeHalves.fp32(rows, xAt, outAt, turnsAt);
-                    case FP16 -> RopeHalves.fp16(rows, xAt, outAt, turnsAt);
-                    default -> RopeHalves.bf16(rows, xAt, outAt, turnsAt);
-                }
-            } else {
-                switch (dtype) {
-                    case FP64 -> RopeAdjacent.fp64(rows, xAt, outAt, turnsAt);
-                    case FP32 -> RopeAdjacent.fp32(rows, xAt, outAt, turnsAt);
-                    case FP16 -> RopeAdjacent.fp16(rows, xAt, outAt, turnsAt);
-                    default -> RopeAdjacent.bf16(rows, xAt, outAt, turnsAt);
-                }
-            }
-        }
-
-        private void copyRest(long xAt, long outAt) {
-            for (long h = 0; h < rows.heads(); h++) {
-                MemorySegment.copy(
-                        rows.x(), xAt + h * rows.xStep(), rows.out(), outAt + h * rows.outStep(), copiedBytes);
+                turns.place(b, t, scratch, turnsAt);
+                heads.rotate(x.at(b, t) * elementBytes, out.at(b, t) * elementBytes, turnsAt);
             }
         }
     }

@@ -32,13 +32,13 @@ final class TokenAngles {
 
     /** The room that {@link #compute} needs. */
     long bytes() {
-        return 2L * pairs * Double.BYTES;
+        return 3L * pairs * Double.BYTES;
     }
 
     /**
      * Writes the cosines, then the sines, of a position.
      *
-     * @param out FP64 (2, pairs), from {@code offset} bytes on
+     * @param out FP64 (3, pairs), from {@code offset} bytes on; the last row is room to work in
      */
     void compute(long position, MemorySegment out, long offset) {
         if (rounding == AngleRounding.EXACT) {

@@ -55,7 +55,7 @@ final class TurnLayout {
     private final long sineBatchStride;
     private final long sineRowStride;
 
-    // Where in the scratch memory: what the heads use, the row in the type they compute in, the row in FP64.
+    // Where in the scratch memory, behind what the heads use: the row in the type they compute in, the row in FP64.
     private final long rowAt;
     private final long angleAt;
     private final long scratchBytes;
@@ -80,8 +80,8 @@ final class TurnLayout {
 
         long rowBytes = 2 * pairs * elementBytes;
         rowAt = adjacent ? aligned(2 * rowBytes) : 0;
-        angleAt = rowAt + aligned(rowBytes);
-        scratchBytes = angleAt + (angles == null || wide ? 0 : aligned(angles.bytes()));
+        angleAt = wide ? rowAt : rowAt + aligned(rowBytes);
+        scratchBytes = angles == null ? rowAt + aligned(rowBytes) : angleAt + aligned(angles.bytes());
     }
 
     /** What {@link #place} needs, for each thread: a multiple of a cache line. */
@@ -95,11 +95,11 @@ final class TurnLayout {
         long row = at + rowAt;
         if (angles == null) {
             look(batch, position, scratch, row);
-        } else if (wide) {
-            angles.compute(position, scratch, row);
         } else {
             angles.compute(position, scratch, at + angleAt);
-            narrow(scratch, at + angleAt, scratch, row, 2 * pairs);
+            if (!wide) {
+                narrow(scratch, at + angleAt, scratch, row, 2 * pairs);
+            }
         }
         if (inverse) {
             negate(scratch, row + pairs * elementBytes);

@@ -67,7 +67,7 @@ class TrigTest {
         try (Arena arena = Arena.ofConfined()) {
             for (int count : new int[] {1, 7, 8, 9, 40, 64}) {
                 MemorySegment factors = arena.allocate(16L * count, 64);
-                MemorySegment numbers = arena.allocate(16L * count, 64);
+                MemorySegment numbers = arena.allocate(24L * count, 64);
                 double[] x = new double[count];
                 for (int i = 0; i < count; i++) {
                     double high = random.nextDouble(-1, 1);

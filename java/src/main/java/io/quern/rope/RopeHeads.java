@@ -1,0 +1,142 @@
+package io.quern.rope;
+
+import io.quern.DType;
+import io.quern.cpu.Fp32Blocks;
+import io.quern.cpu.Lanes;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/** Rotates all heads of a token by turns that {@link TurnLayout} laid out, and copies the channels that do not turn. */
+final class RopeHeads {
+    private final DType dtype;
+    private final Pairing pairing;
+    private final int pairs;
+    private final long heads;
+    private final MemorySegment x;
+    private final long xStep; // from head to head, in bytes
+    private final MemorySegment out;
+    private final long outStep;
+    private final MemorySegment turns;
+    private final int rotaryDim;
+    private final long copiedBytes; // of a head, after the rotated ones; 0 in place
+    private final int headsOfBlock; // how many are widened at once; 0 where one does not fit
+
+    RopeHeads(Rotation a, MemorySegment turns) {
+        this.dtype = a.x().dtype();
+        this.pairing = a.rope().pairing();
+        this.pairs = a.rope().pairs();
+        this.heads = a.xLayout().heads();
+        this.x = a.x().segment();
+        this.xStep = a.xLayout().headStride() * dtype.bytes();
+        this.out = a.out().segment();
+        this.outStep = a.outLayout().headStride() * dtype.bytes();
+        this.turns = turns;
+        this.rotaryDim = a.rope().rotaryDim();
+        this.copiedBytes = a.inPlace() ? 0 : (long) (a.rope().headDim() - rotaryDim) * dtype.bytes();
+        long rotaryBytes = (long) rotaryDim * dtype.bytes();
+        boolean adjoining = heads == 1 || xStep == rotaryBytes && outStep == rotaryBytes;
+        this.headsOfBlock = Math.min(Fp32Blocks.LENGTH / rotaryDim, adjoining ? Integer.MAX_VALUE : 1);
+    }
+
+    /**
+     * Rotates one token's heads.
+     *
+     * @param xAt where its first head begins in x, in bytes
+     * @param outAt where its first head begins in out, in bytes
+     * @param turnsAt where its turns begin, in bytes
+     */
+    void rotate(long xAt, long outAt, long turnsAt) {
+        switch (dtype) {
+            case FP64 -> fp64(xAt, outAt, turnsAt);
+            case FP32 -> fp32(x, xAt, xStep, out, outAt, outStep, heads, turnsAt);
+            default -> {
+                if (headsOfBlock == 0) {
+                    wide(xAt, outAt, turnsAt);
+                } else {
+                    blocks(xAt, outAt, turnsAt);
+                }
+            }
+        }
+        if (copiedBytes != 0) {
+            long rotaryBytes = (long) rotaryDim * dtype.bytes();
+            for (long h = 0; h < heads; h++) {
+                MemorySegment.copy(
+                        x, xAt + h * xStep + rotaryBytes, out, outAt + h * outStep + rotaryBytes, copiedBytes);
+            }
+        }
+    }
+
+    private void fp64(long xAt, long outAt, long turnsAt) {
+        int first;
+        if (pairing == Pairing.HALVES) {
+            RopeHalves.fp64(x, xAt, xStep, out, outAt, outStep, heads, turns, turnsAt, pairs);
+            first = Lanes.DOUBLE.loopBound(pairs);
+        } else {
+            RopeAdjacent.fp64(x, xAt, xStep, out, outAt, outStep, heads, turns, turnsAt, pairs);
+            first = Lanes.DOUBLE.loopBound(rotaryDim) / 2;
+        }
+        if (first < pairs) {
+            RopeScalar.fp64(x, xAt, xStep, out, outAt, outStep, heads, turns, turnsAt, pairs, pairing, first);
+        }
+    }
+
+    private void fp32(
+            MemorySegment from,
+            long fromAt,
+            long fromStep,
+            MemorySegment to,
+            long toAt,
+            long toStep,
+            long count,
+            long turnsAt) {
+        int first;
+        if (pairing == Pairing.HALVES) {
+            RopeHalves.fp32(from, fromAt, fromStep, to, toAt, toStep, count, turns, turnsAt, pairs);
+            first = Lanes.FLOAT.loopBound(pairs);
+        } else {
+            RopeAdjacent.fp32(from, fromAt, fromStep, to, toAt, toStep, count, turns, turnsAt, pairs);
+            first = Lanes.FLOAT.loopBound(rotaryDim) / 2;
+        }
+        if (first < pairs) {
+            RopeScalar.fp32(from, fromAt, fromStep, to, toAt, toStep, count, turns, turnsAt, pairs, pairing, first);
+        }
+    }
+
+    /** 16-bit heads: widened into a block of FP32, as many as it holds if they adjoin, rotated there, and rounded. */
+    private void blocks(long xAt, long outAt, long turnsAt) {
+        Fp32Blocks blocks = Fp32Blocks.ofThread();
+        MemorySegment block = blocks.segment(0);
+        long step = 4L * rotaryDim;
+        for (long h = 0; h < heads; h += headsOfBlock) {
+            int count = (int) Math.min(headsOfBlock, heads - h);
+            if (dtype == DType.FP16) {
+                blocks.loadFp16(0, x, xAt + h * xStep, count * rotaryDim);
+                fp32(block, 0, step, block, 0, step, count, turnsAt);
+                blocks.storeFp16(0, out, outAt + h * outStep, count * rotaryDim);
+            } else {
+                blocks.loadBf16(0, x, xAt + h * xStep, count * rotaryDim);
+                fp32(block, 0, step, block, 0, step, count, turnsAt);
+                blocks.storeBf16(0, out, outAt + h * outStep, count * rotaryDim);
+            }
+        }
+    }
+
+    /** 16-bit heads that fit no block, those of more than 1,024 channels: none is known, so plain is fast enough. */
+    private void wide(long xAt, long outAt, long turnsAt) {
+        boolean halves = pairing == Pairing.HALVES;
+        for (long h = 0; h < heads; h++) {
+            long from = (xAt + h * xStep) / dtype.bytes();
+            long to = (outAt + h * outStep) / dtype.bytes();
+            for (int k = 0; k < pairs; k++) {
+                int i = halves ? k : 2 * k;
+                int j = halves ? k + pairs : 2 * k + 1;
+                float x0 = (float) dtype.get(x, from + i);
+                float x1 = (float) dtype.get(x, from + j);
+                float c = turns.get(ValueLayout.JAVA_FLOAT, turnsAt + 4L * i);
+                float s = turns.get(ValueLayout.JAVA_FLOAT, turnsAt + 4L * (halves ? j : rotaryDim + j));
+                dtype.set(out, to + i, Math.fma(x0, c, -(x1 * s)));
+                dtype.set(out, to + j, Math.fma(x1, c, x0 * s));
+            }
+        }
+    }
+}
