@@ -1,0 +1,134 @@
+package io.quern.rope;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.management.ThreadMXBean;
+import io.quern.BoundCall;
+import io.quern.Case;
+import io.quern.DType;
+import io.quern.Device;
+import io.quern.Outcome;
+import io.quern.Stream;
+import io.quern.Tensor;
+import io.quern.TensorArena;
+import io.quern.TestDevices;
+import io.quern.cpu.Exact;
+import java.lang.management.ManagementFactory;
+import java.math.BigDecimal;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.DynamicContainer;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class RopeTest {
+    /** Until then every method has been compiled, however busy the machine is. */
+    private static final Duration WARM_UP = Duration.ofSeconds(60);
+
+    @TestFactory
+    List<DynamicContainer> cases() {
+        return TestDevices.all().stream()
+                .map(device -> DynamicContainer.dynamicContainer(
+                        device.name(),
+                        RopeCases.all().stream()
+                                .map(c -> DynamicTest.dynamicTest(c.toString(), () -> check(c, device)))))
+                .toList();
+    }
+
+    private static void check(Case c, Device device) {
+        Outcome outcome = c.on(device);
+        assertTrue(outcome.passed(), () -> c + " on " + device + ": " + outcome);
+    }
+
+    @Test
+    void bitsDoNotDependOnTheNumberOfThreads() {
+        // Large enough for several parts, of which none has a whole number of batches.
+        RopeCase given = RopeCase.of(Rope.of(128), DType.FP32, 3, 411, 4);
+        double[] alone = given.on(Device.cpu(1), RopeCase.Way.COMPUTED);
+        assertArrayEquals(alone, given.on(Device.cpu(3), RopeCase.Way.COMPUTED));
+        assertArrayEquals(alone, given.on(Device.reference(), RopeCase.Way.COMPUTED));
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"FP64", "FP32", "FP16", "BF16"})
+    void aRunOnTheCpuAllocatesNothing(DType dtype) {
+        for (Pairing pairing : Pairing.values()) {
+            allocatesNothing(dtype, pairing);
+        }
+    }
+
+    private static void allocatesNothing(DType dtype, Pairing pairing) {
+        Device device = Device.cpu(1);
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Rope rope = RopeCases.rope(pairing, 128, 80);
+            Tensor x = arena.allocate(dtype, 64, 8, 128).fill(1);
+            Tensor out = arena.allocate(dtype, 64, 8, 128);
+            RopeTable table = rope.table(stream, arena, dtype.accumulator(), 0, 64);
+            try (BoundCall computed = rope.rotate().x(x).out(x).bind(stream);
+                    BoundCall looked = rope.rotate().x(x).table(table).out(out).bind(stream);
+                    BoundCall tabulated = rope.bindTable(stream, table)) {
+                for (BoundCall call : List.of(computed, looked, tabulated)) {
+                    assertEquals(0, bytesAllocated(call), call.toString());
+                }
+            }
+        }
+    }
+
+    /** {@return the bytes of a round of runs, once the JIT has compiled all it will: the first round without any ends it} */
+    private static long bytesAllocated(BoundCall call) {
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        long deadline = System.nanoTime() + WARM_UP.toNanos();
+        long bytes;
+        do {
+            long before = threads.getCurrentThreadAllocatedBytes();
+            for (int i = 0; i < 100; i++) {
+                call.run();
+            }
+            bytes = threads.getCurrentThreadAllocatedBytes() - before;
+        } while (bytes > 0 && System.nanoTime() < deadline);
+        return bytes;
+    }
+
+    @Test
+    void frequenciesAreThoseOfThePaper() {
+        Frequencies powers = Frequencies.powers(500_000, 128);
+        for (int k = 0; k < 64; k++) {
+            BigDecimal exact = Exact.power(500_000, BigDecimal.valueOf(-2 * k).divide(BigDecimal.valueOf(128)));
+            assertEquals(exact.floatValue(), powers.radians(k));
+            double turns = 2 / Math.PI * exact.doubleValue();
+            assertEquals(turns, powers.turnsHigh(k), 2 * Math.ulp(turns));
+        }
+    }
+
+    @Test
+    void settingsAreValues() {
+        assertEquals(Rope.of(64, 32, 1e4), Rope.of(64, 32, 1e4));
+        assertEquals(32, Rope.of(64, 32, 1e4).rotaryDim());
+        assertEquals(Rope.of(64), Rope.of(64).pairing(Pairing.ADJACENT).pairing(Pairing.HALVES));
+        assertEquals(8, Rope.of(64).frequencies(Frequencies.of(1, 2, 3, 4)).rotaryDim());
+    }
+
+    @Test
+    void bytesAndFlopsAreStated() {
+        try (TensorArena arena = TensorArena.open(Device.cpu());
+                Stream stream = Stream.open(Device.cpu())) {
+            Rope rope = Rope.of(128, 64, 1e4);
+            Tensor x = arena.allocate(DType.BF16, 10, 4, 128);
+            Tensor out = arena.allocate(DType.BF16, 10, 4, 128);
+            RopeTable table = rope.table(stream, arena, DType.FP32, 0, 1000);
+            try (BoundCall inPlace = rope.rotate().x(x).table(table).out(x).bind(stream);
+                    BoundCall copied = rope.rotate().x(x).out(out).bind(stream)) {
+                assertEquals(2 * 40 * 64 * 2 + 2 * 10 * 32 * 4, inPlace.bytes());
+                assertEquals(6 * 40 * 32, inPlace.flops());
+                assertEquals(2 * 40 * 128 * 2, copied.bytes());
+                assertEquals(6 * 40 * 32 + Tabulation.FLOPS * 10 * 32, copied.flops());
+            }
+        }
+    }
+}
