@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "driver/cuda_api.hpp"
 #include "driver/driver.hpp"
 #include "driver/failure.hpp"
 

@@ -68,6 +68,10 @@ QUERN_JNI(jstring) Java_io_quern_emulator_Emulator_nativeReport(JNIEnv* env, jcl
 }
 
 QUERN_JNI(jstring) Java_io_quern_emulator_Emulator_nativeCounters(JNIEnv* env, jclass) {
+    return read(env, [](const Driver& driver) { return driver.launches.lines(); });
+}
+
+QUERN_JNI(jstring) Java_io_quern_emulator_Emulator_nativeCountersJson(JNIEnv* env, jclass) {
     return read(env, [](const Driver& driver) { return driver.launches.json(); });
 }
 

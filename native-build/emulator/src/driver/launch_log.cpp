@@ -64,4 +64,28 @@ std::string LaunchLog::json() const {
     return out.str();
 }
 
+std::string LaunchLog::lines() const {
+    std::ostringstream out;
+    for (const LaunchRecord& record : records_) {
+        const Counters& c = record.counters;
+        out << record.kernel;
+        for (const Dim3& size : {record.grid, record.block})
+            out << '\t' << size.x << '\t' << size.y << '\t' << size.z;
+        out << '\t' << record.sharedBytes << '\t' << record.status << '\t' << record.seconds;
+        for (const auto& traffic : {c.globalLoads, c.globalStores}) {
+            out << '\t' << traffic.requests << '\t' << traffic.sectors << '\t' << traffic.bytes;
+        }
+        for (const auto& traffic : {c.sharedLoads, c.sharedStores}) {
+            out << '\t' << traffic.requests << '\t' << traffic.wavefronts << '\t' << traffic.idealWavefronts;
+        }
+        out << '\t' << c.atomicRequests << '\t' << c.barriers << '\t' << c.divergentBranches << '\t'
+            << c.warpInstructions;
+        for (std::size_t i = 0; i < emulator::INSTRUCTION_CLASSES; ++i) {
+            out << '\t' << nameOf(static_cast<emulator::InstructionClass>(i)) << '\t' << c.ptxInstructions[i];
+        }
+        out << '\n';
+    }
+    return out.str();
+}
+
 }  // namespace quern::driver

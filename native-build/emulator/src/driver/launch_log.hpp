@@ -26,6 +26,9 @@ class LaunchLog {
     /// All kept launches, oldest first, as a JSON array.
     std::string json() const;
 
+    /// The same as KernelCounters.parse reads it: a launch a line, fields divided by tabs.
+    std::string lines() const;
+
   private:
     static constexpr std::size_t KEPT =
         4096;  // a test looks at the last few; a long run must not fill memory

@@ -1,0 +1,46 @@
+package io.quern.emulator;
+
+/**
+ * What can be chosen about the emulator. Each option is also a system property ({@code io.quern.emulator.memory}), read by
+ * {@link Emulator#load()}, and an environment variable ({@code QUERN_EMULATOR_MEMORY}), so that a program that knows
+ * nothing of the emulator can be run on it.
+ */
+public enum EmulatorOption {
+    /** The device to present: sm_75, sm_80 (default), sm_86, sm_89 or sm_90. Only before {@code cuInit}. */
+    DEVICE,
+    /** Bytes of device memory, such as {@code 6g}; by default what that device has. Only before {@code cuInit}. */
+    MEMORY,
+    /** Host threads that run a kernel's blocks; by default one for each processor. */
+    THREADS,
+    /** The order of warps and blocks: forward (default), reverse, random or random:SEED. */
+    SCHEDULE,
+    /** Bounds, alignment and use after free of every access: on (default) or off. */
+    CHECKS,
+    /** Counting of memory traffic and instructions: on (default) or off. */
+    COUNTERS,
+    /** Seconds after which a kernel is ended with CUDA_ERROR_LAUNCH_TIMEOUT. */
+    TIMEOUT,
+    /** Warp instructions a block may execute before its kernel is ended likewise. */
+    BUDGET,
+    /** When queued work runs: late (default), when somebody waits for it; or eager, when it is queued. */
+    STREAMS,
+    /** Milliseconds after which work that nobody waits for runs nevertheless. */
+    PATIENCE,
+    /**
+     * {@code run} (default), or {@code discard}: launches return at once, look at nothing and execute nothing. For measuring
+     * what a launch costs its caller; results are then worthless.
+     */
+    LAUNCH,
+    /** Whether reports go to the standard error stream too: on or off (default). */
+    LOG;
+
+    /** {@return the system property of this option} */
+    public String property() {
+        return "io.quern.emulator." + name().toLowerCase(java.util.Locale.ROOT);
+    }
+
+    /** {@return the environment variable of this option} */
+    public String variable() {
+        return "QUERN_EMULATOR_" + name();
+    }
+}
