@@ -71,10 +71,10 @@ __device__ __forceinline__ fp64 multiply(fp64 a, fp64 b) { return __dmul_rn(a, b
 __device__ __forceinline__ fp32 fusedMultiplyAdd(fp32 a, fp32 b, fp32 c) { return __fmaf_rn(a, b, c); }
 __device__ __forceinline__ fp64 fusedMultiplyAdd(fp64 a, fp64 b, fp64 c) { return __fma_rn(a, b, c); }
 
-/// N consecutive elements, in as few accesses as their size allows.
-template <int N, typename T>
+/// N consecutive elements, in accesses of at most MOST.
+template <int MOST, int N, typename T>
 __device__ __forceinline__ void load(const T* from, T (&to)[N]) {
-    constexpr int STEP = N * sizeof(T) > 16 ? 16 / sizeof(T) : N;
+    constexpr int STEP = N < MOST ? N : MOST;
 #pragma unroll
     for (int i = 0; i < N; i += STEP) {
         const Pack<T, STEP> pack = loadPack<STEP>(from + i, 0);
@@ -85,9 +85,9 @@ __device__ __forceinline__ void load(const T* from, T (&to)[N]) {
     }
 }
 
-template <int N, typename T>
+template <int MOST, int N, typename T>
 __device__ __forceinline__ void store(T* to, const T (&from)[N]) {
-    constexpr int STEP = N * sizeof(T) > 16 ? 16 / sizeof(T) : N;
+    constexpr int STEP = N < MOST ? N : MOST;
 #pragma unroll
     for (int i = 0; i < N; i += STEP) {
         Pack<T, STEP> pack;
@@ -108,29 +108,30 @@ __device__ __forceinline__ void rotate(T& first, T& second, C cosine, C sine) {
     second = narrow<T>(fusedMultiplyAdd(x1, cosine, multiply(x0, sine)));
 }
 
-/// Pairs k .. k+N-1 of one head of one token. Both elements of a pair are read before either is written: x may be out.
-template <Pairing PAIRING, int N, typename T, typename C>
+/// Pairs k .. k+N-1 of one head of one token, in accesses of at most MOST elements. Both elements of a pair are read
+/// before either is written: x may be out.
+template <Pairing PAIRING, int N, int MOST, typename T, typename C>
 __device__ __forceinline__ void rotateRow(const T* x, T* out, int64_t k, int64_t pairs, const C (&cosine)[N],
                                           const C (&sine)[N]) {
     if constexpr (PAIRING == ADJACENT) {
         T both[2 * N];
-        load(x + 2 * k, both);
+        load<MOST>(x + 2 * k, both);
 #pragma unroll
         for (int i = 0; i < N; i++) {
             rotate(both[2 * i], both[2 * i + 1], cosine[i], sine[i]);
         }
-        store(out + 2 * k, both);
+        store<MOST>(out + 2 * k, both);
     } else {
         T first[N];
         T second[N];
-        load(x + k, first);
-        load(x + pairs + k, second);
+        load<MOST>(x + k, first);
+        load<MOST>(x + pairs + k, second);
 #pragma unroll
         for (int i = 0; i < N; i++) {
             rotate(first[i], second[i], cosine[i], sine[i]);
         }
-        store(out + k, first);
-        store(out + pairs + k, second);
+        store<MOST>(out + k, first);
+        store<MOST>(out + pairs + k, second);
     }
 }
 
@@ -148,8 +149,8 @@ struct Rotation {
 };
 
 /// Any grid: x covers tokens together with threadIdx.z, y covers batches. threadIdx.x covers packs of N pairs,
-/// threadIdx.y heads.
-template <Pairing PAIRING, int N, int COPY, typename T>
+/// threadIdx.y heads. A thread accesses at most MOST elements at once.
+template <Pairing PAIRING, int N, int MOST, typename T>
 __device__ __forceinline__ void apply(const Rotation<T>& a) {
     using C = typename ComputeOf<T>::type;
     const int64_t firstToken = int64_t(blockIdx.x) * blockDim.z + threadIdx.z;
@@ -165,8 +166,8 @@ __device__ __forceinline__ void apply(const Rotation<T>& a) {
                 C cosine[N];  // (N) of row (b, row)
                 C sine[N];
                 if (listed) {
-                    load(a.cosine.at(b, row) + k, cosine);
-                    load(a.sine.at(b, row) + k, sine);
+                    load<16 / sizeof(C)>(a.cosine.at(b, row) + k, cosine);
+                    load<16 / sizeof(C)>(a.sine.at(b, row) + k, sine);
                 }
 #pragma unroll
                 for (int i = 0; i < N; i++) {
@@ -177,18 +178,18 @@ __device__ __forceinline__ void apply(const Rotation<T>& a) {
                 T* out = a.out.row(b, t, threadIdx.y);
 #pragma unroll 1
                 for (int64_t h = threadIdx.y; h < a.heads; h += blockDim.y) {
-                    rotateRow<PAIRING, N>(x, out, k, a.pairs, cosine, sine);
+                    rotateRow<PAIRING, N, MOST>(x, out, k, a.pairs, cosine, sine);
                     x += blockDim.y * a.x.head;
                     out += blockDim.y * a.out.head;
                 }
             }
 #pragma unroll 1
-            for (int64_t i = int64_t(threadIdx.x) * COPY; i < a.copied; i += int64_t(blockDim.x) * COPY) {
+            for (int64_t i = int64_t(threadIdx.x) * MOST; i < a.copied; i += int64_t(blockDim.x) * MOST) {
 #pragma unroll 1
                 for (int64_t h = threadIdx.y; h < a.heads; h += blockDim.y) {
-                    T passed[COPY];
-                    load(a.x.row(b, t, h) + 2 * a.pairs + i, passed);
-                    store(a.out.row(b, t, h) + 2 * a.pairs + i, passed);
+                    T passed[MOST];
+                    load<MOST>(a.x.row(b, t, h) + 2 * a.pairs + i, passed);
+                    store<MOST>(a.out.row(b, t, h) + 2 * a.pairs + i, passed);
                 }
             }
         }
