@@ -23,7 +23,7 @@ public record CudaParameter(Kind kind, int bytes, int alignment) {
     /** {@code double}. */
     public static final CudaParameter FLOAT64 = new CudaParameter(Kind.FLOATING, 8, 8);
 
-    /** The driver's limit on all parameters of a kernel together, on every architecture before sm_70 and ISA 8.1. */
+    /** The limit on all parameters of a kernel together up to PTX ISA 8.0; ours declares 7.8. */
     private static final int MOST_BYTES = 4096;
 
     /** What kind of value a parameter is. */
