@@ -1,6 +1,7 @@
 package io.quern.cuda;
 
 import io.quern.cuda.CudaDriver.Provider;
+import io.quern.emulator.Emulator;
 
 /** The one class that knows {@code quern-emulator}, which need not be on the class path. */
 final class EmulatorLibrary {
@@ -12,7 +13,7 @@ final class EmulatorLibrary {
      * @throws NoClassDefFoundError if it is not on the class path
      */
     static void load() {
-        call("load");
+        Emulator.load();
     }
 
     /** {@return what the emulator saw go wrong, to be appended to a message; empty if another driver is used} */
@@ -20,19 +21,7 @@ final class EmulatorLibrary {
         if (CudaDriver.provider() != Provider.EMULATOR) {
             return "";
         }
-        String report = (String) call("report");
+        String report = Emulator.report();
         return report.isBlank() ? "" : "\n" + report.strip();
-    }
-
-    private static Object call(String method) {
-        try {
-            return Class.forName("io.quern.emulator.Emulator").getMethod(method).invoke(null);
-        } catch (ClassNotFoundException e) {
-            throw new NoClassDefFoundError(e.getMessage());
-        } catch (java.lang.reflect.InvocationTargetException e) {
-            throw new UnsatisfiedLinkError(String.valueOf(e.getCause()));
-        } catch (ReflectiveOperationException e) {
-            throw new UnsatisfiedLinkError(e.toString());
-        }
     }
 }
