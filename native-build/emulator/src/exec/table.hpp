@@ -36,11 +36,11 @@ int level();
 const Entry* findEntry(std::string_view spelling);
 
 // The families of one level; each level defines all of them.
-#define QUERN_FAMILIES(X)                                                                                  \
-    X(integerTable)                                                                                        \
-    X(float32Table)                                                                                        \
-    X(float64Table) X(halfTable) X(convertTable) X(compareTable) X(logicTable) X(moveTable) X(memoryTable) \
-        X(specialTable)
+#define QUERN_FAMILIES(X) \
+    X(integerTable)       \
+    X(float32Table)       \
+    X(float64Table)       \
+    X(halfTable) X(convertTable) X(compareTable) X(logicTable) X(moveTable) X(memoryTable) X(specialTable)
 
 #define QUERN_DECLARE(name) Entries name();
 namespace v2 {

@@ -3,7 +3,6 @@ package io.quern.cuda;
 import static java.util.stream.Collectors.toList;
 
 import java.io.IOException;
-import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,6 +21,9 @@ import java.util.stream.Stream;
  * @param text its content
  */
 record PtxFile(String architecture, String room, String text) {
+    /** From this module's folder, in which tests run. */
+    private static final Path COMMITTED = Path.of("../native-build/ptx");
+
     private static final Pattern ENTRY = Pattern.compile("\\.entry\\s+(\\w+)\\s*\\(([^)]*)\\)");
     private static final Pattern PARAMETER = Pattern.compile(
             "\\.param\\s+(?:\\.align\\s+(\\d+)\\s+)?\\.(\\w+)(?:\\s+\\.ptr[^%,]*?)?\\s+\\w+(?:\\[(\\d+)])?");
@@ -30,7 +32,7 @@ record PtxFile(String architecture, String room, String text) {
     static List<PtxFile> all() {
         List<PtxFile> files = new ArrayList<>();
         for (String architecture : List.of("compute_75", "compute_80")) {
-            Path folder = folder("/io/quern/ptx/" + architecture);
+            Path folder = COMMITTED.resolve(architecture);
             try (Stream<Path> found = Files.list(folder)) {
                 for (Path file : found.sorted().collect(toList())) {
                     String room = file.getFileName().toString().replace(".ptx", "");
@@ -85,14 +87,6 @@ record PtxFile(String architecture, String room, String text) {
                 .map(line -> line.substring(name.length() + 2).strip())
                 .findFirst()
                 .orElseThrow(() -> new AssertionError(this + " has no ." + name));
-    }
-
-    private static Path folder(String resource) {
-        try {
-            return Path.of(PtxFile.class.getResource(resource).toURI());
-        } catch (URISyntaxException e) {
-            throw new AssertionError(e);
-        }
     }
 
     @Override
