@@ -4,6 +4,7 @@ import io.quern.Case;
 import io.quern.bench.lion.LionBench;
 import io.quern.bench.measure.Subject;
 import io.quern.bench.rope.RopeBench;
+import io.quern.lion.LionCases;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -33,6 +34,7 @@ public final class Rooms {
     /** {@return every case of every room} */
     public static List<Case> cases() {
         List<Case> all = new ArrayList<>();
+        all.addAll(LionCases.all());
         return List.copyOf(all);
     }
 

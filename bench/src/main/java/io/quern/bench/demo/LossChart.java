@@ -85,6 +85,7 @@ public final class LossChart {
         style.setLegendBorderColor(Color.WHITE);
         style.setXAxisMin(0.0);
         style.setXAxisMax((double) DigitsTraining.EPOCHS);
+        style.setXAxisTickMarkSpacingHint(120);
         style.setChartPadding(18);
     }
 }

@@ -46,10 +46,13 @@ public final class Table {
     public String toString() {
         int[] widths = widths();
         String rule = Arrays.stream(widths).mapToObj("\u2500"::repeat).collect(Collectors.joining(GAP));
-        StringBuilder text = new StringBuilder();
-        text.append(line(headings, widths)).append('\n').append(rule).append('\n');
-        rows.forEach(row -> text.append(line(row, widths)).append('\n'));
-        return text.toString();
+        return line(headings, widths) + "\n" + rule + "\n" + rows();
+    }
+
+    /** {@return the rows alone, each line ended} */
+    public String rows() {
+        int[] widths = widths();
+        return rows.stream().map(row -> line(row, widths) + "\n").collect(Collectors.joining());
     }
 
     private int[] widths() {

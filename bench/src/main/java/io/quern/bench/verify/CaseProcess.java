@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * The process that runs cases with one driver provider. Each line that it has to say begins with a mark, since a kernel's
@@ -49,7 +50,7 @@ public final class CaseProcess {
             devices.addAll(available(name, out));
         }
         List<Case> cases = cases(Set.of(arguments[1].split(",")));
-        out.println(TOTAL + cases.size() * devices.size());
+        out.println(TOTAL + (long) cases.size() * devices.size());
         for (String name : devices) {
             Device device = device(name);
             for (Case subject : cases) {
@@ -63,26 +64,34 @@ public final class CaseProcess {
         System.exit(0);
     }
 
-    /** {@return the devices behind a name, or none and a line that says why} */
+    /**
+     * {@return the devices behind a name}
+     *
+     * <p>That a machine has no GPU is said in a line. That a device which was named, or the emulator, is not to be had is a
+     * failure: else a broken build would verify nothing and be content.
+     */
     private static List<String> available(String name, PrintStream out) {
         if (name.equals(ALL_CUDA)) {
             CudaDriver.Availability cuda = CudaDriver.availability();
             if (!cuda.available()) {
                 out.println(NOT_RUN + "cuda driver: " + cuda.cause());
             }
-            List<String> all = new ArrayList<>();
-            for (int ordinal = 0; ordinal < cuda.deviceCount(); ordinal++) {
-                all.add("cuda:" + ordinal);
-            }
-            return all;
+            return IntStream.range(0, cuda.deviceCount())
+                    .mapToObj(ordinal -> "cuda:" + ordinal)
+                    .toList();
         }
         try {
             device(name);
             return List.of(name);
         } catch (DeviceUnavailableException absent) {
-            out.println(NOT_RUN + name + ": " + absent.getMessage());
+            Case there = new Case("workbench", "the device is there", Case.Kind.PROPERTY, null, _ -> Outcome.passed(""));
+            report(CaseResult.of(there, name, Outcome.failed(absent.getMessage())), out);
             return List.of();
         }
+    }
+
+    private static void report(CaseResult result, PrintStream out) {
+        out.println(RESULT + GSON.toJson(result.json()));
     }
 
     private static Device device(String name) {
