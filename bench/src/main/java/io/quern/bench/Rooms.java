@@ -5,6 +5,7 @@ import io.quern.bench.lion.LionBench;
 import io.quern.bench.measure.Subject;
 import io.quern.bench.rope.RopeBench;
 import io.quern.lion.LionCases;
+import io.quern.rope.RopeCases;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -35,6 +36,7 @@ public final class Rooms {
     public static List<Case> cases() {
         List<Case> all = new ArrayList<>();
         all.addAll(LionCases.all());
+        all.addAll(RopeCases.all());
         return List.copyOf(all);
     }
 

@@ -55,9 +55,7 @@ public final class CaseProcess {
             Device device = device(name);
             for (Case subject : cases) {
                 out.println(BEGIN + subject + " on " + name);
-                out.println(RESULT
-                        + GSON.toJson(
-                                CaseResult.of(subject, name, subject.on(device)).json()));
+                report(CaseResult.of(subject, name, subject.on(device)), out);
             }
         }
         // A helper thread of a driver must not keep a finished process alive.
@@ -84,7 +82,8 @@ public final class CaseProcess {
             device(name);
             return List.of(name);
         } catch (DeviceUnavailableException absent) {
-            Case there = new Case("workbench", "the device is there", Case.Kind.PROPERTY, null, _ -> Outcome.passed(""));
+            Case there =
+                    new Case("workbench", "the device is there", Case.Kind.PROPERTY, null, _ -> Outcome.passed(""));
             report(CaseResult.of(there, name, Outcome.failed(absent.getMessage())), out);
             return List.of();
         }
