@@ -36,16 +36,16 @@ final class RopeAdjacent {
             MemorySegment turns,
             long turnsAt,
             int pairs) {
-        int vectorised = Lanes.DOUBLE.loopBound(2 * pairs);
+        long vectorised = 8L * Lanes.DOUBLE.loopBound(2 * pairs);
         long sines = turnsAt + 16L * pairs;
         for (long h = 0; h < heads; h++) {
             long from = xAt + h * xStep;
             long to = outAt + h * outStep;
-            for (int i = 0; i < vectorised; i += Lanes.DOUBLE.length()) {
-                DoubleVector both = loadFp64(x, from + 8L * i);
-                DoubleVector c = loadFp64(turns, turnsAt + 8L * i);
-                DoubleVector s = loadFp64(turns, sines + 8L * i);
-                both.fma(c, both.rearrange(EXCHANGE_DOUBLES).mul(s)).intoMemorySegment(out, to + 8L * i, ORDER);
+            for (long i = 0; i != vectorised; i += Lanes.DOUBLE.vectorByteSize()) {
+                DoubleVector both = loadFp64(x, from + i);
+                DoubleVector c = loadFp64(turns, turnsAt + i);
+                DoubleVector s = loadFp64(turns, sines + i);
+                both.fma(c, both.rearrange(EXCHANGE_DOUBLES).mul(s)).intoMemorySegment(out, to + i, ORDER);
             }
         }
     }
@@ -61,16 +61,16 @@ final class RopeAdjacent {
             MemorySegment turns,
             long turnsAt,
             int pairs) {
-        int vectorised = Lanes.FLOAT.loopBound(2 * pairs);
+        long vectorised = 4L * Lanes.FLOAT.loopBound(2 * pairs);
         long sines = turnsAt + 8L * pairs;
         for (long h = 0; h < heads; h++) {
             long from = xAt + h * xStep;
             long to = outAt + h * outStep;
-            for (int i = 0; i < vectorised; i += Lanes.FLOAT.length()) {
-                FloatVector both = loadFp32(x, from + 4L * i);
-                FloatVector c = loadFp32(turns, turnsAt + 4L * i);
-                FloatVector s = loadFp32(turns, sines + 4L * i);
-                both.fma(c, both.rearrange(EXCHANGE_FLOATS).mul(s)).intoMemorySegment(out, to + 4L * i, ORDER);
+            for (long i = 0; i != vectorised; i += Lanes.FLOAT.vectorByteSize()) {
+                FloatVector both = loadFp32(x, from + i);
+                FloatVector c = loadFp32(turns, turnsAt + i);
+                FloatVector s = loadFp32(turns, sines + i);
+                both.fma(c, both.rearrange(EXCHANGE_FLOATS).mul(s)).intoMemorySegment(out, to + i, ORDER);
             }
         }
     }
