@@ -1,5 +1,6 @@
 package example;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import ai.onnxruntime.OnnxTensor;
@@ -26,7 +27,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Keys that other software keeps, rotated by Quern where they lie. */
+/** Keys that other software keeps, rotated by Quern where they lie, or through a GPU. */
 class ForeignMemoryTest {
     private static final int TOKENS = 5;
     private static final int HEADS = 3;
@@ -54,6 +55,26 @@ class ForeignMemoryTest {
             rotateInPlace(mapped);
         }
         assertRotated(floats(Files.readAllBytes(file)));
+    }
+
+    @Test
+    void aMappedFileIsRotatedOnCudaToTheSameBits(@TempDir Path folder) throws IOException {
+        Path file = keysFile(folder);
+        float[] onCuda;
+        try (Arena mapping = Arena.ofShared();
+                TensorArena arena = TensorArena.open(Device.cuda(0));
+                Stream stream = Stream.open(Device.cuda(0))) {
+            Tensor mapped = Tensor.borrow(map(file, mapping), DType.FP32, TOKENS, HEADS, HEAD_DIM);
+            Tensor onDevice =
+                    arena.allocate(DType.FP32, TOKENS, HEADS, HEAD_DIM).copyFrom(mapped);
+            Tensor positions = arena.allocate(DType.INT64, TOKENS).copyFrom(POSITIONS);
+            rope.apply(stream, onDevice, positions, onDevice);
+            stream.synchronize();
+            onCuda = onDevice.toFloatArray();
+            rotateInPlace(mapped);
+            assertArrayEquals(mapped.toFloatArray(), onCuda);
+        }
+        assertRotated(onCuda);
     }
 
     @Test
