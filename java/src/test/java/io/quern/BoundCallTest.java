@@ -148,6 +148,19 @@ class BoundCallTest {
     }
 
     @Test
+    void aTensorOutOfReachIsRefused() {
+        try (TensorArena arena = TensorArena.open(Device.cpu());
+                Stream stream = Stream.open(Device.cuda(0))) {
+            Increment arguments = new Increment(arena.allocate(DType.FP64, 1));
+            assertMessage(
+                    assertThrows(IllegalArgumentException.class, () -> INCREMENT.bind(arguments, stream)),
+                    "counter",
+                    "cuda:0",
+                    "on cpu");
+        }
+    }
+
+    @Test
     void aGivenWorkspaceIsChecked() {
         try (TensorArena arena = TensorArena.open(Device.cpu());
                 Stream stream = Stream.open(Device.cpu())) {

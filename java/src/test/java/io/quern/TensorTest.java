@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class TensorTest {
     static Stream<Device> places() {
-        return Stream.of(Device.reference(), Device.cpu());
+        return Stream.of(Device.reference(), Device.cpu(), Device.cuda(0));
     }
 
     @ParameterizedTest
@@ -157,6 +157,32 @@ class TensorTest {
             mapped.force();
             assertEquals(2.5, DType.FP64.get(MemorySegment.ofArray(Files.readAllBytes(file)), 7));
             assertTrue(Tensor.borrow(mapped.asReadOnly(), DType.FP64, 8).isReadOnly());
+        }
+    }
+
+    @Test
+    void copiesCrossDevices() {
+        try (TensorArena host = TensorArena.open(Device.cpu());
+                TensorArena cuda = TensorArena.open(Device.cuda(0))) {
+            double[] values = {1.5, -2.25, Double.NaN, 65504};
+            Tensor source = host.allocate(DType.FP16, 2, 2).copyFrom(values);
+            Tensor there = cuda.allocate(DType.FP16, 2, 2).copyFrom(source);
+            assertArrayEquals(values, there.toDoubleArray());
+            assertArrayEquals(
+                    values, host.allocate(DType.FP16, 2, 2).copyFrom(there).toDoubleArray());
+        }
+    }
+
+    @Test
+    void deviceAddressesAreCheckedAsFarAsTheyCanBe() {
+        Device.Cuda device = (Device.Cuda) Device.cuda(0);
+        assertRefused(() -> Tensor.borrow(device, 0, DType.FP32, 1), "address", "0");
+        assertRefused(() -> Tensor.borrow(device, 0x1002, DType.FP32, 1), "aligned to 4", "0x1002");
+        try (TensorArena arena = TensorArena.open(device)) {
+            Tensor owned = arena.allocate(DType.FP32, 4).fill(3);
+            Tensor view = Tensor.borrow(device, owned.address() + 8, DType.FP32, 2);
+            assertArrayEquals(new float[] {3, 3}, view.toFloatArray());
+            assertThrows(IllegalStateException.class, owned::segment);
         }
     }
 
