@@ -1,5 +1,6 @@
 package io.quern;
 
+import io.quern.cuda.Nvtx;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -23,6 +24,7 @@ public final class BoundCall implements AutoCloseable {
     private final MemorySegment.Scope[] borrowed;
     private final long bytes;
     private final long flops;
+    private final long range; // the kernel's name, for NVIDIA's profilers
     private int holders = 1;
     private boolean closed;
 
@@ -34,6 +36,7 @@ public final class BoundCall implements AutoCloseable {
         this.launch = launch;
         this.bytes = arguments.bytes();
         this.flops = arguments.flops();
+        this.range = Nvtx.name(kernel);
         List<Tensor> tensors = arguments.roles().stream().map(Role::tensor).toList();
         this.arenas = tensors.stream()
                 .map(Tensor::arena)
@@ -117,10 +120,15 @@ public final class BoundCall implements AutoCloseable {
 
     /** What a run does once it is neither refused nor only recorded. */
     void launchObserved() {
-        if (KernelLaunchEvent.PROBE.isEnabled()) {
-            launchRecorded();
-        } else {
-            launch.run();
+        Nvtx.push(range);
+        try {
+            if (KernelLaunchEvent.PROBE.isEnabled()) {
+                launchRecorded();
+            } else {
+                launch.run();
+            }
+        } finally {
+            Nvtx.pop();
         }
     }
 

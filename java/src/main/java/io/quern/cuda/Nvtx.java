@@ -6,6 +6,8 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.invoke.MethodHandle;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Named ranges in the timeline of NVIDIA's profilers, where NVIDIA's library for them is installed; elsewhere the calls
@@ -14,6 +16,8 @@ import java.lang.invoke.MethodHandle;
 public final class Nvtx {
     /** Whether ranges go anywhere. */
     public static final boolean ENABLED;
+
+    private static final Map<String, Long> NAMES = new ConcurrentHashMap<>();
 
     private static final MethodHandle PUSH;
     private static final MethodHandle POP;
@@ -36,12 +40,15 @@ public final class Nvtx {
     private Nvtx() {}
 
     /**
-     * Prepares a name, once for each kernel: it stays in memory for the life of the process.
+     * Prepares a name. Each is kept once, for the life of the process.
      *
      * @return what {@link #push} takes
      */
     public static long name(String name) {
-        return ENABLED ? Arena.global().allocateFrom(name).address() : 0;
+        return ENABLED
+                ? NAMES.computeIfAbsent(
+                        name, text -> Arena.global().allocateFrom(text).address())
+                : 0;
     }
 
     /**

@@ -23,6 +23,9 @@ class NvtxTest {
             long outer = Nvtx.name("outer");
             long inner = Nvtx.name("größer");
             Nvtx.push(outer);
+            if (Nvtx.name("outer") != outer) {
+                System.out.println("a name is kept twice");
+            }
             Nvtx.push(inner);
             Nvtx.pop();
             Nvtx.pop();
