@@ -13,15 +13,20 @@ const std::string STORE = R"(
     ld.param.u64 %rd0, [at]; mov.u32 %r0, %tid.x; mad.wide.u32 %rd0, %r0, 4, %rd0; st.global.u32 [%rd0], %r0; ret;
 })";
 
-LaunchResult runOnce(const std::string& code, std::uint32_t threads = 32, Options options = {}, std::uint32_t shared = 0) {
+LaunchResult runOnce(const std::string& code, std::uint32_t threads = 32, Options options = {},
+                     std::uint32_t shared = 0) {
     Bench bench;
     bench.options = options;
-    bench.load(".visible .entry k() {\n.reg .b64 %rd<8>; .reg .b32 %r<8>; .reg .pred %p<8>;\nmov.u32 %r0, %tid.x;\n" + code + "\nret;\n}");
+    bench.load(
+        ".visible .entry k() {\n.reg .b64 %rd<8>; .reg .b32 %r<8>; .reg .pred %p<8>;\nmov.u32 %r0, "
+        "%tid.x;\n" +
+        code + "\nret;\n}");
     return bench.run("k", {}, {threads, 1, 1}, shared);
 }
 
 void expectIn(const std::string& text, std::initializer_list<const char*> parts) {
-    for (const char* part : parts) EXPECT_NE(text.find(part), std::string::npos) << "'" << part << "' is not in: " << text;
+    for (const char* part : parts)
+        EXPECT_NE(text.find(part), std::string::npos) << "'" << part << "' is not in: " << text;
 }
 
 TEST(Check, OneElementTooFarNamesThreadAddressAllocationAndLine) {
@@ -33,9 +38,10 @@ TEST(Check, OneElementTooFarNamesThreadAddressAllocationAndLine) {
     EXPECT_EQ(result.status, LaunchStatus::ILLEGAL_ADDRESS);
     EXPECT_EQ(result.address, at + 400);
     EXPECT_EQ(result.thread.x, 100U);
-    EXPECT_EQ(result.line, 6);
-    expectIn(result.report, {"kernel store", "block (0,0,0)", "thread (100,0,0)", "store of 4 bytes", "out of bounds",
-                             "0 bytes behind the end of device memory #1 of 400 bytes", "PTX line 6", "st.global.u32"});
+    EXPECT_EQ(result.line, 7);
+    expectIn(result.report,
+             {"kernel store", "block (0,0,0)", "thread (100,0,0)", "store of 4 bytes", "out of bounds",
+              "0 bytes behind the end of device memory #1 of 400 bytes", "PTX line 7", "st.global.u32"});
 }
 
 TEST(Check, BeforeTheBeginningAndNull) {
@@ -72,23 +78,33 @@ TEST(Check, TheFaultyLaneOfACoalescedAccess) {
 }
 
 TEST(Check, BoundsOfSharedLocalAndParameterMemory) {
-    expectIn(runOnce(".shared .align 4 .b8 s[64]; mov.u32 %r1, s; mad.lo.u32 %r1, %r0, 4, %r1; st.shared.u32 [%r1], %r0;").report,
+    expectIn(runOnce(".shared .align 4 .b8 s[64]; mov.u32 %r1, s; mad.lo.u32 %r1, %r0, 4, %r1; st.shared.u32 "
+                     "[%r1], %r0;")
+                 .report,
              {"thread (16,0,0)", "shared store of 4 bytes at offset 0x40", "there are 64 bytes"});
-    expectIn(runOnce(".local .align 4 .b8 l[16]; mov.u64 %rd0, l; ld.local.u32 %r1, [%rd0+16];").report, {"local load", "offset 0x10"});
-    expectIn(runOnce("mov.u64 %rd0, 0; ld.param.u32 %r1, [%rd0];").report, {"parameter load", "there are 0 bytes"});
-    EXPECT_TRUE(runOnce(".shared .align 4 .b8 s[64]; mov.u32 %r1, s; mad.lo.u32 %r1, %r0, 4, %r1; st.shared.u32 [%r1], %r0;", 32, {}, 64).ok());
+    expectIn(runOnce(".local .align 4 .b8 l[16]; mov.u64 %rd0, l; ld.local.u32 %r1, [%rd0+16];").report,
+             {"local load", "offset 0x10"});
+    expectIn(runOnce("mov.u64 %rd0, 0; ld.param.u32 %r1, [%rd0];").report,
+             {"parameter load", "there are 0 bytes"});
+    EXPECT_TRUE(runOnce(".shared .align 4 .b8 s[64]; mov.u32 %r1, s; mad.lo.u32 %r1, %r0, 4, %r1; "
+                        "st.shared.u32 [%r1], %r0;",
+                        32, {}, 64)
+                    .ok());
 }
 
 TEST(Check, BoundsOfConstantVariables) {
     Bench bench;
-    bench.load(".const .u32 c[2] = {1, 2};\n.visible .entry k() { .reg .b32 %r; ld.const.u32 %r, [c+8]; ret; }");
+    bench.load(
+        ".const .u32 c[2] = {1, 2};\n.visible .entry k() { .reg .b32 %r; ld.const.u32 %r, [c+8]; ret; }");
     expectIn(bench.run("k", {}, {1, 1, 1}, 0).report, {"behind the end of constant variable c"});
 }
 
 TEST(Check, BarrierThatPartOfAWarpReaches) {
-    const LaunchResult result = runOnce("setp.lt.u32 %p0, %r0, 16; @%p0 bra A; bar.sync 0; bra E;\nA: bar.sync 0;\nE:");
+    const LaunchResult result =
+        runOnce("setp.lt.u32 %p0, %r0, 16; @%p0 bra A; bar.sync 0; bra E;\nA: bar.sync 0;\nE:");
     EXPECT_EQ(result.status, LaunchStatus::LAUNCH_FAILURE);
-    expectIn(result.report, {"barrier that not all threads of the warp reach", "lanes 16-31 wait", "lanes 0-15 wait"});
+    expectIn(result.report,
+             {"barrier that not all threads of the warp reach", "lanes 16-31 wait", "lanes 0-15 wait"});
 }
 
 TEST(Check, BarrierThatNotAllWarpsReach) {
@@ -100,7 +116,8 @@ TEST(Check, BarrierThatNotAllWarpsReach) {
 
 TEST(Check, CollectiveWhoseMembersNeverCome) {
     const LaunchResult result = runOnce(
-        "setp.lt.u32 %p0, %r0, 16; @%p0 bra A; bar.warp.sync 0xffffffff; bra E;\nA: bar.warp.sync 0xffffffff;\nE:");
+        "setp.lt.u32 %p0, %r0, 16; @%p0 bra A; bar.warp.sync 0xffffffff; bra E;\nA: bar.warp.sync "
+        "0xffffffff;\nE:");
     EXPECT_EQ(result.status, LaunchStatus::LAUNCH_FAILURE);
     expectIn(result.report, {"never come together"});
     expectIn(runOnce("bar.warp.sync 0x0000ffff;").report, {"not in its own member mask", "thread (16,0,0)"});
@@ -125,7 +142,9 @@ TEST(Check, TrapNamesItsThread) {
 
 TEST(Check, LaunchesThatDoNotFitRunNothing) {
     Bench bench;
-    bench.load(STORE + "\n.visible .entry small() .maxntid 64, 1, 1\n{ ret; }\n.visible .entry exact() .reqntid 32, 2, 1\n{ ret; }");
+    bench.load(STORE +
+               "\n.visible .entry small() .maxntid 64, 1, 1\n{ ret; }\n.visible .entry exact() .reqntid 32, "
+               "2, 1\n{ ret; }");
     EXPECT_EQ(bench.run("small", {}, {65, 1, 1}, 0).status, LaunchStatus::INVALID_CONFIGURATION);
     EXPECT_EQ(bench.run("exact", {}, {64, 1, 1}, 0).status, LaunchStatus::INVALID_CONFIGURATION);
     EXPECT_TRUE(bench.run("exact", {}, {32, 2, 1}, 0).ok());
@@ -140,7 +159,9 @@ TEST(Check, LaunchesThatDoNotFitRunNothing) {
 TEST(Check, OfManyFaultyBlocksTheFirstIsReported) {
     Bench bench;
     bench.options.threads = 1;
-    bench.load(".visible .entry k() { .reg .b32 %r; .reg .pred %p; mov.u32 %r, %ctaid.x; setp.ge.u32 %p, %r, 7; @%p trap; ret; }");
+    bench.load(
+        ".visible .entry k() { .reg .b32 %r; .reg .pred %p; mov.u32 %r, %ctaid.x; setp.ge.u32 %p, %r, 7; @%p "
+        "trap; ret; }");
     EXPECT_EQ(bench.run("k", {100, 1, 1}, {32, 1, 1}, 0).block.x, 7U);
 }
 

@@ -139,13 +139,15 @@ TEST(Control, NamedBarriersPairProducersAndConsumers) {
     add.u32 %r3, %r19, 500; st.shared.u32 [%r2], %r3; bar.arrive 3, 64; bra END;
 CONSUME:
     bar.sync 3, 64; ld.shared.u32 %r0, [%r2];
-END:)"), 64);
+END:)"),
+                                64);
     for (std::uint32_t i = 32; i < 64; i++) EXPECT_EQ(values[i], i - 32 + 500);
 }
 
 TEST(Control, ThreadsThatExitedDoNotHoldBarriersUp) {
     const auto values = results(kernel("", R"(
-    setp.ge.u32 %p0, %r19, 50; mov.u32 %r0, 5; @%p0 exit; bar.sync 0;)"), 128);
+    setp.ge.u32 %p0, %r19, 50; mov.u32 %r0, 5; @%p0 exit; bar.sync 0;)"),
+                                128);
     EXPECT_EQ(values[49], 5U);
 }
 
@@ -159,7 +161,8 @@ SPIN:
     ld.volatile.global.u32 %r1, [flag]; setp.eq.u32 %p1, %r1, 0; @%p1 bra SPIN; bra END;
 SET:
     st.volatile.global.u32 [flag], 1;
-END:)"), 64, options);
+END:)"),
+                                    64, options);
         EXPECT_EQ(values[0], 1U);
     }
 }

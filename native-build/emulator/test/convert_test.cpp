@@ -19,9 +19,10 @@ std::string typeName() {
 }
 
 std::vector<double> reals() {
-    std::vector<double> values{0, -0.0, 0.5, 1.5, 2.5, -0.5, -1.5, 127.5, 255.5, 32767.5, 65535.5, 2147483647, 2147483648.0,
-                               4294967295.0, 4294967296.0, 9.3e18, -9.3e18, 1.9e19, 1e30, -1e30, INFINITY, -INFINITY,
-                               NAN, 1e-40, 3.7, -3.7};
+    std::vector<double> values{
+        0,       -0.0,    0.5,        1.5,          2.5,          -0.5,         -1.5,   127.5,   255.5,
+        32767.5, 65535.5, 2147483647, 2147483648.0, 4294967295.0, 4294967296.0, 9.3e18, -9.3e18, 1.9e19,
+        1e30,    -1e30,   INFINITY,   -INFINITY,    NAN,          1e-40,        3.7,    -3.7};
     return values;
 }
 
@@ -32,7 +33,8 @@ void toInteger() {
     const std::pair<const char*, int> modes[] = {
         {"rni", FE_TONEAREST}, {"rzi", FE_TOWARDZERO}, {"rmi", FE_DOWNWARD}, {"rpi", FE_UPWARD}};
     for (const auto& [name, mode] : modes) {
-        const auto d = Instruction(std::string("cvt.") + name + "." + typeName<D>() + "." + typeName<S>()).of<D>(a);
+        const auto d =
+            Instruction(std::string("cvt.") + name + "." + typeName<D>() + "." + typeName<S>()).of<D>(a);
         for (std::size_t i = 0; i < a.size(); i++) {
             std::fesetround(mode);
             const long double whole = std::nearbyint(static_cast<long double>(a[i]));
@@ -62,14 +64,22 @@ TEST(Convert, FloatsToIntegersRoundAndSaturate) {
 
 template <typename D, typename S>
 void fromInteger() {
-    std::vector<S> a{0, 1, S(-1), 16777217, 33554435, std::numeric_limits<S>::max(), std::numeric_limits<S>::min(),
-                     S(0x7fffffbfffffffff), S(0x0020000000000001)};
+    std::vector<S> a{0,
+                     1,
+                     S(-1),
+                     16777217,
+                     33554435,
+                     std::numeric_limits<S>::max(),
+                     std::numeric_limits<S>::min(),
+                     S(0x7fffffbfffffffff),
+                     S(0x0020000000000001)};
     std::mt19937_64 random(2);
     for (int i = 0; i < 20; i++) a.push_back(static_cast<S>(random() >> (3 * i)));
     const std::pair<const char*, int> modes[] = {
         {"rn", FE_TONEAREST}, {"rz", FE_TOWARDZERO}, {"rm", FE_DOWNWARD}, {"rp", FE_UPWARD}};
     for (const auto& [name, mode] : modes) {
-        const auto d = Instruction(std::string("cvt.") + name + "." + typeName<D>() + "." + typeName<S>()).template of<D>(a);
+        const auto d = Instruction(std::string("cvt.") + name + "." + typeName<D>() + "." + typeName<S>())
+                           .template of<D>(a);
         for (std::size_t i = 0; i < a.size(); i++) {
             std::fesetround(mode);
             volatile long double exact = a[i];
@@ -116,7 +126,7 @@ void roundTrip(const std::string& type, int mantissaBits, std::uint16_t infinite
         ASSERT_EQ(back[static_cast<std::size_t>(i)], isNan ? 0x7fff : i) << type;
         if ((i & 0x7fff) >= infinite - 1) continue;
         const auto at = static_cast<std::size_t>(i);
-        halfway.push_back((wide[at] + wide[at + 1]) / 2);  // exact in FP32
+        halfway.push_back(static_cast<float>((double{wide[at]} + wide[at + 1]) / 2));  // exact in FP32
         expected.push_back(static_cast<std::uint16_t>((i & 1) != 0 ? i + 1 : i));
     }
     EXPECT_EQ(Instruction("cvt.rn." + type + ".f32").of<std::uint16_t>(halfway), expected) << mantissaBits;
@@ -129,8 +139,9 @@ TEST(Convert, GeneralAndQuickWaysToHalfAgree) {
     // A source in a wider register takes the general way; these values are rounded by both.
     std::vector<float> a;
     std::mt19937 random(4);
-    for (int i = 0; i < 4000; i++) a.push_back(std::bit_cast<float>(random()));
-    for (float edge : {65504.0F, 65519.99F, 65520.0F, 6.1e-5F, 5.96e-8F, 2.98e-8F, 2.99e-8F, 3.39e38F}) a.push_back(edge);
+    for (int i = 0; i < 4000; i++) a.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(random())));
+    for (float edge : {65504.0F, 65519.99F, 65520.0F, 6.1e-5F, 5.96e-8F, 2.98e-8F, 2.99e-8F, 3.39e38F})
+        a.push_back(edge);
     std::vector<double> wide(a.begin(), a.end());
     for (const std::string type : {"f16", "bf16"}) {
         const auto quick = Instruction("cvt.rn." + type + ".f32").of<std::uint16_t>(a);
@@ -140,22 +151,32 @@ TEST(Convert, GeneralAndQuickWaysToHalfAgree) {
 }
 
 TEST(Convert, PairsPutTheFirstOperandAbove) {
-    EXPECT_EQ(Instruction("cvt.rn.f16x2.f32").of<std::uint32_t>(std::vector<float>{1}, std::vector<float>{2})[0], 0x3c004000U);
-    EXPECT_EQ(Instruction("cvt.rn.bf16x2.f32").of<std::uint32_t>(std::vector<float>{1}, std::vector<float>{2})[0], 0x3f804000U);
-    EXPECT_EQ(Instruction("cvt.rn.relu.f16x2.f32").of<std::uint32_t>(std::vector<float>{-1}, std::vector<float>{2})[0], 0x4000U);
+    EXPECT_EQ(
+        Instruction("cvt.rn.f16x2.f32").of<std::uint32_t>(std::vector<float>{1}, std::vector<float>{2})[0],
+        0x3c004000U);
+    EXPECT_EQ(
+        Instruction("cvt.rn.bf16x2.f32").of<std::uint32_t>(std::vector<float>{1}, std::vector<float>{2})[0],
+        0x3f804000U);
+    EXPECT_EQ(Instruction("cvt.rn.relu.f16x2.f32")
+                  .of<std::uint32_t>(std::vector<float>{-1}, std::vector<float>{2})[0],
+              0x4000U);
 }
 
 TEST(Convert, IntegersExtendTruncateAndSaturate) {
     const std::vector<std::int32_t> a{-1, 300, -300, 127};
-    EXPECT_EQ(Instruction("cvt.s64.s32").of<std::int64_t>(a), (std::vector<std::int64_t>{-1, 300, -300, 127}));
+    EXPECT_EQ(Instruction("cvt.s64.s32").of<std::int64_t>(a),
+              (std::vector<std::int64_t>{-1, 300, -300, 127}));
     EXPECT_EQ(Instruction("cvt.u64.u32").of<std::uint64_t>(a)[0], 0xffffffffU);
     EXPECT_EQ(Instruction("cvt.u16.u32").of<std::uint16_t>(a)[0], 0xffffU);
     // The result of an 8-bit type is extended to its register; a source may be wider than its type.
     EXPECT_EQ(Instruction("cvt.s8.s32").of<std::int32_t>(a), (std::vector<std::int32_t>{-1, 44, -44, 127}));
-    EXPECT_EQ(Instruction("cvt.u8.u32").of<std::uint32_t>(a), (std::vector<std::uint32_t>{255, 44, 212, 127}));
-    EXPECT_EQ(Instruction("cvt.sat.s8.s32").of<std::int32_t>(a), (std::vector<std::int32_t>{-1, 127, -128, 127}));
+    EXPECT_EQ(Instruction("cvt.u8.u32").of<std::uint32_t>(a),
+              (std::vector<std::uint32_t>{255, 44, 212, 127}));
+    EXPECT_EQ(Instruction("cvt.sat.s8.s32").of<std::int32_t>(a),
+              (std::vector<std::int32_t>{-1, 127, -128, 127}));
     EXPECT_EQ(Instruction("cvt.sat.u8.s32").of<std::int32_t>(a), (std::vector<std::int32_t>{0, 255, 0, 127}));
-    EXPECT_EQ(Instruction("cvt.u32.u16").of<std::uint32_t>(std::vector<std::uint64_t>{0xabcd1234ffff})[0], 0xffffU);
+    EXPECT_EQ(Instruction("cvt.u32.u16").of<std::uint32_t>(std::vector<std::uint64_t>{0xabcd1234ffff})[0],
+              0xffffU);
     EXPECT_EQ(Instruction("cvt.sat.u32.s64").of<std::uint32_t>(std::vector<std::int64_t>{-5, 1LL << 40}),
               (std::vector<std::uint32_t>{0, 0xffffffff}));
 }

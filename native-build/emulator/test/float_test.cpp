@@ -17,15 +17,30 @@ struct Mode {
     const char* name;
     int host;
 };
-constexpr Mode MODES[] = {{"rn", FE_TONEAREST}, {"rz", FE_TOWARDZERO}, {"rm", FE_DOWNWARD}, {"rp", FE_UPWARD}};
+constexpr Mode MODES[] = {
+    {"rn", FE_TONEAREST}, {"rz", FE_TOWARDZERO}, {"rm", FE_DOWNWARD}, {"rp", FE_UPWARD}};
 
 template <typename T>
 std::vector<T> interesting() {
     using Limits = std::numeric_limits<T>;
-    std::vector<T> values{0, T(-0.0), 1, -1, T(1.5), T(1) + Limits::epsilon(), T(1) - Limits::epsilon() / 2,
-                          Limits::max(), Limits::lowest(), Limits::min(), Limits::denorm_min(), -Limits::denorm_min(),
-                          Limits::min() - Limits::denorm_min(), Limits::infinity(), -Limits::infinity(),
-                          Limits::quiet_NaN(), T(0.1), T(3e7)};
+    std::vector<T> values{0,
+                          T(-0.0),
+                          1,
+                          -1,
+                          T(1.5),
+                          T(1) + Limits::epsilon(),
+                          T(1) - Limits::epsilon() / 2,
+                          Limits::max(),
+                          Limits::lowest(),
+                          Limits::min(),
+                          Limits::denorm_min(),
+                          -Limits::denorm_min(),
+                          Limits::min() - Limits::denorm_min(),
+                          Limits::infinity(),
+                          -Limits::infinity(),
+                          Limits::quiet_NaN(),
+                          T(0.1),
+                          T(3e7)};
     std::mt19937_64 random(7);
     std::normal_distribution<double> normal;
     for (int i = 0; i < 8; i++) values.push_back(static_cast<T>(normal(random) * std::pow(2.0, i * 5 - 20)));
@@ -46,7 +61,8 @@ void expectSame(float actual, float expected, const std::string& what) {
     if (std::isnan(expected)) {
         EXPECT_EQ(bits, 0x7fffffffU) << what << ": FP32's only NaN";
     } else {
-        EXPECT_EQ(bits, std::bit_cast<std::uint32_t>(expected)) << what << ": " << actual << " for " << expected;
+        EXPECT_EQ(bits, std::bit_cast<std::uint32_t>(expected))
+            << what << ": " << actual << " for " << expected;
     }
 }
 void expectSame(double actual, double expected, const std::string& what) {
@@ -91,7 +107,8 @@ TYPED_TEST(FloatOf, FusedMultiplyAddRoundsOnce) {
     std::vector<T> c;
     for (std::size_t i = 0; i < a.size(); i++) c.push_back(i % 3 == 0 ? -a[i] * b[i] : a[(i * 7) % a.size()]);
     for (const Mode& mode : MODES) {
-        const auto d = Instruction(std::string("fma.") + mode.name + (sizeof(T) == 4 ? ".f32" : ".f64")).template of<T>(a, b, c);
+        const auto d = Instruction(std::string("fma.") + mode.name + (sizeof(T) == 4 ? ".f32" : ".f64"))
+                           .template of<T>(a, b, c);
         for (std::size_t i = 0; i < a.size(); i++) {
             expectSame(d[i], rounded<T>(mode.host, [&] { return std::fma(a[i], b[i], c[i]); }), mode.name);
         }
@@ -153,7 +170,8 @@ TEST(Float, SignsAndMagnitudes) {
     EXPECT_EQ(Instruction("abs.f32").of<float>(a), (std::vector<float>{1, 2, 0, 0}));
     EXPECT_TRUE(std::signbit(Instruction("neg.f32").of<float>(a)[2]));
     // copysign d, a, b: the sign of a, the magnitude of b.
-    EXPECT_EQ(Instruction("copysign.f32").of<float>(a, std::vector<float>{-3, 3, -3, 3}), (std::vector<float>{3, -3, 3, -3}));
+    EXPECT_EQ(Instruction("copysign.f32").of<float>(a, std::vector<float>{-3, 3, -3, 3}),
+              (std::vector<float>{3, -3, 3, -3}));
 }
 
 TEST(Float, ApproximationsKeepTheirDocumentedErrors) {
@@ -170,7 +188,8 @@ TEST(Float, ApproximationsKeepTheirDocumentedErrors) {
         EXPECT_NEAR(tanh[i], std::tanh(double{a[i]}), 0x1p-11);
     }
     const std::vector<float> edges{0, -0.0F, INFINITY, 1e-42F};
-    EXPECT_EQ(Instruction("rcp.approx.ftz.f32").of<float>(edges), (std::vector<float>{INFINITY, -INFINITY, 0, INFINITY}));
+    EXPECT_EQ(Instruction("rcp.approx.ftz.f32").of<float>(edges),
+              (std::vector<float>{INFINITY, -INFINITY, 0, INFINITY}));
     EXPECT_EQ(Instruction("rsqrt.approx.f32").of<float>(std::vector<float>{4, INFINITY, 0})[0], 0.5F);
     EXPECT_EQ(Instruction("lg2.approx.f32").of<float>(std::vector<float>{8})[0], 3);
 }
@@ -201,7 +220,8 @@ std::uint16_t nearest(long double exact, double (*widen)(std::uint16_t), std::ui
     // Beyond the largest, the next step would be as far again.
     const long double below = widen(low);
     const long double above =
-        high == infinite ? 2 * below - static_cast<long double>(widen(static_cast<std::uint16_t>(low - 1))) : static_cast<long double>(widen(high));
+        high == infinite ? 2 * below - static_cast<long double>(widen(static_cast<std::uint16_t>(low - 1)))
+                         : static_cast<long double>(widen(high));
     const long double down = magnitude - below;
     const long double up = above - magnitude;
     const bool takeHigh = up < down || (up == down && (low & 1) != 0);
@@ -209,8 +229,9 @@ std::uint16_t nearest(long double exact, double (*widen)(std::uint16_t), std::ui
 }
 
 std::vector<std::uint16_t> halves() {
-    std::vector<std::uint16_t> values{0, 0x8000, 1, 0x8001, 0x03ff, 0x0400, 0x3c00, 0x3c01, 0xbc00, 0x7bff, 0xfbff,
-                                      0x7c00, 0xfc00, 0x7e00, 0x3f80, 0x3f81, 0x7f7f, 0x0080, 0x007f, 0x7f80, 0x4248};
+    std::vector<std::uint16_t> values{0,      0x8000, 1,      0x8001, 0x03ff, 0x0400, 0x3c00,
+                                      0x3c01, 0xbc00, 0x7bff, 0xfbff, 0x7c00, 0xfc00, 0x7e00,
+                                      0x3f80, 0x3f81, 0x7f7f, 0x0080, 0x007f, 0x7f80, 0x4248};
     std::mt19937 random(5);
     for (int i = 0; i < 12; i++) values.push_back(static_cast<std::uint16_t>(random()));
     return values;
@@ -237,7 +258,8 @@ void halfArithmetic(const std::string& type, double (*widen)(std::uint16_t), std
         if (std::isfinite(exact) && static_cast<__float128>(exact) != wide) {
             exact = std::nextafter(exact, static_cast<__float128>(exact) < wide ? INFINITY : -INFINITY);
         }
-        EXPECT_EQ(fused[i], nearest(exact, widen, infinite)) << type << " " << a[i] << " * " << b[i] << " + " << c[i];
+        EXPECT_EQ(fused[i], nearest(exact, widen, infinite))
+            << type << " " << a[i] << " * " << b[i] << " + " << c[i];
     }
 }
 
@@ -264,15 +286,18 @@ TEST(Half, PairsAreTwoScalars) {
         const auto both = Instruction(std::string(opcode) + "x2").of<std::uint32_t>(x, y);
         const auto lows = Instruction(opcode).of<std::uint16_t>(low[0], low[1]);
         const auto highs = Instruction(opcode).of<std::uint16_t>(high[0], high[1]);
-        for (std::size_t i = 0; i < x.size(); i++) EXPECT_EQ(both[i], std::uint32_t{highs[i]} << 16 | lows[i]) << opcode;
+        for (std::size_t i = 0; i < x.size(); i++)
+            EXPECT_EQ(both[i], std::uint32_t{highs[i]} << 16 | lows[i]) << opcode;
     }
 }
 
 TEST(Half, MaximumOrdersZerosAndPrefersNumbers) {
     const std::vector<std::uint16_t> a{0x0000, 0x7e00, 0x7e00, 0xbc00};
     const std::vector<std::uint16_t> b{0x8000, 0x3c00, 0x7e00, 0xfc00};
-    EXPECT_EQ(Instruction("max.f16").of<std::uint16_t>(a, b), (std::vector<std::uint16_t>{0, 0x3c00, 0x7fff, 0xbc00}));
-    EXPECT_EQ(Instruction("min.f16").of<std::uint16_t>(a, b), (std::vector<std::uint16_t>{0x8000, 0x3c00, 0x7fff, 0xfc00}));
+    EXPECT_EQ(Instruction("max.f16").of<std::uint16_t>(a, b),
+              (std::vector<std::uint16_t>{0, 0x3c00, 0x7fff, 0xbc00}));
+    EXPECT_EQ(Instruction("min.f16").of<std::uint16_t>(a, b),
+              (std::vector<std::uint16_t>{0x8000, 0x3c00, 0x7fff, 0xfc00}));
     EXPECT_EQ(Instruction("max.NaN.f16").of<std::uint16_t>(a, b)[1], 0x7fff);
 }
 
@@ -293,7 +318,8 @@ TEST(Compare, IntegersBySign) {
     EXPECT_EQ(Instruction("setp.lt.s32").of<bool>(a, b), (std::vector<bool>{true, false}));
     EXPECT_EQ(Instruction("setp.lt.u32").of<bool>(a, b), (std::vector<bool>{false, false}));
     EXPECT_EQ(Instruction("setp.hs.u32").of<bool>(a, b), (std::vector<bool>{true, true}));
-    EXPECT_EQ(Instruction("set.lt.u32.s32").of<std::uint32_t>(a, b), (std::vector<std::uint32_t>{0xffffffff, 0}));
+    EXPECT_EQ(Instruction("set.lt.u32.s32").of<std::uint32_t>(a, b),
+              (std::vector<std::uint32_t>{0xffffffff, 0}));
     EXPECT_EQ(Instruction("set.lt.f32.s32").of<float>(a, b), (std::vector<float>{1, 0}));
     EXPECT_EQ(Instruction("slct.s32.s32").of<std::int32_t>(a, b, std::vector<std::int32_t>{-7, 7}),
               (std::vector<std::int32_t>{1, 5}));

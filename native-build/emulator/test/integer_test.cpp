@@ -16,8 +16,18 @@ using s128 = __int128;
 
 template <typename T>
 std::vector<T> interesting() {
-    std::vector<T> values{0, 1, 2, 3, 7, 31, T(-1), T(-2), std::numeric_limits<T>::max(), std::numeric_limits<T>::min(),
-                          T(std::numeric_limits<T>::max() / 2 + 1), T(0x5555555555555555)};
+    std::vector<T> values{0,
+                          1,
+                          2,
+                          3,
+                          7,
+                          31,
+                          T(-1),
+                          T(-2),
+                          std::numeric_limits<T>::max(),
+                          std::numeric_limits<T>::min(),
+                          T(std::numeric_limits<T>::max() / 2 + 1),
+                          T(0x5555555555555555)};
     std::mt19937_64 random(1);
     for (int i = 0; i < 8; i++) values.push_back(static_cast<T>(random()));
     return values;
@@ -29,17 +39,19 @@ std::string typeName() {
 }
 
 template <typename T, typename D = T>
-void binary(const std::string& opcode, const std::function<D(T, T)>& expected) {
+void binary(const std::string& opcode, const std::type_identity_t<std::function<D(T, T)>>& expected) {
     const auto [a, b] = pairs(interesting<T>());
     const auto d = Instruction(opcode + "." + typeName<T>()).of<D>(a, b);
     for (std::size_t i = 0; i < a.size(); i++) {
-        ASSERT_EQ(d[i], expected(a[i], b[i])) << opcode << "." << typeName<T>() << " of " << +a[i] << ", " << +b[i];
+        ASSERT_EQ(d[i], expected(a[i], b[i]))
+            << opcode << "." << typeName<T>() << " of " << +a[i] << ", " << +b[i];
     }
 }
 
 template <typename T>
 class IntegerOf : public testing::Test {};
-using Types = testing::Types<std::uint16_t, std::int16_t, std::uint32_t, std::int32_t, std::uint64_t, std::int64_t>;
+using Types =
+    testing::Types<std::uint16_t, std::int16_t, std::uint32_t, std::int32_t, std::uint64_t, std::int64_t>;
 TYPED_TEST_SUITE(IntegerOf, Types);
 
 TYPED_TEST(IntegerOf, SumsAndProductsWrapAround) {
@@ -85,9 +97,12 @@ TYPED_TEST(IntegerOf, ShiftsByTheWidthAndMoreLeaveNothingOrTheSign) {
 }
 
 TEST(Integer, WideProducts) {
-    binary<std::uint32_t, std::uint64_t>("mul.wide", [](std::uint32_t a, std::uint32_t b) { return std::uint64_t{a} * b; });
-    binary<std::int32_t, std::int64_t>("mul.wide", [](std::int32_t a, std::int32_t b) { return std::int64_t{a} * b; });
-    binary<std::int16_t, std::int32_t>("mul.wide", [](std::int16_t a, std::int16_t b) { return std::int32_t{a} * b; });
+    binary<std::uint32_t, std::uint64_t>(
+        "mul.wide", [](std::uint32_t a, std::uint32_t b) { return std::uint64_t{a} * b; });
+    binary<std::int32_t, std::int64_t>("mul.wide",
+                                       [](std::int32_t a, std::int32_t b) { return std::int64_t{a} * b; });
+    binary<std::int16_t, std::int32_t>("mul.wide",
+                                       [](std::int16_t a, std::int16_t b) { return std::int32_t{a} * b; });
 }
 
 TEST(Integer, MultiplyAndAdd) {
@@ -242,12 +257,15 @@ TEST(Integer, DotProductsOfBytes) {
     const std::vector<std::int32_t> a{0x01ff7f80};
     const std::vector<std::int32_t> b{0x02fe7f80};
     const std::vector<std::int32_t> c{1000};
-    EXPECT_EQ(Instruction("dp4a.s32.s32").of<std::int32_t>(a, b, c)[0], 1000 + 1 * 2 + -1 * -2 + 127 * 127 + -128 * -128);
-    EXPECT_EQ(Instruction("dp4a.u32.u32").of<std::int32_t>(a, b, c)[0], 1000 + 1 * 2 + 255 * 254 + 127 * 127 + 128 * 128);
+    EXPECT_EQ(Instruction("dp4a.s32.s32").of<std::int32_t>(a, b, c)[0],
+              1000 + 1 * 2 + -1 * -2 + 127 * 127 + -128 * -128);
+    EXPECT_EQ(Instruction("dp4a.u32.u32").of<std::int32_t>(a, b, c)[0],
+              1000 + 1 * 2 + 255 * 254 + 127 * 127 + 128 * 128);
 }
 
 TEST(Integer, SaturatesSums) {
-    EXPECT_EQ(Instruction("add.sat.s32").of<std::int32_t>(std::vector{INT32_MAX, INT32_MIN, 5}, std::vector{1, -1, 6}),
+    EXPECT_EQ(Instruction("add.sat.s32")
+                  .of<std::int32_t>(std::vector{INT32_MAX, INT32_MIN, 5}, std::vector{1, -1, 6}),
               (std::vector{INT32_MAX, INT32_MIN, 11}));
 }
 

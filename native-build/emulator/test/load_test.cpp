@@ -21,7 +21,10 @@ LoadError errorOf(const std::string& ptx, int capability = 80) {
 }
 
 LoadError errorInBody(const std::string& code) {
-    return errorOf(HEADER + ".global .u32 g;\n.visible .entry k() {\n.reg .b32 %r<4>; .reg .b64 %rd<4>; .reg .f32 %f<4>; .reg .pred %p<4>;\n" + code + "\nret;\n}\n");
+    return errorOf(HEADER +
+                   ".global .u32 g;\n.visible .entry k() {\n.reg .b32 %r<4>; .reg .b64 %rd<4>; .reg .f32 "
+                   "%f<4>; .reg .pred %p<4>;\n" +
+                   code + "\nret;\n}\n");
 }
 
 TEST(Load, UnknownOpcodesAndModifiersFailWithLineAndText) {
@@ -30,32 +33,36 @@ TEST(Load, UnknownOpcodesAndModifiersFailWithLineAndText) {
     EXPECT_EQ(error.column, 1);
     EXPECT_EQ(error.text, "frobnicate.s32 %r0, %r1;");
     EXPECT_NE(std::string(error.what()).find("unknown instruction frobnicate.s32"), std::string::npos);
-    for (const char* code : {"add.wild.s32 %r0, %r1, %r2;", "fma.f32 %f0, %f1, %f2, %f3;", "ld.global.funny.u32 %r0, [g];",
-                             "st.global.u33 [g], %r0;", "setp.almost.s32 %p0, %r0, %r1;", "cvt.s32.f32 %r0, %f0;",
-                             "cvt.rn.s32.f32 %r0, %f0;", "cvt.rn.f64.f32 %rd0, %f0;", "redux.sync.mul.s32 %r0, %r1, -1;",
-                             "shfl.b32 %r0, %r1, 1, 31;", "bar.sync.often 0;", "vote.sync.most.pred %p0, %p1, -1;",
-                             "mul.s32 %r0, %r1, %r2;", "atom.global.nand.b32 %r0, [g], 1;", "membar.moon;",
-                             "ex2.f32 %f0, %f1;", "add.rn.s32 %r0, %r1, %r2;"}) {
+    for (const char* code :
+         {"add.wild.s32 %r0, %r1, %r2;", "fma.f32 %f0, %f1, %f2, %f3;", "ld.global.funny.u32 %r0, [g];",
+          "st.global.u33 [g], %r0;", "setp.almost.s32 %p0, %r0, %r1;", "cvt.s32.f32 %r0, %f0;",
+          "cvt.rn.s32.f32 %r0, %f0;", "cvt.rn.f64.f32 %rd0, %f0;", "redux.sync.mul.s32 %r0, %r1, -1;",
+          "shfl.b32 %r0, %r1, 1, 31;", "bar.sync.often 0;", "vote.sync.most.pred %p0, %p1, -1;",
+          "mul.s32 %r0, %r1, %r2;", "atom.global.nand.b32 %r0, [g], 1;", "membar.moon;", "ex2.f32 %f0, %f1;",
+          "add.rn.s32 %r0, %r1, %r2;"}) {
         EXPECT_EQ(errorInBody(code).line, 7) << code;
     }
 }
 
 TEST(Load, OperandsThatDoNotFitFail) {
-    for (const char* code : {"add.s32 %r0, %r1;", "add.s32 %r0, %r1, %rd0;", "add.s32 %r0, %r1, %nowhere;", "add.s32 5, %r0, %r1;",
-                             "add.f32 %f0, %f1, 2;", "mov.u32 %r9, 1;", "bra NOWHERE;", "@%r0 bra NOWHERE;", "call nothing;",
-                             "ld.global.u32 %r0, [%p0];", "ld.global.u64 %r0, [g];", "ld.shared.u32 %r0, [g];",
-                             "ld.global.v2.u32 {%r0}, [g];", "mov.b64 {%r0, %r1, %r2}, %rd0;", "lop3.b32 %r0, %r1, %r2, %r3, 256;",
-                             "call (%r0), k, ();"}) {
+    for (const char* code :
+         {"add.s32 %r0, %r1;", "add.s32 %r0, %r1, %rd0;", "add.s32 %r0, %r1, %nowhere;",
+          "add.s32 5, %r0, %r1;", "add.f32 %f0, %f1, 2;", "mov.u32 %r9, 1;", "bra NOWHERE;",
+          "@%r0 bra NOWHERE;", "call nothing;", "ld.global.u32 %r0, [%p0];", "ld.global.u64 %r0, [g];",
+          "ld.shared.u32 %r0, [g];", "ld.global.v2.u32 {%r0}, [g];", "mov.b64 {%r0, %r1, %r2}, %rd0;",
+          "lop3.b32 %r0, %r1, %r2, %r3, 256;", "call (%r0), k, ();"}) {
         EXPECT_EQ(errorInBody(code).line, 7) << code;
     }
 }
 
 TEST(Load, BrokenTextFails) {
-    for (const char* ptx : {"", "hello", ".version 7.8", ".version 7.8\n.target sm_80\n.entry k() {", ".version 7.8\n.target sm_80\n.entry",
-                            ".version 7.8\n.target sm_80\n/* never closed", ".version 7.8\n.target sm_80\n\"open",
-                            ".version 7.8\n.target sm_80\n.global .u32 x = ;", ".version 7.8\n.target sm_80\n.address_size 32",
-                            ".version 7.8\n.target sm_80\n.global .u32 x = 99999999999999999999;",
-                            ".version 7.8\n.target banana\n", ".version 7.8\n.target sm_80\n\x01"}) {
+    for (const char* ptx :
+         {"", "hello", ".version 7.8", ".version 7.8\n.target sm_80\n.entry k() {",
+          ".version 7.8\n.target sm_80\n.entry", ".version 7.8\n.target sm_80\n/* never closed",
+          ".version 7.8\n.target sm_80\n\"open", ".version 7.8\n.target sm_80\n.global .u32 x = ;",
+          ".version 7.8\n.target sm_80\n.address_size 32",
+          ".version 7.8\n.target sm_80\n.global .u32 x = 99999999999999999999;",
+          ".version 7.8\n.target banana\n", ".version 7.8\n.target sm_80\n\x01"}) {
         errorOf(ptx);
     }
     EXPECT_EQ(errorOf(HEADER + ".entry k() {\n add.s32 %r0 %r1;\n}").line, 5);
@@ -93,10 +100,13 @@ TEST(Load, DebugInformationAndPragmasAreSkipped) {
 
 TEST(Load, ParametersAreLaidOutByAlignment) {
     Bench bench;
-    bench.load(".visible .entry k(.param .u8 a, .param .u64 .ptr .global .align 16 b, .param .f32 c, .param .align 16 .b8 d[20], .param .u16 e) { ret; }");
+    bench.load(
+        ".visible .entry k(.param .u8 a, .param .u64 .ptr .global .align 16 b, .param .f32 c, .param .align "
+        "16 .b8 d[20], .param .u16 e) { ret; }");
     const Kernel& kernel = *bench.module->findKernel("k");
     const std::uint32_t offsets[] = {0, 8, 16, 32, 52};
-    for (std::size_t i = 0; i < 5; i++) EXPECT_EQ(kernel.parameters[i].offset, offsets[i]) << kernel.parameters[i].name;
+    for (std::size_t i = 0; i < 5; i++)
+        EXPECT_EQ(kernel.parameters[i].offset, offsets[i]) << kernel.parameters[i].name;
     EXPECT_EQ(kernel.parameterBytes, 54U);
     EXPECT_EQ(kernel.parameters[3].bytes, 20U);
 }

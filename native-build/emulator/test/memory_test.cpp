@@ -21,7 +21,8 @@ std::string oneResult(const std::string& declarations, const std::string& code) 
 })";
 }
 
-std::vector<std::uint32_t> results(const std::string& ptx, std::uint32_t threads = 32, std::uint32_t shared = 0) {
+std::vector<std::uint32_t> results(const std::string& ptx, std::uint32_t threads = 32,
+                                   std::uint32_t shared = 0) {
     Bench bench;
     bench.load(ptx);
     const std::uint64_t out = bench.memory.allocate(4 * threads);
@@ -64,13 +65,18 @@ TEST(Memory, LoadsAndStoresEveryWidthInVectors) {
 }
 
 TEST(Memory, SignExtendsIntoWiderRegisters) {
-    EXPECT_EQ(results(oneResult(".global .align 4 .b8 g[4] = {255, 128, 1, 2};",
-                                "ld.global.s8 %rs0, [g]; cvt.s32.s16 %r0, %rs0; ld.global.s8 %r1, [g+1]; add.s32 %r0, %r0, %r1;"))[0],
-              static_cast<std::uint32_t>(-1 - 128));
+    EXPECT_EQ(
+        results(oneResult(
+            ".global .align 4 .b8 g[4] = {255, 128, 1, 2};",
+            "ld.global.s8 %rs0, [g]; cvt.s32.s16 %r0, %rs0; ld.global.s8 %r1, [g+1]; add.s32 %r0, %r0, %r1;"))
+            [0],
+        static_cast<std::uint32_t>(-1 - 128));
 }
 
 TEST(Memory, StoresTheLowPartOfWiderRegisters) {
-    EXPECT_EQ(results(oneResult(".global .u32 g;", "mov.u64 %rd0, 0x1122334455667788; st.global.u32 [g], %rd0; ld.global.u32 %r0, [g];"))[0],
+    EXPECT_EQ(results(oneResult(
+                  ".global .u32 g;",
+                  "mov.u64 %rd0, 0x1122334455667788; st.global.u32 [g], %rd0; ld.global.u32 %r0, [g];"))[0],
               0x55667788U);
 }
 
@@ -127,9 +133,11 @@ TEST(Memory, ParametersByAddress) {
     ld.param.u32 %r2, [%rd1+8]; mad.wide.u32 %rd0, %r0, 4, %rd0; st.global.u32 [%rd0], %r2; ret;
 })");
     const std::uint64_t out = bench.memory.allocate(128);
-    const LaunchResult result = bench.run("k", {}, {32, 1, 1}, 0, out, std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{3});
+    const LaunchResult result =
+        bench.run("k", {}, {32, 1, 1}, 0, out, std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{3});
     ASSERT_TRUE(result.ok()) << result.report;
-    for (std::uint32_t i = 0; i < 32; i++) EXPECT_EQ(bench.download<std::uint32_t>(out, 32)[i], i % 2 == 0 ? 2U : 3U);
+    for (std::uint32_t i = 0; i < 32; i++)
+        EXPECT_EQ(bench.download<std::uint32_t>(out, 32)[i], i % 2 == 0 ? 2U : 3U);
 }
 
 TEST(Memory, AtomicsOnGlobalAndSharedMemory) {

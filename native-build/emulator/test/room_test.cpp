@@ -39,8 +39,8 @@ TEST_P(Room, LionInFp32IsExactAndMovesEachSectorOnce) {
     const std::uint64_t m = bench.upload(momentum);
     const std::uint64_t g = bench.upload(gradient);
     const std::uint64_t rates = bench.upload(std::vector<float>{1e-3F, 1e-4F});
-    const LaunchResult result =
-        bench.run("lion_step_fp32", {16, 1, 1}, {256, 1, 1}, 0, p, m, g, count, rates, 0.9F, 0.1F, 0.99F, 0.01F);
+    const LaunchResult result = bench.run("lion_step_fp32", {16, 1, 1}, {256, 1, 1}, 0, p, m, g, count, rates,
+                                          0.9F, 0.1F, 0.99F, 0.01F);
     ASSERT_TRUE(result.ok()) << result.report;
     const auto newParameter = bench.download<float>(p, parameter.size());
     const auto newMomentum = bench.download<float>(m, parameter.size());

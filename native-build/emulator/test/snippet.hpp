@@ -70,7 +70,8 @@ struct Bench {
 /// operands. A bool result is a predicate.
 class Instruction {
   public:
-    explicit Instruction(std::string opcode, std::string tail = "") : opcode_(std::move(opcode)), tail_(std::move(tail)) {}
+    explicit Instruction(std::string opcode, std::string tail = "")
+        : opcode_(std::move(opcode)), tail_(std::move(tail)) {}
 
     template <typename D, typename... S>
     std::vector<D> of(const std::vector<S>&... sources) const {
@@ -86,7 +87,8 @@ class Instruction {
         if (!result.ok()) throw std::runtime_error(result.report);
         if constexpr (std::is_same_v<D, bool>) {
             std::vector<bool> values;
-            for (std::uint32_t value : bench.download<std::uint32_t>(out, count)) values.push_back(value != 0);
+            for (std::uint32_t value : bench.download<std::uint32_t>(out, count))
+                values.push_back(value != 0);
             return values;
         } else {
             return bench.download<D>(out, count);
@@ -112,8 +114,9 @@ class Instruction {
                 const std::string name(1, names[index]);
                 parameters += ", .param .u64 p" + name;
                 declarations += ".reg .b" + bits<S>() + " %" + name + ";\n";
-                loads += "ld.param.u64 %at, [p" + name + "];\nmad.wide.u32 %at, %i, " + std::to_string(sizeof(S)) +
-                         ", %at;\nld.global.b" + bits<S>() + " %" + name + ", [%at];\n";
+                loads += "ld.param.u64 %at, [p" + name + "];\nmad.wide.u32 %at, %i, " +
+                         std::to_string(sizeof(S)) + ", %at;\nld.global.b" + bits<S>() + " %" + name +
+                         ", [%at];\n";
                 operands += ", %" + name;
                 index++;
             }(),
@@ -122,12 +125,16 @@ class Instruction {
         const std::string width = predicate ? "32" : bits<D>();
         const std::string target = predicate ? "%p" : "%d";
         return ".visible .entry k(.param .u64 out, .param .u32 count" + parameters + ")\n{\n" + declarations +
-               ".reg .b" + width + " %d;\n.reg .pred %p, %outside;\n.reg .b64 %at;\n.reg .b32 %i, %n;\n"
+               ".reg .b" + width +
+               " %d;\n.reg .pred %p, %outside;\n.reg .b64 %at;\n.reg .b32 %i, %n;\n"
                "mov.u32 %i, %ctaid.x;\nmov.u32 %n, %ntid.x;\nmul.lo.u32 %i, %i, %n;\nmov.u32 %n, %tid.x;\n"
-               "add.u32 %i, %i, %n;\nld.param.u32 %n, [count];\nsetp.ge.u32 %outside, %i, %n;\n@%outside exit;\n" +
+               "add.u32 %i, %i, %n;\nld.param.u32 %n, [count];\nsetp.ge.u32 %outside, %i, %n;\n@%outside "
+               "exit;\n" +
                loads + opcode_ + " " + target + operands + tail_ + ";\n" +
-               (predicate ? "selp.u32 %d, 1, 0, %p;\n" : "") + "ld.param.u64 %at, [out];\nmad.wide.u32 %at, %i, " +
-               std::to_string(predicate ? 4 : sizeof(D)) + ", %at;\nst.global.b" + width + " [%at], %d;\nret;\n}\n";
+               (predicate ? "selp.u32 %d, 1, 0, %p;\n" : "") +
+               "ld.param.u64 %at, [out];\nmad.wide.u32 %at, %i, " +
+               std::to_string(predicate ? 4 : sizeof(D)) + ", %at;\nst.global.b" + width +
+               " [%at], %d;\nret;\n}\n";
     }
 
     std::string opcode_;
