@@ -1,5 +1,9 @@
 package io.quern.rope;
 
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.SPARSE;
+import static java.nio.file.StandardOpenOption.WRITE;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -15,14 +19,20 @@ import io.quern.Tensor;
 import io.quern.TensorArena;
 import io.quern.TestDevices;
 import io.quern.cpu.Exact;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.math.BigDecimal;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -93,6 +103,28 @@ class RopeTest {
             bytes = threads.getCurrentThreadAllocatedBytes() - before;
         } while (bytes > 0 && System.nanoTime() < deadline);
         return bytes;
+    }
+
+    /** Two tokens more than 2^32 elements apart, in a file of holes. */
+    @Test
+    void strideBeyond2To32(@TempDir Path folder) throws IOException {
+        RopeCase given = RopeCase.of(RopeCases.rope(Pairing.ADJACENT, 128, 128), DType.FP16, 1, 2, 3);
+        long heads = (1L << 25) + 1;
+        long bytes = 2 * heads * 128 * DType.FP16.bytes();
+        for (Device device : List.of(Device.reference(), Device.cpu())) {
+            try (FileChannel file = FileChannel.open(folder.resolve(device.name()), CREATE_NEW, SPARSE, READ, WRITE);
+                    Arena mapping = Arena.ofShared();
+                    TensorArena arena = TensorArena.open(device);
+                    Stream stream = Stream.open(device)) {
+                MemorySegment memory = file.map(FileChannel.MapMode.READ_WRITE, 0, bytes, mapping);
+                Tensor x = Tensor.borrow(memory, DType.FP16, 2, heads, 128).slice(1, 0, 3);
+                assertTrue(x.stride(0) > 1L << 32);
+                x.copyFrom(given.inputs());
+                Tensor positions = arena.allocate(DType.INT64, 2).copyFrom(given.positions());
+                given.rope().apply(stream, x, positions, x);
+                assertArrayEquals(given.on(Device.reference(), RopeCase.Way.COMPUTED), x.toDoubleArray());
+            }
+        }
     }
 
     @Test

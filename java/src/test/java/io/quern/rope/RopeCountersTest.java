@@ -1,0 +1,84 @@
+package io.quern.rope;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.quern.BoundCall;
+import io.quern.DType;
+import io.quern.Device;
+import io.quern.Stream;
+import io.quern.Tensor;
+import io.quern.TensorArena;
+import io.quern.TestDevices;
+import io.quern.cuda.CudaDriver;
+import io.quern.emulator.Emulator;
+import io.quern.emulator.KernelCounters;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/** What only the emulator shows of the kernels: their memory traffic. */
+class RopeCountersTest {
+    private static final int TOKENS = 6;
+    private static final int HEADS = 32;
+    private static final int DIM = 128;
+    private static final int SECTOR = 32;
+
+    @TestFactory
+    List<DynamicTest> onTheEmulator() {
+        List<DynamicTest> tests = new ArrayList<>();
+        for (Device device : TestDevices.all()) {
+            if (device.onHost() || CudaDriver.provider() != CudaDriver.Provider.EMULATOR) {
+                continue;
+            }
+            for (Pairing pairing : Pairing.values()) {
+                tests.add(DynamicTest.dynamicTest("FP64 " + pairing, () -> traffic(device, DType.FP64, pairing)));
+                tests.add(DynamicTest.dynamicTest("FP32 " + pairing, () -> traffic(device, DType.FP32, pairing)));
+                tests.add(DynamicTest.dynamicTest("FP16 " + pairing, () -> traffic(device, DType.FP16, pairing)));
+                tests.add(DynamicTest.dynamicTest("BF16 " + pairing, () -> traffic(device, DType.BF16, pairing)));
+            }
+        }
+        return tests;
+    }
+
+    private static void traffic(Device device, DType dtype, Pairing pairing) {
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Rope rope = RopeCases.rope(pairing, DIM, DIM);
+            Tensor x = arena.allocate(dtype, TOKENS, HEADS, DIM).fill(1);
+            RopeTable table = rope.table(stream, arena, dtype.accumulator(), 0, TOKENS);
+            Emulator.reset();
+            try (BoundCall call = rope.rotate().x(x).table(table).out(x).bind(stream)) {
+                call.run();
+                stream.synchronize();
+            }
+        }
+        KernelCounters apply = only();
+        long sectors = (long) TOKENS * HEADS * DIM * dtype.bytes() / SECTOR;
+        assertEquals(sectors, apply.globalStores().sectors());
+        assertEquals(16, apply.globalStores().sectorsPerRequest());
+        assertEquals(
+                sectors + TOKENS * tableSectors(dtype, pairing),
+                apply.globalLoads().sectors());
+        assertEquals(0, apply.divergentBranches());
+    }
+
+    /**
+     * Sectors of the table that the block of a token loads: its row, once for each of the block's rows of warps, all but one
+     * of which the first-level cache serves. HALVES in 16 bits reads 32 bytes a thread in two steps, and each step touches
+     * every sector.
+     */
+    private static long tableSectors(DType dtype, Pairing pairing) {
+        return switch (dtype) {
+            case FP64 -> pairing == Pairing.HALVES ? 256 : 128;
+            case FP32 -> 128;
+            default -> pairing == Pairing.HALVES ? 256 : 128;
+        };
+    }
+
+    private static KernelCounters only() {
+        List<KernelCounters> all = Emulator.counters();
+        assertEquals(1, all.size(), all::toString);
+        return all.getFirst();
+    }
+}
