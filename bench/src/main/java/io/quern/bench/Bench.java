@@ -71,6 +71,7 @@ final class Bench implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         List<Subject> subjects = subjects();
+        Set<Integer> counts = threadCounts();
         Pace pace = quick ? Pace.QUICK : Pace.FULL;
         Machine machine = Machine.here();
         List<String> refused = new ArrayList<>();
@@ -85,11 +86,11 @@ final class Bench implements Callable<Integer> {
             if (noPeers != null) {
                 notRunHere.add("C peers: " + noPeers);
             }
-            ceilings = ceilings(subjects, pace, machine.l2Bytes());
+            ceilings = ceilings(subjects, counts, pace, machine.l2Bytes());
             Measurement measurement = new Measurement(ceilings, pace, machine.l2Bytes());
-            time(measurement, subjects, alone, refused);
+            time(measurement, subjects, counts, alone, refused);
             if (mixed) {
-                mix(measurement, alone, together, refused);
+                mix(measurement, counts, alone, together, refused);
             }
         } finally {
             delete(folder);
@@ -132,15 +133,15 @@ final class Bench implements Callable<Integer> {
         return threads != null ? Set.of(threads) : new TreeSet<>(List.of(1, all));
     }
 
-    private Ceilings ceilings(List<Subject> subjects, Pace pace, long l2Bytes) {
+    private static Ceilings ceilings(List<Subject> subjects, Set<Integer> counts, Pace pace, long l2Bytes) {
         Set<Ceiling.Level> levels = new TreeSet<>(Set.of(Ceiling.Level.MEMORY));
         subjects.forEach(subject -> levels.add(Ceilings.levelOf(subject, l2Bytes)));
         Ceilings ceilings = new Ceilings();
-        int steps = Ceiling.values().length * levels.size() * threadCounts().size();
+        int steps = Ceiling.values().length * levels.size() * counts.size();
         try (ProgressLine bar = new ProgressLine("ceilings", steps)) {
             for (Ceiling.Level level : levels) {
                 for (Ceiling ceiling : Ceiling.values()) {
-                    for (int count : threadCounts()) {
+                    for (int count : counts) {
                         bar.doing(ceiling.key(level));
                         if (level == Ceiling.Level.MEMORY || !ceiling.arithmetic()) {
                             double[] rates = Forks.measure(ceiling, level, count, pace);
@@ -154,11 +155,15 @@ final class Bench implements Callable<Integer> {
         return ceilings;
     }
 
-    private void time(Measurement measurement, List<Subject> subjects, List<Result> alone, List<String> refused) {
-        try (ProgressLine bar = new ProgressLine(
-                "kernels", (long) subjects.size() * threadCounts().size())) {
+    private static void time(
+            Measurement measurement,
+            List<Subject> subjects,
+            Set<Integer> counts,
+            List<Result> alone,
+            List<String> refused) {
+        try (ProgressLine bar = new ProgressLine("kernels", (long) subjects.size() * counts.size())) {
             for (Subject subject : subjects) {
-                for (int count : threadCounts()) {
+                for (int count : counts) {
                     bar.doing(subject.id());
                     try {
                         alone.add(measurement.alone(subject, count));
@@ -171,9 +176,14 @@ final class Bench implements Callable<Integer> {
         }
     }
 
-    private void mix(Measurement measurement, List<Result> alone, List<Result> together, List<String> refused) {
-        try (ProgressLine bar = new ProgressLine("mixed", threadCounts().size())) {
-            for (int count : threadCounts()) {
+    private static void mix(
+            Measurement measurement,
+            Set<Integer> counts,
+            List<Result> alone,
+            List<Result> together,
+            List<String> refused) {
+        try (ProgressLine bar = new ProgressLine("mixed", counts.size())) {
+            for (int count : counts) {
                 List<Result> own = alone.stream()
                         .filter(result -> result.threads() == count)
                         .toList();

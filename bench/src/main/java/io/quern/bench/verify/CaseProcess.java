@@ -3,13 +3,16 @@ package io.quern.bench.verify;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import io.quern.Case;
+import io.quern.CudaException;
 import io.quern.Device;
 import io.quern.DeviceUnavailableException;
 import io.quern.Outcome;
 import io.quern.bench.Rooms;
+import io.quern.cuda.CudaContext;
 import io.quern.cuda.CudaDriver;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -27,6 +30,9 @@ public final class CaseProcess {
     static final String RESULT = "\u0001result ";
     static final String NOT_RUN = "\u0001not-run ";
 
+    /** The exit status of a process whose device was made unusable by a case; the others need a new process. */
+    static final int UNUSABLE = 75;
+
     /** Every CUDA device of the provider. */
     static final String ALL_CUDA = "cuda:*";
 
@@ -41,25 +47,45 @@ public final class CaseProcess {
     /**
      * Runs cases.
      *
-     * @param arguments device names, comma separated; rooms, comma separated
+     * @param arguments device names, comma separated; rooms, comma separated; how many cases to leave out, since an earlier
+     *     process ran them
      */
     public static void main(String[] arguments) {
         PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
+        int done = Integer.parseInt(arguments[2]);
+        // What is said about devices is said once.
+        PrintStream aboutDevices = done == 0 ? out : new PrintStream(OutputStream.nullOutputStream());
         List<String> devices = new ArrayList<>();
         for (String name : arguments[0].split(",")) {
-            devices.addAll(available(name, out));
+            devices.addAll(available(name, aboutDevices));
         }
         List<Case> cases = cases(Set.of(arguments[1].split(",")));
-        out.println(TOTAL + (long) cases.size() * devices.size());
-        for (String name : devices) {
-            Device device = device(name);
-            for (Case subject : cases) {
-                out.println(BEGIN + subject + " on " + name);
-                report(CaseResult.of(subject, name, subject.on(device)), out);
-            }
+        aboutDevices.println(TOTAL + cases.size() * devices.size());
+        for (int i = done; i < cases.size() * devices.size(); i++) {
+            run(cases.get(i % cases.size()), devices.get(i / cases.size()), out);
         }
         // A helper thread of a driver must not keep a finished process alive.
         System.exit(0);
+    }
+
+    private static void run(Case subject, String name, PrintStream out) {
+        Device device = device(name);
+        out.println(BEGIN + subject + " on " + name);
+        CaseResult result = CaseResult.of(subject, name, subject.on(device));
+        report(result, out);
+        if (!result.passed() && device instanceof Device.Cuda cuda && !usable(cuda)) {
+            System.exit(UNUSABLE);
+        }
+    }
+
+    /** After a fault in a kernel, CUDA refuses everything in the same process: later cases would fail for no fault of theirs. */
+    private static boolean usable(Device.Cuda device) {
+        try {
+            CudaContext.of(device.ordinal()).synchronize();
+            return true;
+        } catch (CudaException unusable) {
+            return false;
+        }
     }
 
     /**

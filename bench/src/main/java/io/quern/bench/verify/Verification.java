@@ -20,6 +20,10 @@ public final class Verification {
     private final Progress progress;
     private final boolean failingCase;
 
+    // Of the process that is running.
+    private int begun;
+    private String current;
+
     /** Hears how far it is. */
     public interface Progress {
         /** More cases are to come. */
@@ -49,41 +53,55 @@ public final class Verification {
         return notRunHere;
     }
 
-    /** Runs the cases of some rooms on some devices of a provider. */
+    /**
+     * Runs the cases of some rooms on some devices of a provider. What a case does to its process, be it a crash or a device
+     * that CUDA gives up, costs that case only: another process goes on after it.
+     */
     public void run(Provider provider, List<String> devices, List<String> rooms)
             throws IOException, InterruptedException {
+        int done = 0;
+        int status;
+        do {
+            begun = 0;
+            status = runProcess(provider, command(provider, devices, rooms, done));
+            done += begun;
+        } while (status != 0 && begun > 0);
+    }
+
+    private int runProcess(Provider provider, List<String> command) throws IOException, InterruptedException {
         Path errors = Files.createTempFile("quern-verify", ".log");
         try {
-            Process process = new ProcessBuilder(command(provider, devices, rooms))
-                    .redirectError(errors.toFile())
-                    .start();
-            String current = null;
+            Process process =
+                    new ProcessBuilder(command).redirectError(errors.toFile()).start();
             try (BufferedReader lines = process.inputReader(StandardCharsets.UTF_8)) {
                 for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                    current = line.startsWith(CaseProcess.BEGIN) ? line.substring(CaseProcess.BEGIN.length()) : current;
                     hear(line);
                 }
             }
             int status = process.waitFor();
-            if (status != 0) {
-                died(provider, status, current, Files.readAllLines(errors));
+            if (status != 0 && status != CaseProcess.UNUSABLE) {
+                died(provider, status, Files.readAllLines(errors));
             }
+            return status;
         } finally {
             Files.deleteIfExists(errors);
         }
     }
 
-    private List<String> command(Provider provider, List<String> devices, List<String> rooms) {
+    private List<String> command(Provider provider, List<String> devices, List<String> rooms, int done) {
         List<String> command = new ArrayList<>(List.of(JavaProcess.executable()));
         command.addAll(JavaProcess.flags(
                 CudaDriver.PROPERTY + "=" + provider.property(), CaseProcess.FAILING_CASE + "=" + failingCase));
         command.addAll(List.of("-cp", JavaProcess.classPath(), CaseProcess.class.getName()));
-        command.addAll(List.of(String.join(",", devices), String.join(",", rooms)));
+        command.addAll(List.of(String.join(",", devices), String.join(",", rooms), String.valueOf(done)));
         return command;
     }
 
     private void hear(String line) {
-        if (line.startsWith(CaseProcess.TOTAL)) {
+        if (line.startsWith(CaseProcess.BEGIN)) {
+            begun++;
+            current = line.substring(CaseProcess.BEGIN.length());
+        } else if (line.startsWith(CaseProcess.TOTAL)) {
             progress.expect(Integer.parseInt(line.substring(CaseProcess.TOTAL.length())));
         } else if (line.startsWith(CaseProcess.NOT_RUN)) {
             notRunHere.add(line.substring(CaseProcess.NOT_RUN.length()));
@@ -95,8 +113,8 @@ public final class Verification {
         }
     }
 
-    /** A process that dies takes its remaining cases along: that is a failure, and it has a name. */
-    private void died(Provider provider, int status, String during, List<String> errors) {
+    /** A process that dies is a failure, and it has a name. */
+    private void died(Provider provider, int status, List<String> errors) {
         String last = errors.stream()
                 .filter(line -> !line.isBlank() && !line.startsWith("WARNING"))
                 .findFirst()
@@ -105,7 +123,7 @@ public final class Verification {
                 + provider.property()
                 + " ended with status "
                 + status
-                + (during == null ? " before its first case" : " during " + during)
+                + (begun == 0 ? " before its first case" : " during " + current)
                 + (last.isEmpty() ? "" : ": " + last.strip());
         results.add(new CaseResult(
                 "workbench",
