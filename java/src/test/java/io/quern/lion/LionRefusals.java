@@ -185,7 +185,7 @@ final class LionRefusals {
             Tensor onHost = host.allocate(DType.FP32, SIZE);
             return stepRefused(at, stream, at.parameter, at.momentum, onHost, "gradient", "cuda:0", "cpu")
                     .and(stepRefused(
-                            at, hostStream, at.parameter, at.momentum, at.gradient, "gradient", "cpu", "cuda:0"));
+                            at, hostStream, at.parameter, at.momentum, at.gradient, "gradient", "host", "cuda:0"));
         }
     }
 
