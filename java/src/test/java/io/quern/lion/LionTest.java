@@ -14,6 +14,7 @@ import io.quern.Outcome;
 import io.quern.Stream;
 import io.quern.Tensor;
 import io.quern.TensorArena;
+import io.quern.TestDevices;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -30,18 +31,16 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Runs {@link LionCases} on every device, and what is not a case. */
 class LionTest {
-    private static final List<String> DEVICES = List.of("reference", "cpu", "cpu:3");
-
     private static final Lion LION = Lion.of(3e-3).withWeightDecay(0.1);
 
     @TestFactory
     List<DynamicContainer> cases() {
-        return DEVICES.stream()
+        return TestDevices.all().stream()
                 .map(device -> DynamicContainer.dynamicContainer(
-                        device,
+                        device.name(),
                         LionCases.all().stream()
                                 .map(c -> DynamicTest.dynamicTest(c.toString(), () -> {
-                                    Outcome outcome = c.on(Device.named(device));
+                                    Outcome outcome = c.on(device);
                                     assertTrue(outcome.passed(), () -> c + " on " + device + ": " + outcome);
                                 }))))
                 .toList();
