@@ -165,16 +165,7 @@ public sealed interface Device {
          * @throws DeviceUnavailableException if it is not; the message names the cause and the cure
          */
         public Cuda {
-            CudaDriver.Availability cuda = CudaDriver.availability();
-            if (!cuda.available()) {
-                throw new DeviceUnavailableException("cuda:" + ordinal, cuda.cause(), cuda.cure());
-            }
-            if (ordinal < 0 || ordinal >= cuda.deviceCount()) {
-                throw new DeviceUnavailableException(
-                        "cuda:" + ordinal,
-                        "the driver counts " + cuda.deviceCount() + " CUDA device(s), from cuda:0",
-                        "choose one of them");
-            }
+            CudaDriver.require(ordinal);
         }
 
         @Override

@@ -33,7 +33,8 @@ public final class Stream implements AutoCloseable {
     }
 
     /**
-     * Wraps a CUDA stream of the caller, who keeps it: closing the wrapper frees nothing of it.
+     * Wraps a CUDA stream of the caller, who keeps it: closing the wrapper frees nothing of it. In a context that is not the
+     * device's primary one, each wrapper loads the kernels it uses anew: keep it rather than make one for each call.
      *
      * @param device the device on which the context was made
      * @param contextHandle the caller's {@code CUcontext}

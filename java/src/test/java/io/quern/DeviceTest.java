@@ -25,7 +25,7 @@ class DeviceTest {
     void anOrdinalBeyondTheLastIsRefused() {
         DeviceUnavailableException refused = assertThrows(DeviceUnavailableException.class, () -> Device.cuda(1000));
         assertEquals("cuda:1000", refused.device());
-        assertTrue(refused.getMessage().contains("counts"), refused.getMessage());
+        assertTrue(refused.getMessage().contains("numbered from 0"), refused.getMessage());
         assertThrows(DeviceUnavailableException.class, () -> Device.cuda(-1));
     }
 
