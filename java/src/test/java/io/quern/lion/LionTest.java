@@ -49,9 +49,9 @@ class LionTest {
     @ParameterizedTest
     @EnumSource(Storage.class)
     void bitsDoNotDependOnThreads(Storage storage) {
-        LionState start = LionState.random(storage, 1_000_003, 5);
+        LionState start = LionState.random(storage, 200_003, 5);
         LionState alone = start.run(LION, Device.cpu(1), 2);
-        for (int threads : new int[] {2, 3, 7}) {
+        for (int threads : new int[] {2, 7}) {
             Outcome outcome = alone.sameBits(start.run(LION, Device.cpu(threads), 2));
             assertTrue(outcome.passed(), () -> threads + " threads: " + outcome);
         }
