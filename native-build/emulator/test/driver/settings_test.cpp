@@ -1,0 +1,53 @@
+#include "driver/settings.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+
+namespace quern::driver::test {
+namespace {
+
+class Variable {
+  public:
+    Variable(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
+    ~Variable() { unsetenv(name_); }
+    Variable(const Variable&) = delete;
+    Variable& operator=(const Variable&) = delete;
+
+  private:
+    const char* name_;
+};
+
+TEST(Settings, AreReadFromTheEnvironment) {
+    const Variable device("QUERN_EMULATOR_DEVICE", "sm_75");
+    const Variable memory("QUERN_EMULATOR_MEMORY", "6g");
+    const Variable streams("QUERN_EMULATOR_STREAMS", "eager");
+    const Variable launch("QUERN_EMULATOR_LAUNCH", "discard");
+    const Settings settings = Settings::fromEnvironment();
+    EXPECT_EQ(75, settings.capability);
+    EXPECT_EQ(6442450944u, settings.memoryBytes);
+    EXPECT_TRUE(settings.eagerStreams);
+    EXPECT_TRUE(settings.discardLaunches);
+}
+
+TEST(Settings, RefuseWhatTheyDoNotKnow) {
+    for (const auto& [name, value] : {std::pair{"QUERN_EMULATOR_DEVICE", "sm_61"},
+                                      {"QUERN_EMULATOR_DEVICE", "80"},
+                                      {"QUERN_EMULATOR_MEMORY", "lots"},
+                                      {"QUERN_EMULATOR_MEMORY", "g"},
+                                      {"QUERN_EMULATOR_MEMORY", "999999t"},
+                                      {"QUERN_EMULATOR_STREAMS", "later"}}) {
+        const Variable variable(name, value);
+        try {
+            Settings::fromEnvironment();
+            ADD_FAILURE() << name << "=" << value << " was accepted";
+        } catch (const std::invalid_argument& refused) {
+            EXPECT_NE(std::string::npos, std::string(refused.what()).find(name)) << refused.what();
+        }
+    }
+}
+
+}  // namespace
+}  // namespace quern::driver::test
