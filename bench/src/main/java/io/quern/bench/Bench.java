@@ -188,7 +188,9 @@ final class Bench implements Callable<Integer> {
                         .filter(result -> result.threads() == count)
                         .toList();
                 try {
-                    together.addAll(measurement.mixed(own, count, MIXED_SEED));
+                    if (!own.isEmpty()) { // all of them were refused, and that was said
+                        together.addAll(measurement.mixed(own, count, MIXED_SEED));
+                    }
                 } catch (Disagreement | ForkFailedException wrong) {
                     refused.add("all in one JVM on " + count + " thread(s): " + wrong.getMessage());
                 }

@@ -2,6 +2,8 @@ package io.quern.bench.measure;
 
 import io.quern.Device;
 import io.quern.bench.Rooms;
+import java.lang.management.CompilationMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -23,6 +25,10 @@ import org.openjdk.jmh.annotations.TearDown;
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 public class TimedCall {
+    private static final long ROUND_NANOS = 100_000_000;
+    private static final int QUIET_ROUNDS = 3;
+    private static final long SETTLE_NANOS_AT_MOST = 10_000_000_000L;
+
     /** What to run when, as {@link Visit#write} writes it. */
     @Param("")
     public String visits;
@@ -78,6 +84,22 @@ public class TimedCall {
         }
         workload.agree();
         ours = workload::run;
+        settle(ours);
+    }
+
+    /** Runs until the compilers have had nothing to do for a while: how long that takes, a busy machine decides. */
+    private static void settle(Runnable call) {
+        CompilationMXBean compilers = ManagementFactory.getCompilationMXBean();
+        long giveUp = System.nanoTime() + SETTLE_NANOS_AT_MOST;
+        int quietRounds = 0;
+        while (quietRounds < QUIET_ROUNDS && System.nanoTime() < giveUp) {
+            long compiled = compilers.getTotalCompilationTime();
+            long end = System.nanoTime() + ROUND_NANOS;
+            do {
+                call.run();
+            } while (System.nanoTime() < end);
+            quietRounds = compilers.getTotalCompilationTime() - compiled <= 1 ? quietRounds + 1 : 0;
+        }
     }
 
     /** The timed call. */
