@@ -66,11 +66,11 @@ CUresult resultOf(emulator::LoadErrorKind kind) {
 
 // Cubins and fat binaries begin with a magic number; text begins with text.
 void requirePtx(const char* image) {
-    const bool elf = std::memcmp(image,
-                                 "\x7f"
-                                 "ELF",
-                                 4) == 0;
-    const bool fatBinary = std::memcmp(image, "\x50\xed\x55\xba", 4) == 0;
+    const bool elf = std::strncmp(image,
+                                  "\x7f"
+                                  "ELF",
+                                  4) == 0;
+    const bool fatBinary = std::strncmp(image, "\x50\xed\x55\xba", 4) == 0;
     require(!elf && !fatBinary, CUDA_ERROR_NO_BINARY_FOR_GPU,
             "the image is machine code (cubin or fatbin); the emulator executes PTX: compile with nvcc -ptx");
 }

@@ -28,8 +28,7 @@ std::string HandleTable::describeBad(std::uintptr_t value, HandleKind expected) 
     const bool tagged =
         value >> 8 != 0 && value >> 8 <= serial_ && kind >= HandleKind::CONTEXT && kind <= HandleKind::POOL;
     if (!tagged) return std::string(text) + " is not a handle of this driver; expected: " + wanted;
-    if (kind != expected)
-        return std::string(text) + " is a " + nameOf(kind) + " handle; expected: " + wanted;
+    if (kind != expected) return std::string(text) + " is a " + nameOf(kind) + " handle; expected: " + wanted;
     return "the " + wanted + " " + text + " has been destroyed";
 }
 
