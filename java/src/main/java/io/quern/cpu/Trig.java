@@ -108,7 +108,8 @@ public final class Trig {
      * @param offset of the first number, in bytes
      */
     public static void cosSin(MemorySegment factors, MemorySegment numbers, long offset, int count) {
-        int vectorised = Lanes.DOUBLE.loopBound(count);
+        // C2 has no masks of two doubles: it boxes them, and one by one is faster.
+        int vectorised = Lanes.DOUBLE.length() > 2 ? Lanes.DOUBLE.loopBound(count) : 0;
         long row = 8L * count;
         long second = offset + row;
         long third = second + row;

@@ -71,9 +71,11 @@ final class RopeHeads {
         if (pairing == Pairing.HALVES) {
             RopeHalves.fp64(x, xAt, xStep, out, outAt, outStep, heads, turns, turnsAt, pairs);
             first = Lanes.DOUBLE.loopBound(pairs);
-        } else {
+        } else if (Lanes.DOUBLE.length() > 2) {
             RopeAdjacent.fp64(x, xAt, xStep, out, outAt, outStep, heads, turns, turnsAt, pairs);
             first = Lanes.DOUBLE.loopBound(rotaryDim) / 2;
+        } else {
+            first = 0; // C2 has no shuffle of two doubles: it boxes them, and one pair at a time is faster
         }
         if (first < pairs) {
             RopeScalar.fp64(x, xAt, xStep, out, outAt, outStep, heads, turns, turnsAt, pairs, pairing, first);

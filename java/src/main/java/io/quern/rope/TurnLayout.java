@@ -171,8 +171,10 @@ final class TurnLayout {
 
     private void spreadFp64(MemorySegment scratch, long row, long to) {
         long sines = 8L * pairs;
+        // C2 has no shuffle of two doubles: it boxes them.
+        int vectorised = Lanes.DOUBLE.length() > 2 ? Lanes.DOUBLE.loopBound(pairs) : 0;
         int k = 0;
-        for (; k < Lanes.DOUBLE.loopBound(pairs); k += Lanes.DOUBLE.length()) {
+        for (; k < vectorised; k += Lanes.DOUBLE.length()) {
             DoubleVector c = DoubleVector.fromMemorySegment(Lanes.DOUBLE, scratch, row + 8L * k, ORDER);
             DoubleVector s = DoubleVector.fromMemorySegment(Lanes.DOUBLE, scratch, row + sines + 8L * k, ORDER);
             long lower = to + 16L * k;
