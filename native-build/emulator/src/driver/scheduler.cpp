@@ -64,7 +64,7 @@ WorkPtr Scheduler::nextRunnable(WorkPtr work) {
     }
 }
 
-void Scheduler::finish(Lock& lock, const WorkPtr& work) {
+void Scheduler::finish(Lock& lock, WorkPtr work) {
     while (work->state != Work::State::DONE) {
         const WorkPtr next = nextRunnable(work);
         if (next->state == Work::State::RUNNING) {
@@ -121,6 +121,7 @@ void Scheduler::run(Lock& lock, const WorkPtr& work) {
         Driver::instance().keepReport(message);
     }
     work->state = Work::State::DONE;
+    work->operation.reset();  // a recorded event and the operation that records it hold each other
     work->after.clear();
     stream.queue.pop_front();
     if (stream.destroyed && stream.queue.empty()) {

@@ -18,8 +18,8 @@ class Scheduler {
     WorkPtr enqueue(Lock& lock, const std::shared_ptr<Stream>& stream, OperationPtr operation,
                     std::vector<WorkPtr> after = {});
 
-    /// Runs everything `work` depends on, then `work`.
-    void finish(Lock& lock, const WorkPtr& work);
+    /// Runs everything `work` depends on, then `work`. By value: the queue that names it lets go of it meanwhile.
+    void finish(Lock& lock, WorkPtr work);
 
     /// Runs all of a stream's work that was queued before the call.
     void finish(Lock& lock, const std::shared_ptr<Stream>& stream);
