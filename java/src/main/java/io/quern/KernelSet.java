@@ -14,7 +14,7 @@ public record KernelSet<A extends Arguments>(String name, Kernel<A> reference, K
      * Binds the operation to arguments on a stream, with a workspace of its own where it needs one.
      *
      * @throws IllegalArgumentException if a tensor lies where the stream's device cannot reach it
-     * @throws IllegalStateException if a tensor's arena or the stream is closed
+     * @throws IllegalStateException if a tensor's arena or the stream is closed, or the stream is capturing
      */
     public BoundCall bind(A arguments, Stream stream) {
         check(arguments, stream);
@@ -65,6 +65,9 @@ public record KernelSet<A extends Arguments>(String name, Kernel<A> reference, K
     private void check(A arguments, Stream stream) {
         Check.present("stream", stream);
         stream.requireOpen();
+        if (stream.isCapturing()) { // binding may allocate, which a capture cannot take in
+            throw new IllegalStateException(name + " cannot be bound while the stream captures: bind it before");
+        }
         for (Role role : arguments.roles()) {
             Check.reachable(role.name(), role.tensor(), stream.device());
             role.tensor().requireOpen();

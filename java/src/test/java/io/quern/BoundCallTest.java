@@ -113,6 +113,20 @@ class BoundCallTest {
     }
 
     @Test
+    void bindingWithinACaptureIsRefused() {
+        try (TensorArena arena = TensorArena.open(Device.cpu());
+                Stream stream = Stream.open(Device.cpu())) {
+            Increment arguments = new Increment(arena.allocate(DType.FP64, 1));
+            assertMessage(
+                    assertThrows(
+                            IllegalStateException.class, () -> stream.capture(() -> INCREMENT.bind(arguments, stream))),
+                    "test_increment",
+                    "bind it before");
+            INCREMENT.bind(arguments, stream).close(); // and the stream is not left capturing
+        }
+    }
+
+    @Test
     void aCaptureThatThrowsReleasesItsCalls() {
         try (TensorArena arena = TensorArena.open(Device.cpu());
                 Stream stream = Stream.open(Device.cpu())) {
