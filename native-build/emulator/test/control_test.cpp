@@ -50,6 +50,18 @@ $end:)"));
     for (std::uint32_t i = 0; i < 32; i++) EXPECT_EQ(values[i], i % 4 * 10);
 }
 
+TEST(Control, BranchesByIndex) {
+    const auto values = results(kernel("", R"(
+    and.b32 %r1, %r19, 3;
+targets: .branchtargets T0, T1, T2, T1;
+    brx.idx %r1, targets;
+T0: mov.u32 %r0, 10; bra END;
+T1: mov.u32 %r0, 11; bra END;
+T2: mov.u32 %r0, 12;
+END:)"));
+    for (std::uint32_t i = 0; i < 32; i++) EXPECT_EQ(values[i], i % 4 == 0 ? 10U : i % 4 == 2 ? 12U : 11U);
+}
+
 TEST(Control, CallsFunctionsWithArgumentsAndLocalMemory) {
     const std::string function = R"(
 .func (.param .b64 result) square(.param .b64 x, .param .align 4 .b8 pair[8]) {

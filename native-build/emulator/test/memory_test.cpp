@@ -85,12 +85,14 @@ TEST(Memory, InitialisesVariables) {
 .global .align 8 .f64 d = 0d3FF8000000000000;
 .const .align 4 .u32 table[4] = {10, 20, 30};
 .global .u64 pointer = generic(table)+8;
+.global .v2.f32 fractions = {2.5e-1, 4.0E+1};
 )";
     EXPECT_EQ(results(oneResult(variables, R"(
     ld.const.u32 %r1, [table+4]; ld.global.u64 %rd0, [pointer]; ld.u32 %r2, [%rd0]; ld.const.u32 %r3, [table+12];
     ld.global.f64 %fd0, [d]; cvt.rzi.u32.f64 %r4, %fd0;
+    ld.global.v2.f32 {%f0, %f1}, [fractions]; mul.f32 %f0, %f0, %f1; cvt.rzi.u32.f32 %r5, %f0; add.u32 %r4, %r4, %r5;
     add.u32 %r0, %r1, %r2; add.u32 %r0, %r0, %r3; add.u32 %r0, %r0, %r4;)"))[0],
-              20U + 30U + 0U + 1U);
+              20U + 30U + 0U + 1U + 10U);
 }
 
 TEST(Memory, SharedMemoryOfBothKinds) {

@@ -348,13 +348,17 @@ void Decoder::branchTo(Op& op, std::string_view label) {
         {static_cast<std::size_t>(&op - program_->code.data()), nullptr, label, scope_, instruction_->place});
 }
 
-std::uint32_t* Decoder::branchList(std::size_t count) {
-    program_->lists.push_back(std::make_unique<std::uint32_t[]>(count));
+const std::uint32_t* Decoder::branchList(const std::vector<std::string_view>& labels) {
+    program_->lists.push_back(std::make_unique<std::uint32_t[]>(labels.size()));
+    std::uint32_t* slot = program_->lists.back().get();
+    for (std::string_view label : labels) fixups_.push_back({0, slot++, label, scope_, instruction_->place});
     return program_->lists.back().get();
 }
 
-void Decoder::branchListTo(std::uint32_t* slot, std::string_view label) {
-    fixups_.push_back({0, slot, label, scope_, instruction_->place});
+const std::vector<std::string_view>& Decoder::branchTargets(const ptx::Operand& name) const {
+    const auto found = branchTargets_.find(name.name);
+    if (found == branchTargets_.end()) refuse("no .branchtargets " + std::string(name.name), name.place);
+    return found->second;
 }
 
 // Declarations.
@@ -451,6 +455,7 @@ void Decoder::decodeFunction(const ptx::Function& function, bool entry) {
     called.entry = static_cast<std::uint32_t>(program_->code.size());
     scopes_.emplace_back(&kernelScope_);
     scope_ = &scopes_.back();
+    branchTargets_.clear();
     if (entry) {
         program_->entry = called.entry;
         for (std::size_t i = 0; i < function.parameters.size(); i++) {
@@ -482,11 +487,15 @@ void Decoder::decodeBody(const ptx::Function& function) {
             if (!scope_->addLabel(label->name, static_cast<std::uint32_t>(program_->code.size()))) {
                 refuse("label defined twice: " + std::string(label->name), function.place);
             }
+        } else if (const auto* targets = std::get_if<ptx::BranchTargets>(&statement)) {
+            branchTargets_[targets->name] = targets->labels;
         } else if (std::holds_alternative<ptx::OpenScope>(statement)) {
+            open_.push_back(scope_);
             scopes_.emplace_back(scope_);
             scope_ = &scopes_.back();
         } else {
-            scope_ = const_cast<Scope*>(scope_->parent());
+            scope_ = open_.back();
+            open_.pop_back();
         }
     }
 }

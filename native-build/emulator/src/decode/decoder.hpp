@@ -80,8 +80,10 @@ class Decoder {
     const Symbol& resolve(const ptx::Operand& operand);
     /// The instruction goes to this label of the current scope, once all labels are known.
     void branchTo(Op& op, std::string_view label);
-    std::uint32_t* branchList(std::size_t count);
-    void branchListTo(std::uint32_t* slot, std::string_view label);
+    /// The addresses of labels of the current scope, for Op::more; complete once all labels are known.
+    const std::uint32_t* branchList(const std::vector<std::string_view>& labels);
+    /// What a .branchtargets list of this name has.
+    const std::vector<std::string_view>& branchTargets(const ptx::Operand& name) const;
 
     struct CalledFunction {
         std::uint32_t entry = 0;
@@ -130,6 +132,8 @@ class Decoder {
     std::map<std::pair<int, std::uint32_t>, std::uint32_t> specials_;
     std::map<std::string_view, Symbol> specialSymbols_;
     std::vector<Fixup> fixups_;
+    std::map<std::string_view, std::vector<std::string_view>> branchTargets_;  // of the current function
+    std::vector<Scope*> open_;                 // scopes around the current one
     std::vector<const ptx::Function*> order_;  // callees before callers
     std::map<const ptx::Function*, CalledFunction> called_;
     CalledFunction* current_ = nullptr;

@@ -74,9 +74,19 @@ void decodeBranch(Decoder& decoder, Spelling spelling) {
     decoder.branchTo(decoder.emit(Flow::BRANCH, InstructionClass::CONTROL), decoder.operand(0).name);
 }
 
-// brx.idx needs the .branchtargets list, which the parser refuses.
-void decodeIndexedBranch(Decoder& decoder, Spelling) {
-    decoder.refuse("indirect branches are not supported");
+// brx.idx{.uni} index, targets: to the index-th label of the list
+void decodeIndexedBranch(Decoder& decoder, Spelling spelling) {
+    if (!spelling.take("idx")) decoder.refuse("unknown form of brx");
+    spelling.take("uni");
+    decoder.expectNothingLeft(spelling);
+    decoder.expectOperands(2, 2);
+    const std::uint32_t index = decoder.read(decoder.operand(0), 4);
+    const std::vector<std::string_view>& labels = decoder.branchTargets(decoder.operand(1));
+    const std::uint32_t* targets = decoder.branchList(labels);
+    Op& op = decoder.emit(Flow::INDEX, InstructionClass::CONTROL);
+    op.a = index;
+    op.more = targets;
+    op.imm = static_cast<std::int64_t>(labels.size());
 }
 
 // call{.uni} {(results),} function {, (arguments)}

@@ -38,8 +38,6 @@ class Scope {
   public:
     explicit Scope(const Scope* parent) : parent_(parent) {}
 
-    const Scope* parent() const { return parent_; }
-
     /// False where the scope has the name already.
     bool add(std::string_view name, const Symbol& symbol) { return symbols_.emplace(name, symbol).second; }
     /// Registers name0 to name(count-1), each `stride` bytes of the register block.

@@ -39,6 +39,12 @@ QUERN_INLINE u32 pairOfF16Zero(float high, float low) {
 QUERN_INLINE u32 pairOfBf16Zero(float high, float low) {
     return u32{toBf16(high, ROUND_ZERO)} << 16 | toBf16(low, ROUND_ZERO);
 }
+QUERN_INLINE u32 pairOfF16ZeroRelu(float high, float low) {
+    return u32{relu16(toF16(high, ROUND_ZERO))} << 16 | relu16(toF16(low, ROUND_ZERO));
+}
+QUERN_INLINE u32 pairOfBf16ZeroRelu(float high, float low) {
+    return u32{relu16(toBf16(high, ROUND_ZERO))} << 16 | relu16(toBf16(low, ROUND_ZERO));
+}
 
 // Read: the lowest bytes of a register that may be wider than the type.
 
@@ -308,6 +314,8 @@ constexpr Entry TABLE[] = {
     {"cvt.rn.relu.bf16x2.f32", "w=ff", lanes<pairOfBf16Relu>, CONVERT},
     {"cvt.rz.f16x2.f32", "w=ff", lanes<pairOfF16Zero>, CONVERT},
     {"cvt.rz.bf16x2.f32", "w=ff", lanes<pairOfBf16Zero>, CONVERT},
+    {"cvt.rz.relu.f16x2.f32", "w=ff", lanes<pairOfF16ZeroRelu>, CONVERT},
+    {"cvt.rz.relu.bf16x2.f32", "w=ff", lanes<pairOfBf16ZeroRelu>, CONVERT},
 };
 
 }  // namespace

@@ -76,10 +76,15 @@ struct Instruction {
 struct Label {
     std::string_view name;
 };
+/// name: .branchtargets label, label ...; where brx.idx may go
+struct BranchTargets {
+    std::string_view name;
+    std::vector<std::string_view> labels;
+};
 struct OpenScope {};
 struct CloseScope {};
 
-using Statement = std::variant<Instruction, Label, Variable, OpenScope, CloseScope>;
+using Statement = std::variant<Instruction, Label, Variable, BranchTargets, OpenScope, CloseScope>;
 
 struct Function {
     bool entry = false;

@@ -74,9 +74,7 @@ class Lexer {
     void next() {
         const char c = peek();
         if (isDigit(c)) {
-            std::size_t length = 1;
-            while (isDigit(peek(length)) || isLetter(peek(length)) || peek(length) == '.') length++;
-            add(TokenKind::NUMBER, 0, length);
+            add(TokenKind::NUMBER, 0, numberLength());
         } else if (beginsWord(c)) {
             add(TokenKind::WORD, 0, wordLength());
         } else if (c == '"') {
@@ -105,6 +103,19 @@ class Lexer {
             } else {
                 return length;
             }
+        }
+    }
+
+    // A sign belongs to the exponent of a decimal fraction (2.5e-3) and to no other number.
+    std::size_t numberLength() const {
+        std::size_t length = 1;
+        bool fraction = false;
+        for (;; length++) {
+            const char c = peek(length);
+            const char before = peek(length - 1);
+            const bool sign = (c == '-' || c == '+') && fraction && (before == 'e' || before == 'E');
+            if (!isDigit(c) && !isLetter(c) && c != '.' && !sign) return length;
+            fraction = fraction || c == '.';
         }
     }
 

@@ -263,6 +263,11 @@ class Parser {
                     refuse(token, "alignment not a power of two");
             } else if (token.text == ".v2" || token.text == ".v4") {
                 common.vectorLength = token.text[2] - '0';
+            } else if (token.text.starts_with(".v2.") || token.text.starts_with(".v4.")) {
+                common.vectorLength = token.text[2] - '0';
+                Token type = token;
+                type.text.remove_prefix(3);
+                common.type = typeOf(type);
             } else if (token.text == ".ptr") {
                 pointerAttribute();
             } else if (token.text == ".attribute") {
@@ -378,15 +383,27 @@ class Parser {
         } else if (token.kind == TokenKind::WORD && token.text[0] != '.' && peek(1).is(':')) {
             next();
             next();
-            if (peek().kind == TokenKind::WORD &&
-                (peek().text == ".branchtargets" || peek().text == ".calltargets" ||
-                 peek().text == ".callprototype")) {
-                refuse(peek(), "indirect branches and calls are not supported");
+            if (peek().isWord(".calltargets") || peek().isWord(".callprototype")) {
+                refuse(peek(), "indirect calls are not supported");
             }
-            statements.emplace_back(Label{token.text});
+            if (accept(".branchtargets")) {
+                statements.emplace_back(branchTargets(token.text));
+            } else {
+                statements.emplace_back(Label{token.text});
+            }
         } else {
             statements.emplace_back(instruction());
         }
+    }
+
+    BranchTargets branchTargets(std::string_view name) {
+        BranchTargets targets;
+        targets.name = name;
+        do {
+            targets.labels.push_back(expectWord("a label").text);
+        } while (accept(','));
+        expect(';');
+        return targets;
     }
 
     Instruction instruction() {

@@ -179,6 +179,20 @@ void WarpRun::returnFrom(const Op& op, std::uint32_t mask) {
     forEachLane(mask, [&](int lane) { insert(address[lane], 1U << lane); });
 }
 
+void WarpRun::branchIndexed(const Op& op, std::uint32_t mask) {
+    const std::uint32_t* index = lanesOf<std::uint32_t>(warp, op.a);
+    const int before = readyCount_;
+    forEachLane(mask, [&](int lane) {
+        if (index[lane] >= static_cast<std::uint64_t>(op.imm)) {
+            raise(FaultKind::ILLEGAL, op, lane,
+                  "branch index " + std::to_string(index[lane]) + ": there are " + std::to_string(op.imm) +
+                      " targets");
+        }
+        insert(op.more[index[lane]], 1U << lane);
+    });
+    if (readyCount_ > before + 1) tally_->divergentBranches++;
+}
+
 /// Instructions that are more than a handler. False where the group does not go on: another is to be taken.
 bool WarpRun::flow(const Op& op, std::uint32_t active, std::uint32_t& pc, std::uint32_t& mask) {
     insert(pc + 1, mask & ~active);
@@ -196,6 +210,7 @@ bool WarpRun::flow(const Op& op, std::uint32_t active, std::uint32_t& pc, std::u
             pc = op.target;
             return true;
         }
+        case Flow::INDEX: branchIndexed(op, active); return false;
         case Flow::RETURN: returnFrom(op, active); return false;
         case Flow::SYNC: return sync(op, pc, mask);
         case Flow::BARRIER: return barrier(op, pc, mask);

@@ -84,6 +84,7 @@ class WarpRun {
     void branch(const Op& op, std::uint32_t active, std::uint32_t& pc, std::uint32_t& mask);
     bool sync(const Op& op, std::uint32_t& pc, std::uint32_t& mask);
     bool barrier(const Op& op, std::uint32_t& pc, std::uint32_t& mask);
+    void branchIndexed(const Op& op, std::uint32_t mask);
     void returnFrom(const Op& op, std::uint32_t mask);
 
     const Program* program_ = nullptr;
