@@ -39,7 +39,9 @@ void toInteger() {
             std::fesetround(mode);
             const long double whole = std::nearbyint(static_cast<long double>(a[i]));
             std::fesetround(FE_TONEAREST);
-            D expected = 0;
+            // NaN: 0, but the top bit where either side has 64 bits.
+            const bool wide = std::is_same_v<S, double> || sizeof(D) == 8;
+            D expected = wide ? static_cast<D>(std::uint64_t{1} << (8 * sizeof(D) - 1)) : D{0};
             if (whole >= static_cast<long double>(std::numeric_limits<D>::max())) {
                 expected = std::numeric_limits<D>::max();
             } else if (whole <= static_cast<long double>(std::numeric_limits<D>::min())) {

@@ -152,7 +152,8 @@ std::uint32_t Decoder::temporary(std::uint32_t bytes) {
 }
 
 std::uint32_t Decoder::constant(std::uint64_t value, std::uint32_t bytes) {
-    if (bytes < 8) value &= (std::uint64_t{1} << 8 * bytes) - 1;
+    // A predicate (0 bytes) is the lanes of a warp.
+    if (bytes < 8) value &= bytes == 0 ? std::uint64_t{ALL_LANES} : (std::uint64_t{1} << 8 * bytes) - 1;
     const auto [place, isNew] = constants_.try_emplace({value, bytes}, 0);
     if (isNew) {
         place->second = temporary(bytes);

@@ -86,6 +86,7 @@ std::vector<std::uint32_t> elements(Decoder& decoder, const ptx::Operand& operan
 
 void decodeAccess(Decoder& decoder, Spelling spelling, bool store) {
     decoder.expectOperands(2, 2);
+    if (store && spelling.has("const")) decoder.refuse("constant memory cannot be stored to");
     takeOrdering(spelling);
     Space space = takeSpace(spelling);
     takeCacheHints(decoder, spelling);

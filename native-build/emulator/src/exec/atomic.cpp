@@ -120,7 +120,6 @@ constexpr Entry TABLE[] = {
     {"atom.add.u32", nullptr, atomic<u32, Add>, ATOMIC},
     {"atom.add.s32", nullptr, atomic<u32, Add>, ATOMIC},
     {"atom.add.u64", nullptr, atomic<u64, Add>, ATOMIC},
-    {"atom.add.s64", nullptr, atomic<u64, Add>, ATOMIC},
     {"atom.add.f32", nullptr, atomic<u32, AddF32>, ATOMIC},
     {"atom.add.f64", nullptr, atomic<u64, AddF64>, ATOMIC},
     {"atom.add.f16", nullptr, atomic<u16, AddF16>, ATOMIC},

@@ -106,31 +106,39 @@ void toWhole(double* values, unsigned mode) {
     }
 }
 
-/// A whole number to the nearest that D holds; NaN to 0.
+/// What NaN becomes: 0, but the top bit of D where either side has 64 bits.
 template <typename D>
-QUERN_INLINE s64 clampWhole(double x) {
+constexpr s64 wholeOfNan(Format from) {
+    if (from != Format::F64 && sizeof(D) < 8) return 0;
+    return static_cast<s64>(static_cast<D>(u64{1} << (8 * sizeof(D) - 1)));
+}
+
+/// A whole number to the nearest that D holds.
+template <typename D>
+QUERN_INLINE s64 clampWhole(double x, s64 ofNan) {
     // The limits as FP64: the upper one is a power of two that D itself does not reach.
     constexpr double low = static_cast<double>(std::numeric_limits<D>::min());
     const double high = std::ldexp(1.0, std::numeric_limits<D>::digits);
-    if (x != x) return 0;
+    if (x != x) return ofNan;
     if (x <= low) return static_cast<s64>(std::numeric_limits<D>::min());
     if (x >= high) return static_cast<s64>(std::numeric_limits<D>::max());
     return static_cast<s64>(static_cast<D>(x));
 }
 template <typename D>
-void clampAll(const double* values, s64* out) {
-    for (int i = 0; i < LANES; i++) out[i] = clampWhole<D>(values[i]);
+void clampAll(const double* values, Format from, s64* out) {
+    const s64 ofNan = wholeOfNan<D>(from);
+    for (int i = 0; i < LANES; i++) out[i] = clampWhole<D>(values[i], ofNan);
 }
-void clampToFormat(const double* values, Format to, s64* out) {
+void clampToFormat(const double* values, Format from, Format to, s64* out) {
     switch (to) {
-        case Format::U8: return clampAll<u8>(values, out);
-        case Format::S8: return clampAll<s8>(values, out);
-        case Format::U16: return clampAll<u16>(values, out);
-        case Format::S16: return clampAll<s16>(values, out);
-        case Format::U32: return clampAll<u32>(values, out);
-        case Format::S32: return clampAll<s32>(values, out);
-        case Format::U64: return clampAll<u64>(values, out);
-        default: return clampAll<s64>(values, out);
+        case Format::U8: return clampAll<u8>(values, from, out);
+        case Format::S8: return clampAll<s8>(values, from, out);
+        case Format::U16: return clampAll<u16>(values, from, out);
+        case Format::S16: return clampAll<s16>(values, from, out);
+        case Format::U32: return clampAll<u32>(values, from, out);
+        case Format::S32: return clampAll<s32>(values, from, out);
+        case Format::U64: return clampAll<u64>(values, from, out);
+        default: return clampAll<s64>(values, from, out);
     }
 }
 
@@ -258,7 +266,7 @@ void convert(Warp& warp, const Op& op) {
         readFloat(warp, op, how, real);
         if (how.integral || !isFloat(how.to)) toWhole(real, mode);
         if (isFloat(how.to)) return writeFloat(warp, op, how, real);
-        clampToFormat(real, how.to, whole);
+        clampToFormat(real, how.from, how.to, whole);
     } else {
         const bool isUnsigned = how.from == Format::U64;
         readInteger(warp, op, how, whole);

@@ -90,8 +90,8 @@ QUERN_INLINE bool isFinite(float a) { return magnitudeBits(a) < 0x7f800000; }
 QUERN_INLINE bool isInfinite(float a) { return magnitudeBits(a) == 0x7f800000; }
 QUERN_INLINE bool isNumber(float a) { return a == a; }
 QUERN_INLINE bool isNotNumber(float a) { return a != a; }
-QUERN_INLINE bool isNormal(float a) { return isFinite(a) && magnitudeBits(a) >= 0x00800000; }
-QUERN_INLINE bool isSubnormal(float a) { return magnitudeBits(a) < 0x00800000; }  // zero counts, as PTX says
+QUERN_INLINE bool isSubnormal(float a) { return magnitudeBits(a) < 0x00800000 && magnitudeBits(a) != 0; }
+QUERN_INLINE bool isNormal(float a) { return isFinite(a) && !isSubnormal(a); }  // PTX counts zeros as normal
 
 constexpr InstructionClass FP32 = InstructionClass::FP32;
 

@@ -53,10 +53,10 @@ QUERN_INLINE bool isFinite(double a) { return magnitudeBits(a) < INFINITE; }
 QUERN_INLINE bool isInfinite(double a) { return magnitudeBits(a) == INFINITE; }
 QUERN_INLINE bool isNumber(double a) { return a == a; }
 QUERN_INLINE bool isNotNumber(double a) { return a != a; }
-QUERN_INLINE bool isNormal(double a) { return isFinite(a) && magnitudeBits(a) >= SMALLEST_NORMAL; }
 QUERN_INLINE bool isSubnormal(double a) {
-    return magnitudeBits(a) < SMALLEST_NORMAL;
-}  // zero counts, as PTX says
+    return magnitudeBits(a) < SMALLEST_NORMAL && magnitudeBits(a) != 0;
+}
+QUERN_INLINE bool isNormal(double a) { return isFinite(a) && !isSubnormal(a); }  // PTX counts zeros as normal
 
 // Approximations of 20 bits and more: their low word is zero, as the hardware leaves it.
 QUERN_INLINE double highWord(double a) {

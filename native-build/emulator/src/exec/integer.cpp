@@ -140,6 +140,8 @@ QUERN_INLINE s32 mul24HiS(s32 a, s32 b) { return s32(s64{signed24(a)} * signed24
 QUERN_INLINE u32 mul24HiU(u32 a, u32 b) { return u32(u64{unsigned24(a)} * unsigned24(b) >> 16); }
 QUERN_INLINE s32 mad24LoS(s32 a, s32 b, s32 c) { return add(mul24LoS(a, b), c); }
 QUERN_INLINE u32 mad24LoU(u32 a, u32 b, u32 c) { return mul24LoU(a, b) + c; }
+QUERN_INLINE s32 mad24HiS(s32 a, s32 b, s32 c) { return add(mul24HiS(a, b), c); }
+QUERN_INLINE u32 mad24HiU(u32 a, u32 b, u32 c) { return mul24HiU(a, b) + c; }
 
 // Bit counts; their result has 32 bits whatever the operand has.
 template <typename T>
@@ -301,6 +303,8 @@ constexpr Entry TABLE[] = {
     {"mul24.hi.u32", "w=ww", lanes<mul24HiU>, INTEGER},
     {"mad24.lo.s32", "w=www", lanes<mad24LoS>, INTEGER},
     {"mad24.lo.u32", "w=www", lanes<mad24LoU>, INTEGER},
+    {"mad24.hi.s32", "w=www", lanes<mad24HiS>, INTEGER},
+    {"mad24.hi.u32", "w=www", lanes<mad24HiU>, INTEGER},
     {"popc.b32", "w=w", lanes<populationCount<u32>>, INTEGER},
     {"popc.b64", "w=d", lanes<populationCount<u64>>, INTEGER},
     {"clz.b32", "w=w", lanes<leadingZeros<u32>>, INTEGER},

@@ -92,13 +92,16 @@ class Lexer {
         }
     }
 
-    // A double colon belongs to a modifier (.shared::cta), a single one ends a label.
+    // Directives may follow each other without a blank (.reg.b32), the modifiers of an instruction are part of its word.
+    // A double colon belongs to a modifier (.shared::cta, .L2::128B), a single one ends a label.
     std::size_t wordLength() const {
+        const bool directive = peek() == '.';
         std::size_t length = 1;
         for (;;) {
+            if (directive && peek(length) == '.') return length;
             if (continuesWord(peek(length))) {
                 length++;
-            } else if (peek(length) == ':' && peek(length + 1) == ':' && isLetter(peek(length + 2))) {
+            } else if (peek(length) == ':' && peek(length + 1) == ':' && continuesWord(peek(length + 2))) {
                 length += 2;
             } else {
                 return length;
