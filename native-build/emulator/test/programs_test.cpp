@@ -350,5 +350,32 @@ TEST_P(Programs, HalfTypes) {
     }
 }
 
+TEST_P(Programs, WideIntegers) {
+    Machine machine = load("numerics");
+    const std::vector<u64> x = randomBits<u64>(300, 14);
+    const u64 y = machine.allocate<u64>(2 * x.size());
+    machine.run("integers", {3}, {THREADS}, {machine.upload(x), y, static_cast<s32>(x.size())});
+    std::vector<u64> expected;
+    for (u32 i = 0; i < x.size(); i++) {
+        const u64 folded =
+            static_cast<u64>((u128{x[i]} * (x[i] ^ 0x9e3779b97f4a7c15u) + i) % ((u64{1} << 61) - 1));
+        u64 reversed = 0;
+        for (int bit = 0; bit < 64; bit++) reversed = reversed << 1 | (folded >> bit & 1);
+        u64 result = 0;
+        switch (folded % 7) {
+            case 0: result = std::popcount(folded); break;
+            case 1: result = std::countl_zero(folded); break;
+            case 2: result = reversed; break;
+            case 3: result = static_cast<u64>(u128{folded} * x[i] >> 64); break;
+            case 4: result = folded / (i + 1); break;
+            case 5: result = static_cast<u64>(static_cast<s64>(x[i]) / -(static_cast<s64>(i) + 3)); break;
+            default: result = static_cast<u32>((folded << (i & 31)) >> 32); break;
+        }
+        expected.push_back(folded);
+        expected.push_back(result);
+    }
+    expectStored("integers", machine.download<u64>(y, expected.size()), expected);
+}
+
 }  // namespace
 }  // namespace quern::emulator

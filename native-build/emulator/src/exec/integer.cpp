@@ -177,8 +177,8 @@ QUERN_INLINE s32 dot2(s32 a, s32 b, s32 c) {
     return s32(sum);
 }
 
-/// Carry chains: F(a, b, c, carry in, carry out). READS: takes the condition code; WRITES: sets it.
-template <typename T, void (*F)(T, T, T, bool, T&, bool&), bool READS, bool WRITES>
+/// Carry chains: F(a, b, c, carry in, carry out). READS: takes the condition code, else FIRST; WRITES: sets it.
+template <typename T, void (*F)(T, T, T, bool, T&, bool&), bool READS, bool WRITES, bool FIRST = false>
 void carryChain(Warp& warp, const Op& op) {
     T* d = lanesOf<T>(warp, op.dst);
     const T* a = lanesOf<T>(warp, op.a);
@@ -188,7 +188,7 @@ void carryChain(Warp& warp, const Op& op) {
     forEachLane(warp.mask, [&](int i) {
         bool carry = false;
         T result;
-        F(a[i], b[i], c[i], READS && (condition >> i & 1) != 0, result, carry);
+        F(a[i], b[i], c[i], READS ? (condition >> i & 1) != 0 : FIRST, result, carry);
         d[i] = result;
         if (WRITES) condition = (condition & ~(1U << i)) | u32{carry} << i;
     });
@@ -201,12 +201,12 @@ void addCarry(T a, T b, T, bool in, T& result, bool& out) {
     const bool second = __builtin_add_overflow(sum, T{in}, &result);
     out = first || second;
 }
+/// a - b is a + ~b + 1, as on hardware: the condition code is the carry of that sum, set where nothing was borrowed. PTX
+/// calls it a borrow, which cannot be told apart within a chain of subtractions; but nvcc's 128-bit division reads it by
+/// addc after subc, and takes it for a carry.
 template <typename T>
 void subBorrow(T a, T b, T, bool in, T& result, bool& out) {
-    T difference;
-    const bool first = __builtin_sub_overflow(a, b, &difference);
-    const bool second = __builtin_sub_overflow(difference, T{in}, &result);
-    out = first || second;
+    addCarry<T>(a, T(~b), 0, in, result, out);
 }
 template <typename T>
 void madLoCarry(T a, T b, T c, bool in, T& result, bool& out) {
@@ -253,7 +253,7 @@ constexpr InstructionClass INTEGER = InstructionClass::INTEGER;
     {"add.cc." #name, #s "=" #s #s, carryChain<T, addCarry<T>, false, true>, INTEGER},             \
         {"addc." #name, #s "=" #s #s, carryChain<T, addCarry<T>, true, false>, INTEGER},           \
         {"addc.cc." #name, #s "=" #s #s, carryChain<T, addCarry<T>, true, true>, INTEGER},         \
-        {"sub.cc." #name, #s "=" #s #s, carryChain<T, subBorrow<T>, false, true>, INTEGER},        \
+        {"sub.cc." #name, #s "=" #s #s, carryChain<T, subBorrow<T>, false, true, true>, INTEGER},  \
         {"subc." #name, #s "=" #s #s, carryChain<T, subBorrow<T>, true, false>, INTEGER},          \
         {"subc.cc." #name, #s "=" #s #s, carryChain<T, subBorrow<T>, true, true>, INTEGER},        \
         {"mad.lo.cc." #name, #s "=" #s #s #s, carryChain<T, madLoCarry<T>, false, true>, INTEGER}, \
