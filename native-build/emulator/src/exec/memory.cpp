@@ -99,6 +99,17 @@ QUERN_INLINE void resolve(Warp& warp, const Op& op, Access& access) {
 
 // M: the type in memory, R: the register's, N: elements.
 
+// Lane by lane, accesses are atomic: another block may be at the same address, and ld.acquire, ld.relaxed or ld.volatile in
+// a loop that waits for it must see it. On x86-64 that costs nothing.
+template <typename M>
+QUERN_INLINE M loadLane(const std::byte* from) {
+    return __atomic_load_n(reinterpret_cast<const M*>(from), __ATOMIC_ACQUIRE);
+}
+template <typename M>
+QUERN_INLINE void storeLane(std::byte* to, M value) {
+    __atomic_store_n(reinterpret_cast<M*>(to), value, __ATOMIC_RELEASE);
+}
+
 template <typename M, typename R>
 QUERN_INLINE R loadOne(const std::byte* from) {
     M value;
@@ -126,7 +137,8 @@ void load(Warp& warp, const Op& op) {
         }
     } else {
         forEachLane(warp.mask, [&](int lane) {
-            for (int k = 0; k < N; k++) d[k][lane] = loadOne<M, R>(access.lane[lane] + sizeof(M) * k);
+            for (int k = 0; k < N; k++)
+                d[k][lane] = static_cast<R>(loadLane<M>(access.lane[lane] + sizeof(M) * k));
         });
     }
 }
@@ -145,8 +157,7 @@ void store(Warp& warp, const Op& op) {
     } else {
         forEachLane(warp.mask, [&](int lane) {
             for (int k = 0; k < N; k++) {
-                const M value = static_cast<M>(s[k][lane]);
-                __builtin_memcpy(access.lane[lane] + sizeof(M) * k, &value, sizeof value);
+                storeLane(access.lane[lane] + sizeof(M) * k, static_cast<M>(s[k][lane]));
             }
         });
     }
