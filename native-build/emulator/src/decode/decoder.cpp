@@ -142,6 +142,7 @@ Op& Decoder::emit(Flow flow, InstructionClass kind) {
         op.guardFlip = instruction_->guardNegated ? ALL_LANES : 0;
     }
     program_->code.push_back(op);
+    if (!program_->sourceLines.empty()) program_->sourceLineOf.push_back(instruction_->location);
     return program_->code.back();
 }
 
@@ -529,7 +530,18 @@ void Decoder::decodeSpelled(const ptx::Instruction& instruction) {
     op.e = offsets[3];
 }
 
+void Decoder::takeSourceLines() {
+    if (context_.module->locations.size() == 1) return;
+    for (const ptx::SourceLocation& location : context_.module->locations) {
+        const auto file = context_.module->files.find(location.file);
+        program_->sourceLines.push_back(
+            {file == context_.module->files.end() ? std::string_view{} : file->second, location.line,
+             location.inlinedAt});
+    }
+}
+
 void Decoder::decode(const ptx::Function& entry) {
+    takeSourceLines();
     std::vector<const ptx::Function*> path;
     visitCalls(entry, path);
     for (const ptx::Function* function : order_) decodeFunction(*function, function == &entry);

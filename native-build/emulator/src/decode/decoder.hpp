@@ -115,6 +115,7 @@ class Decoder {
     Symbol declareRegister(const ptx::Variable& variable);
     const Symbol* specialSymbol(std::string_view name);
     std::uint32_t constantOperand(const ptx::Operand& operand, std::uint32_t bytes, char type);
+    void takeSourceLines();
     void finish();
 
     const ModuleContext& context_;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "counters.hpp"
@@ -112,6 +113,13 @@ struct Constant {
     std::uint32_t bytes;  // 0: predicate
 };
 
+/// A place in a CUDA source, as .loc of the PTX (nvcc -lineinfo) has it.
+struct SourceLine {
+    std::string_view file;        // points into Program::source; empty: not known
+    int line = 0;                 // from 1
+    std::uint32_t inlinedAt = 0;  // in Program::sourceLines: the call whose callee was inlined; 0: none
+};
+
 /// The code of one kernel and of the functions it calls. Functions stand before their callers: a warp runs its lowest
 /// address first, so lanes inside a call return before those behind it go on.
 struct Program {
@@ -125,6 +133,13 @@ struct Program {
     std::vector<SpecialRegister> specials;
     std::vector<std::unique_ptr<std::uint32_t[]>> lists;  // what Op::more points into
     std::shared_ptr<const std::string> source;            // the module's PTX, for reports
+    std::vector<SourceLine> sourceLines;      // the first: not known; none where the PTX has no .loc
+    std::vector<std::uint32_t> sourceLineOf;  // for each instruction its place in sourceLines
+
+    /// Where in a CUDA source an instruction of `code` came from; line 0: the PTX does not say.
+    SourceLine sourceLine(const Op& op) const;
+    /// The same for people: "kernel.cu:12", "device.h:3 (inlined at kernel.cu:12)"; empty: the PTX does not say.
+    std::string describeSource(const Op& op) const;
 };
 
 }  // namespace quern::emulator

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -65,12 +66,21 @@ struct Variable {
     Place place;
 };
 
+/// Where in a CUDA source an instruction came from: what .loc says, which nvcc -lineinfo writes.
+struct SourceLocation {
+    std::uint32_t file = 0;  // number of a .file directive
+    int line = 0;
+    int column = 0;
+    std::uint32_t inlinedAt = 0;  // in Module::locations: the call that was inlined; 0: none
+};
+
 struct Instruction {
     std::string_view opcode;  // with all its modifiers
     std::string_view guard;   // register of @p, else empty
     bool guardNegated = false;
     std::vector<Operand> operands;
     Place place;
+    std::uint32_t location = 0;  // in Module::locations; 0: not said
 };
 
 struct Label {
@@ -104,6 +114,8 @@ struct Module {
     std::string_view target;  // sm_80
     std::vector<Variable> variables;
     std::vector<Function> functions;
+    std::map<std::uint32_t, std::string_view> files;  // of .file, by number
+    std::vector<SourceLocation> locations{1};         // of .loc; the first stands for "not said"
 };
 
 }  // namespace quern::emulator::ptx

@@ -4,7 +4,9 @@
 #include <bit>
 #include <cerrno>
 #include <cstdlib>
+#include <map>
 #include <string>
+#include <tuple>
 
 #include "module/load_error.hpp"
 #include "ptx/lexer.hpp"
@@ -18,11 +20,11 @@ class Parser {
     explicit Parser(std::string_view source) : source_(source), tokens_(tokenize(source)) {}
 
     Module module() {
-        Module module;
+        Module& module = module_;
         while (peek().kind != TokenKind::END) topLevel(module);
         if (module.version.empty()) refuse(tokens_.front(), "no .version directive");
         if (module.target.empty()) refuse(tokens_.front(), "no .target directive");
-        return module;
+        return std::move(module_);
     }
 
   private:
@@ -132,7 +134,11 @@ class Parser {
         } else if (token.isWord(".address_size")) {
             next();
             if (smallNumber() != 64) refuse(token, "only 64-bit addresses are supported");
-        } else if (token.isWord(".file") || token.isWord(".loc") || token.isWord(".alias")) {
+        } else if (accept(".file")) {
+            file();
+        } else if (accept(".loc")) {
+            location();
+        } else if (token.isWord(".alias")) {
             skipLine();
         } else if (token.isWord(".section")) {
             skipSection();
@@ -141,6 +147,43 @@ class Parser {
         } else {
             linkedItem(module);
         }
+    }
+
+    // .file 1 "kernel.cu" {, time, size}
+    void file() {
+        const std::uint32_t number = smallNumber();
+        if (peek().kind != TokenKind::STRING) refuse(peek(), "expected the name of a file");
+        module_.files[number] = next().text;
+        while (accept(',')) smallNumber();
+    }
+
+    // .loc file line column {, function_name label {+ offset}, inlined_at file line column}
+    void location() {
+        SourceLocation location = sourceLocation();
+        if (accept(',')) {
+            if (!accept("function_name")) refuse(peek(), "expected function_name");
+            expectWord("a label");
+            if (accept('+')) smallNumber();
+            expect(',');
+            if (!accept("inlined_at")) refuse(peek(), "expected inlined_at");
+            // The call's own .loc came before: where that was inlined in turn is known from it.
+            const SourceLocation call = sourceLocation();
+            const auto known = locationOf_.find(std::tuple(call.file, call.line, call.column));
+            location.inlinedAt = known != locationOf_.end() ? known->second : addLocation(call);
+        }
+        location_ = addLocation(location);
+    }
+    SourceLocation sourceLocation() {
+        SourceLocation location;
+        location.file = smallNumber();
+        location.line = static_cast<int>(smallNumber());
+        location.column = static_cast<int>(smallNumber());
+        return location;
+    }
+    std::uint32_t addLocation(const SourceLocation& location) {
+        const std::uint32_t number = static_cast<std::uint32_t>(module_.locations.size());
+        module_.locations.push_back(location);
+        return locationOf_[std::tuple(location.file, location.line, location.column)] = number;
     }
 
     void skipSection() {
@@ -183,6 +226,7 @@ class Parser {
         while (peek().kind == TokenKind::WORD && peek().text[0] == '.') attribute(function);
         if (accept(';')) return function;
         function.defined = true;
+        location_ = 0;
         body(function.body);
         return function;
     }
@@ -370,8 +414,10 @@ class Parser {
 
     void statement(std::vector<Statement>& statements) {
         const Token& token = peek();
-        if (token.isWord(".loc") || token.isWord(".file")) {
-            skipLine();
+        if (accept(".loc")) {
+            location();
+        } else if (accept(".file")) {
+            file();
         } else if (token.isWord(".pragma")) {
             next();
             next();
@@ -416,6 +462,7 @@ class Parser {
         const Token& opcode = expectWord("an instruction");
         if (opcode.text[0] == '.') refuse(opcode, "unknown directive");
         instruction.opcode = opcode.text;
+        instruction.location = location_;
         while (!peek().is(';')) {
             if (!instruction.operands.empty()) expect(',');
             instruction.operands.push_back(operand());
@@ -495,6 +542,10 @@ class Parser {
     std::string_view source_;
     std::vector<Token> tokens_;
     std::size_t at_ = 0;
+    Module module_;
+    std::uint32_t location_ = 0;  // of the instructions that follow
+    std::map<std::tuple<std::uint32_t, int, int>, std::uint32_t>
+        locationOf_;  // the latest with that file, line, column
 };
 
 }  // namespace

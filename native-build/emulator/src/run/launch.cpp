@@ -258,6 +258,8 @@ class Run {
         if (result_.line > 0) {
             report += "; PTX line " + std::to_string(result_.line) + ": " +
                       std::string(sourceLine(*grid_.program->source, result_.line));
+            const std::string source = grid_.program->describeSource(*fault.op);
+            if (!source.empty()) report += "; " + source;
         }
     }
 

@@ -111,6 +111,24 @@ TEST(Fault, ThreadAndBlockAreNamed) {
     EXPECT_EQ(result.line, Machine::HEADER_LINES + lineOf) << result.report;
 }
 
+// What nvcc -lineinfo writes: the file's name comes last, inlined calls name where they were called.
+TEST(Fault, LinesOfTheSourceAreNamed) {
+    const auto reportAt = [](const std::string& location) {
+        Machine machine(
+            threadKernel("mov.b64 %x1, 0;\n" + location + "\nld.global.u32 %d, [%in];\n.loc 1 99 1", 4) +
+            ".file 1 \"kernels/scale.cu\", 1234, 56\n.file 2 \"vector.cuh\"\n"
+            ".section .debug_str\n{\n$L__info_string0:\n.b8 95,90,0\n}\n");
+        return runAt(machine, 0).report;
+    };
+    EXPECT_TRUE(reportAt(".loc 1 12 5").ends_with("; kernels/scale.cu:12")) << reportAt(".loc 1 12 5");
+    const std::string inlined = reportAt(
+        ".loc 1 30 2\n.loc 2 7 3, function_name $L__info_string0, inlined_at 1 30 2\n"
+        ".loc 2 3 9, function_name $L__info_string0+4, inlined_at 2 7 3");
+    EXPECT_TRUE(inlined.ends_with("; vector.cuh:3 (inlined at kernels/scale.cu:30)")) << inlined;
+    EXPECT_TRUE(reportAt("").ends_with("ld.global.u32 %d, [%in];")) << reportAt("");
+    EXPECT_TRUE(reportAt(".loc 1 0 5").ends_with("ld.global.u32 %d, [%in];")) << "line 0 is none";
+}
+
 TEST(Fault, PredicatedOffAccessesAreNoAccesses) {
     Machine machine(
         threadKernel("mov.u32 %d, 3; setp.ne.u32 %p0, %t, %t; @%p0 ld.global.u32 %d, [%in]; "
