@@ -27,6 +27,22 @@ bool onOff(const char* variable, const std::string& value) {
     refuse(variable, value, "on or off");
 }
 
+void setChecks(const char* variable, const std::string& value, Options& options) {
+    options.checks = options.races = false;
+    if (value == "off") return;
+    for (std::size_t begin = 0; begin <= value.size();) {
+        const std::size_t comma = std::min(value.find(',', begin), value.size());
+        const std::string name = value.substr(begin, comma - begin);
+        begin = comma + 1;
+        const bool all = name == "all";
+        if (all || name == "races") options.races = true;
+        // The others look at memory that this one has found to be there.
+        options.checks = true;
+        if (!all && name != "on" && name != "memory" && name != "races")
+            refuse(variable, value, "on, off, all, or a list of memory and races");
+    }
+}
+
 void setSchedule(const char* variable, const std::string& value, Options& options) {
     const std::string seeded = "random:";
     if (value == "forward") {
@@ -59,7 +75,7 @@ Options Options::fromEnvironment() {
     ifSet("QUERN_EMULATOR_SCHEDULE",
           [&](const char* variable, const std::string& value) { setSchedule(variable, value, options); });
     ifSet("QUERN_EMULATOR_CHECKS",
-          [&](const char* variable, const std::string& value) { options.checks = onOff(variable, value); });
+          [&](const char* variable, const std::string& value) { setChecks(variable, value, options); });
     ifSet("QUERN_EMULATOR_COUNTERS",
           [&](const char* variable, const std::string& value) { options.counters = onOff(variable, value); });
     ifSet("QUERN_EMULATOR_TIMEOUT", [&](const char* variable, const std::string& value) {

@@ -16,6 +16,8 @@ struct Options {
     std::uint64_t seed = 1;  // of Schedule::RANDOM
     /// Bounds, alignment and use after free of every access. Without it a wild access may crash the process.
     bool checks = true;
+    /// Data races in shared and global memory. A launch then runs on one host thread, at about a fifth of the speed.
+    bool races = false;
     /// Memory traffic, bank conflicts and instruction classes of each launch.
     bool counters = true;
     /// A launch that runs longer than this is ended as LAUNCH_TIMEOUT; 0: never.
@@ -24,7 +26,7 @@ struct Options {
     std::uint64_t instructionBudget = 0;
 
     /// The defaults, changed by QUERN_EMULATOR_THREADS, _SCHEDULE (forward, reverse, random or random:SEED), _CHECKS
-    /// (on, off), _COUNTERS (on, off), _TIMEOUT (seconds) and _BUDGET (warp instructions a block).
+    /// (on, off, all, or some of memory, races), _COUNTERS (on, off), _TIMEOUT (seconds) and _BUDGET (warp instructions a block).
     /// Throws std::invalid_argument naming the variable and what it accepts.
     static Options fromEnvironment();
 };

@@ -13,21 +13,26 @@ namespace {
 struct On {
     int architecture;
     int device;
+    bool watched = false;  // with all checks: no false alarm
 };
 
 class Programs : public ::testing::TestWithParam<On> {
   protected:
     static Machine load(const std::string& name) {
-        return Machine::ofFile(std::string(QUERN_PROGRAMS) + "/compute_" +
-                                   std::to_string(GetParam().architecture) + "/" + name + ".ptx",
-                               GetParam().device);
+        Machine machine = Machine::ofFile(std::string(QUERN_PROGRAMS) + "/compute_" +
+                                              std::to_string(GetParam().architecture) + "/" + name + ".ptx",
+                                          GetParam().device);
+        machine.options.races = GetParam().watched;
+        return machine;
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(Devices, Programs, ::testing::Values(On{75, 75}, On{75, 80}, On{80, 80}, On{80, 90}),
+INSTANTIATE_TEST_SUITE_P(Devices, Programs,
+                         ::testing::Values(On{75, 75}, On{75, 80}, On{80, 80}, On{80, 90}, On{75, 75, true},
+                                           On{80, 80, true}),
                          [](const auto& info) {
                              return "compute" + std::to_string(info.param.architecture) + "on" +
-                                    std::to_string(info.param.device);
+                                    std::to_string(info.param.device) + (info.param.watched ? "watched" : "");
                          });
 
 constexpr u32 THREADS = 128, ITEMS = 4, TILE = THREADS * ITEMS, BLOCKS = 6;

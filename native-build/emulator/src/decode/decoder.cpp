@@ -149,7 +149,17 @@ Op& Decoder::emit(Flow flow, InstructionClass kind) {
 // Registers, constants, names.
 
 std::uint32_t Decoder::temporary(std::uint32_t bytes) {
-    return static_cast<std::uint32_t>(registers_.place(slotBytes(bytes), REGISTER_ALIGN));
+    const auto offset = static_cast<std::uint32_t>(registers_.place(slotBytes(bytes), REGISTER_ALIGN));
+    noteWidth(offset, bytes, 1);
+    return offset;
+}
+
+void Decoder::noteWidth(std::uint32_t offset, std::uint32_t bytes, std::uint32_t count) {
+    const std::size_t first = offset / REGISTER_ALIGN;
+    const std::size_t slots = count * (slotBytes(bytes) / REGISTER_ALIGN);
+    if (program_->widths.size() < first + slots) program_->widths.resize(first + slots);
+    std::fill_n(program_->widths.begin() + static_cast<std::ptrdiff_t>(first), slots,
+                static_cast<std::uint8_t>(bytes));
 }
 
 std::uint32_t Decoder::constant(std::uint64_t value, std::uint32_t bytes) {
@@ -377,6 +387,7 @@ Symbol Decoder::declareRegister(const ptx::Variable& variable) {
         refuse("too many registers", variable.place);
     }
     symbol.place = registers_.place(static_cast<std::uint64_t>(count) * stride, REGISTER_ALIGN);
+    noteWidth(static_cast<std::uint32_t>(symbol.place), symbol.bytes, count);
     if (variable.rangeCount != 0) {
         scope_->addRange(variable.name, count, symbol, stride);
     } else if (!scope_->add(variable.name, symbol)) {

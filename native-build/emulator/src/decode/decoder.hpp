@@ -112,6 +112,7 @@ class Decoder {
     void decodeSpelled(const ptx::Instruction& instruction);
     void declare(const ptx::Variable& variable);
     void declareParameters(const ptx::Function& function, CalledFunction& called);
+    void noteWidth(std::uint32_t offset, std::uint32_t bytes, std::uint32_t count);
     Symbol declareRegister(const ptx::Variable& variable);
     const Symbol* specialSymbol(std::string_view name);
     std::uint32_t constantOperand(const ptx::Operand& operand, std::uint32_t bytes, char type);

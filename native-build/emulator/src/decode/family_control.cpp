@@ -203,15 +203,19 @@ void decodeBarrier(Decoder& decoder, Spelling spelling) {
 
 void decodeFence(Decoder& decoder, Spelling spelling) {
     decoder.expectOperands(0, 0);
+    std::string_view scope;
     if (spelling.base() == "membar") {
-        if (spelling.takeOneOf({"cta", "gl", "sys"}).empty()) decoder.refuse("membar names a scope");
+        scope = spelling.takeOneOf({"cta", "gl", "sys"});
+        if (scope.empty()) decoder.refuse("membar names a scope");
     } else {
         spelling.takeOneOf({"sc", "acq_rel"});
-        if (spelling.takeOneOf({"cta", "cluster", "gpu", "sys"}).empty())
-            decoder.refuse("fence names a scope");
+        scope = spelling.takeOneOf({"cta", "cluster", "gpu", "sys"});
+        if (scope.empty()) decoder.refuse("fence names a scope");
     }
     decoder.expectNothingLeft(spelling);
-    decoder.emit(decoder.entry("fence"));
+    Op& op = decoder.emit(decoder.entry("fence"));
+    op.order = Order::ACQ_REL;
+    op.reach = scope == "cta" ? Reach::BLOCK : scope == "sys" ? Reach::SYSTEM : Reach::DEVICE;
 }
 
 // shfl.sync.mode.b32 d{|p}, a, b, c, members

@@ -34,12 +34,26 @@ Space takeSpace(Spelling& spelling) {
     return Space::GENERIC;
 }
 
+struct Ordering {
+    Order order = Order::WEAK;
+    Reach reach = Reach::DEVICE;
+};
+
 /// Ordering and scope. Accesses of one thread are done in order and x86 keeps stores in order, so that weak, relaxed,
-/// release and acquire accesses are alike here.
-void takeOrdering(Spelling& spelling) {
-    if (spelling.take("volatile") || spelling.take("weak")) return;
-    spelling.takeOneOf({"relaxed", "acquire", "release", "acq_rel"});
-    spelling.takeOneOf({"cta", "cluster", "gpu", "sys"});
+/// release and acquire accesses do the same; the checks tell them apart.
+Ordering takeOrdering(Spelling& spelling) {
+    if (spelling.take("weak")) return {};
+    if (spelling.take("volatile")) return {Order::RELAXED, Reach::SYSTEM};
+    Ordering ordering;
+    const std::string_view order = spelling.takeOneOf({"relaxed", "acquire", "release", "acq_rel"});
+    if (order == "relaxed") ordering.order = Order::RELAXED;
+    if (order == "acquire") ordering.order = Order::ACQUIRE;
+    if (order == "release") ordering.order = Order::RELEASE;
+    if (order == "acq_rel") ordering.order = Order::ACQ_REL;
+    const std::string_view scope = spelling.takeOneOf({"cta", "cluster", "gpu", "sys"});
+    if (scope == "cta") ordering.reach = Reach::BLOCK;
+    if (scope == "sys") ordering.reach = Reach::SYSTEM;
+    return ordering;
 }
 
 /// How long caches should keep what is accessed: nothing here.
@@ -87,7 +101,7 @@ std::vector<std::uint32_t> elements(Decoder& decoder, const ptx::Operand& operan
 void decodeAccess(Decoder& decoder, Spelling spelling, bool store) {
     decoder.expectOperands(2, 2);
     if (store && spelling.has("const")) decoder.refuse("constant memory cannot be stored to");
-    takeOrdering(spelling);
+    const Ordering ordering = takeOrdering(spelling);
     Space space = takeSpace(spelling);
     takeCacheHints(decoder, spelling);
     if (!store) spelling.take("nc");
@@ -113,6 +127,8 @@ void decodeAccess(Decoder& decoder, Spelling spelling, bool store) {
     op.store = store;
     op.bytes = static_cast<std::uint8_t>(type.bytes * count);
     op.count = static_cast<std::uint8_t>(count);
+    op.order = ordering.order;
+    op.reach = ordering.reach;
     op.site = decoder.newSite();
     op.more = decoder.list(registers);
     if (store) {
@@ -131,7 +147,7 @@ void decodeStore(Decoder& decoder, Spelling spelling) { decodeAccess(decoder, st
 // atom{.sem}{.scope}{.space}.op{.noftz}.type d, [a], b {, c};  red has no d.
 void decodeAtomic(Decoder& decoder, Spelling spelling) {
     const bool returns = spelling.base() == "atom";
-    takeOrdering(spelling);
+    const Ordering ordering = takeOrdering(spelling);
     const Space space = takeSpace(spelling);
     if (spelling.has("L2::cache_hint")) decoder.refuse("cache policies (.L2::cache_hint) are not supported");
     const std::string_view what =
@@ -157,6 +173,8 @@ void decodeAtomic(Decoder& decoder, Spelling spelling) {
     op.space = space;
     op.store = true;
     op.bytes = static_cast<std::uint8_t>(bytes);
+    op.order = ordering.order == Order::WEAK ? Order::RELAXED : ordering.order;
+    op.reach = ordering.reach;
     op.site = decoder.newSite();
     op.dst = d;
     op.b = b;

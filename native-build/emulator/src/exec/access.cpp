@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "exec/fault.hpp"
+#include "exec/watch.hpp"
 
 namespace quern::emulator {
 
@@ -35,11 +36,8 @@ void refillSite(Warp& warp, const Op& op, int lane, std::uint64_t address, std::
     site.end = allocation->end();
 }
 
-std::byte* resolveLane(Warp& warp, const Op& op, int lane, Space space, std::uint64_t address) {
-    if (space == Space::GENERIC) {
-        space = spaceOfGeneric(address);
-        if (space != Space::GLOBAL) address &= WINDOW_OFFSET;
-    }
+/// The place of one lane's access, which is allowed.
+std::byte* locate(Warp& warp, const Op& op, int lane, Space space, std::uint64_t address) {
     if ((address & (op.bytes - 1U)) != 0) raiseMisaligned(op, lane, space, address);
     switch (space) {
         case Space::SHARED:
@@ -58,6 +56,23 @@ std::byte* resolveLane(Warp& warp, const Op& op, int lane, Space space, std::uin
             }
             return reinterpret_cast<std::byte*>(address);
     }
+}
+
+std::byte* resolveLane(Warp& warp, const Op& op, int lane, Space space, std::uint64_t address) {
+    if (space == Space::GENERIC) {
+        space = spaceOfGeneric(address);
+        if (space != Space::GLOBAL) address &= WINDOW_OFFSET;
+    }
+    std::byte* place = locate(warp, op, lane, space, address);
+    if (warp.watch == nullptr || (space != Space::GLOBAL && space != Space::SHARED)) return place;
+    std::uint64_t addresses[LANES];
+    std::byte* places[LANES];
+    addresses[lane] = address;
+    places[lane] = place;
+    const std::uint32_t bit = 1U << lane;
+    warp.watch->access(warp, op, space == Space::GLOBAL ? bit : 0, space == Space::SHARED ? bit : 0,
+                       addresses, places);
+    return places[lane];
 }
 
 std::uint32_t countSectors(std::uint32_t mask, const std::uint64_t* address) {
@@ -108,10 +123,11 @@ void resolveLanes(Warp& warp, const Op& op, const std::uint64_t* address, std::b
         const Space space = op.space == Space::GENERIC ? spaceOfGeneric(address[lane]) : op.space;
         plain[lane] = op.space == Space::GENERIC && space != Space::GLOBAL ? address[lane] & WINDOW_OFFSET
                                                                            : address[lane];
-        pointer[lane] = resolveLane(warp, op, lane, space, plain[lane]);
+        pointer[lane] = locate(warp, op, lane, space, plain[lane]);
         if (space == Space::GLOBAL) global |= 1U << lane;
         if (space == Space::SHARED) shared |= 1U << lane;
     });
+    if (warp.watch != nullptr) warp.watch->access(warp, op, global, shared, plain, pointer);
     Worker& worker = *warp.worker;
     if (!worker.counters) return;
     if (global != 0) {

@@ -5,6 +5,7 @@
 
 #include "exec/fault.hpp"
 #include "exec/lanes.hpp"
+#include "exec/watch.hpp"
 
 namespace quern::emulator {
 
@@ -17,10 +18,15 @@ using u64 = std::uint64_t;
 #ifdef __SANITIZE_THREAD__
 // ThreadSanitizer does not know fences; a read-modify-write of one cell orders the same and more.
 std::atomic<int> fenceCell{0};
-void fence(Warp&, const Op&) { fenceCell.fetch_add(0, std::memory_order_seq_cst); }
+void fenceHost() { fenceCell.fetch_add(0, std::memory_order_seq_cst); }
 #else
-void fence(Warp&, const Op&) { std::atomic_thread_fence(std::memory_order_seq_cst); }
+void fenceHost() { std::atomic_thread_fence(std::memory_order_seq_cst); }
 #endif
+
+void fence(Warp& warp, const Op& op) {
+    fenceHost();
+    if (warp.watch != nullptr) warp.watch->fence(warp, op);
+}
 
 void trap(Warp& warp, const Op& op) {
     raise(FaultKind::TRAP, op, __builtin_ctz(warp.mask), "the kernel executed trap");

@@ -45,8 +45,7 @@ std::string describe(const Allocation& allocation) {
 }
 
 /// Where an address lies beside the nearest allocation: off-by-one errors are recognised by it.
-std::string whereabouts(const Warp& warp, std::uint64_t address, std::uint64_t bytes) {
-    const DeviceMemory& memory = *warp.worker->memory;
+std::string whereabouts(const DeviceMemory& memory, std::uint64_t address, std::uint64_t bytes) {
     const Allocation* allocation = memory.find(address);
     if (allocation == nullptr) allocation = memory.nearest(address);
     if (allocation == nullptr) return "nothing is allocated";
@@ -87,7 +86,7 @@ void raiseBounds(const Warp& warp, const Op& op, int lane, Space space, std::uin
         raiseAt(freed ? FaultKind::FREED : FaultKind::OUT_OF_BOUNDS, op, lane, address,
                 "global " + accessOf(op) + " at " + hex(address) +
                     (freed ? ": freed memory, " : ": out of bounds, ") +
-                    whereabouts(warp, address, op.bytes));
+                    whereabouts(*warp.worker->memory, address, op.bytes));
     }
     const std::uint64_t size = space == Space::SHARED  ? warp.shared.size
                                : space == Space::LOCAL ? warp.localBytes
@@ -101,6 +100,24 @@ void raiseMisaligned(const Op& op, int lane, Space space, std::uint64_t address)
     raiseAt(FaultKind::MISALIGNED, op, lane, address,
             std::string(nameOf(space)) + " " + accessOf(op) + " at " + hex(address) +
                 ": misaligned, not a multiple of " + std::to_string(op.bytes));
+}
+
+void raiseRace(const Op& op, int lane, Space space, std::uint64_t address, const Epoch& other,
+               const Op& otherOp, bool otherStores, const DeviceMemory& memory) {
+    Fault fault;
+    fault.kind = FaultKind::RACE;
+    fault.op = &op;
+    fault.lane = lane;
+    fault.address = address;
+    fault.other = other;
+    fault.otherOp = &otherOp;
+    const bool shared = space == Space::SHARED;
+    fault.message =
+        std::string("data race: ") + nameOf(space) + " " + accessOf(op) + " at " + (shared ? "offset " : "") +
+        hex(address) + (shared ? "" : ", " + whereabouts(memory, address, 1)) +
+        ", which nothing orders after the " +
+        (otherStores ? otherOp.kind == InstructionClass::ATOMIC ? "atomic access" : "store" : "load");
+    throw fault;
 }
 
 std::string describeLanes(std::uint32_t mask) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "exec/warp.hpp"
+#include "memory/shadow.hpp"
 
 namespace quern::emulator {
 
@@ -16,6 +17,8 @@ enum class FaultKind {
     TRAP,
     ILLEGAL,
     NOT_CONVERGED,
+    RACE,
+    UNINITIALISED,
     DIVERGENT_BARRIER,
     DEADLOCK,
     TIMEOUT
@@ -29,6 +32,8 @@ struct Fault : std::exception {
     std::uint64_t address = 0;
     std::string message;
     const Op* op = nullptr;
+    Epoch other;  // of a race: the access before this one
+    const Op* otherOp = nullptr;
 
     const char* what() const noexcept override { return message.c_str(); }
 };
@@ -37,6 +42,8 @@ struct Fault : std::exception {
 
 /// The lane's access [address, address + op.bytes) to `space` fails its bounds; tells why.
 [[noreturn]] void raiseBounds(const Warp& warp, const Op& op, int lane, Space space, std::uint64_t address);
+[[noreturn]] void raiseRace(const Op& op, int lane, Space space, std::uint64_t address, const Epoch& other,
+                            const Op& otherOp, bool otherStores, const DeviceMemory& memory);
 [[noreturn]] void raiseMisaligned(const Op& op, int lane, Space space, std::uint64_t address);
 
 /// "lanes 0-3, 7"

@@ -88,7 +88,7 @@ QUERN_INLINE void resolve(Warp& warp, const Op& op, Access& access) {
         access.same = resolveLane(warp, op, __builtin_ctz(warp.mask), Space::PARAMETER, address[0]);
         return;
     }
-    if (warp.mask == ALL_LANES && areSpaced<BYTES>(address)) {
+    if (warp.mask == ALL_LANES && warp.watch == nullptr && areSpaced<BYTES>(address)) {
         const bool global =
             op.space == Space::GLOBAL || (op.space == Space::GENERIC && address[31] < SHARED_WINDOW);
         if (global && globalTogether<BYTES>(warp, op, address[0], access)) return;

@@ -45,6 +45,10 @@ enum class Flow : std::uint8_t {
 
 enum class Space : std::uint8_t { GLOBAL, SHARED, LOCAL, PARAMETER, GENERIC };
 
+/// How an access or a fence orders others, and for whom. volatile is relaxed, and for the whole system.
+enum class Order : std::uint8_t { WEAK, RELAXED, ACQUIRE, RELEASE, ACQ_REL };
+enum class Reach : std::uint8_t { BLOCK, DEVICE, SYSTEM };
+
 struct Op {
     Handler run = nullptr;
     std::int64_t imm = 0;                 // displacement of an address, or what the handler says
@@ -68,6 +72,8 @@ struct Op {
     bool wide = true;         // the address register has 64 bits
     std::uint16_t flags = 0;  // what the handler says
     InstructionClass kind = InstructionClass::MOVE;
+    Order order = Order::WEAK;
+    Reach reach = Reach::DEVICE;
 };
 
 /// A special register that has one value a lane, filled when a warp starts.
@@ -131,6 +137,7 @@ struct Program {
     std::uint32_t sites = 0;
     std::vector<Constant> constants;
     std::vector<SpecialRegister> specials;
+    std::vector<std::uint8_t> widths;  // bytes of the register in each 64 of the block; 0: predicate
     std::vector<std::unique_ptr<std::uint32_t[]>> lists;  // what Op::more points into
     std::shared_ptr<const std::string> source;            // the module's PTX, for reports
     std::vector<SourceLine> sourceLines;      // the first: not known; none where the PTX has no .loc
@@ -140,6 +147,11 @@ struct Program {
     SourceLine sourceLine(const Op& op) const;
     /// The same for people: "kernel.cu:12", "device.h:3 (inlined at kernel.cu:12)"; empty: the PTX does not say.
     std::string describeSource(const Op& op) const;
+
+    /// Bytes of the register at this offset of the block; 0: predicate.
+    std::uint32_t widthOf(std::uint32_t offset) const {
+        return offset / 64 < widths.size() ? widths[offset / 64] : 0;
+    }
 };
 
 }  // namespace quern::emulator

@@ -48,11 +48,15 @@ struct SharedMemory {
     std::uint32_t size = 0;
 };
 
+class BlockWatch;
+
 struct Warp {
     std::byte* registers = nullptr;
     std::uint32_t mask = 0;  // lanes that the current instruction is for
     std::uint32_t live = 0;  // lanes that have not exited
     Worker* worker = nullptr;
+    BlockWatch* watch = nullptr;  // of the checks that look at every access; null: there are none
+    std::uint32_t index = 0;      // in its block
     SharedMemory shared;
     std::byte* local = nullptr;  // lane l's begins at l * localBytes
     std::uint32_t localBytes = 0;

@@ -206,6 +206,23 @@ const Allocation* DeviceMemory::nearest(std::uint64_t address) const {
     return best;
 }
 
+ShadowCell* Allocation::shadowCells() const {
+    if (cells_ == nullptr) {
+        const std::uint64_t words = (end() + 3) / 4 - base / 4;
+        cells_ = std::make_unique<LazyMemory>(words * sizeof(ShadowCell));
+    }
+    return reinterpret_cast<ShadowCell*>(cells_->get());
+}
+
+void DeviceMemory::clearShadow() {
+    std::unique_lock lock(mutex_);
+    for (auto* blocks : {&allocations_, &registered_}) {
+        for (auto& [base, allocation] : *blocks) {
+            if (allocation->cells_ != nullptr) allocation->cells_->clear();
+        }
+    }
+}
+
 std::uint64_t DeviceMemory::usedBytes() const {
     std::shared_lock lock(mutex_);
     return usedBytes_;

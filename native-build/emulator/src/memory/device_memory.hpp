@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "memory/shadow.hpp"
+
 namespace quern::emulator {
 
 enum class AllocationKind : std::uint8_t {
@@ -32,9 +34,16 @@ struct Allocation {
     std::atomic<bool> freed{false};
 
     std::uint64_t end() const { return base + bytes; }
+    /// One for each word of four bytes that the block touches; null where there is no room. Only for who holds the
+    /// shadow clock's mutex.
+    ShadowCell* shadowCells() const;
     bool contains(std::uint64_t address, std::uint64_t count) const {
         return address >= base && count <= bytes && address - base <= bytes - count;
     }
+
+  private:
+    friend class DeviceMemory;
+    mutable std::unique_ptr<LazyMemory> cells_;
 };
 
 enum class FreeStatus {
@@ -89,6 +98,11 @@ class DeviceMemory {
     std::vector<const Allocation*> live() const;
     std::vector<const Allocation*> live(AllocationKind kind) const;
 
+    /// For launches that are watched.
+    ShadowClock& shadowClock() { return shadowClock_; }
+    /// Forgets all that shadow cells hold. Only for who holds the shadow clock's mutex.
+    void clearShadow();
+
   private:
     // Each allocation begins in a granule of its own; the table gives the allocation of every granule.
     static constexpr int GRANULE_SHIFT = 16;
@@ -111,6 +125,7 @@ class DeviceMemory {
     std::map<std::uint64_t, std::unique_ptr<Allocation>> allocations_;  // by base; ours
     std::map<std::uint64_t, std::unique_ptr<Allocation>> registered_;   // by base; the program's
     std::map<std::uint64_t, std::uint64_t> reusable_;                   // freed granules: first to count
+    ShadowClock shadowClock_;
     std::vector<std::unique_ptr<Allocation>> retired_;  // records that pointers may still name
 };
 

@@ -29,7 +29,7 @@ LaneMemory::LaneMemory(std::size_t bytes) {
 
 void LaneMemory::Free::operator()(std::byte* memory) const { std::free(memory); }
 
-Block::Block(const Grid& grid, Worker& worker, Tally& tally)
+Block::Block(const Grid& grid, Worker& worker, Tally& tally, LaunchWatch* watch)
     : grid_(grid),
       tally_(tally),
       warps_(grid.warps),
@@ -37,8 +37,11 @@ Block::Block(const Grid& grid, Worker& worker, Tally& tally)
       registers_(registersOf(grid) * grid.warps),
       shared_(grid.sharedBytes),
       local_(static_cast<std::size_t>(grid.program->localBytes) * LANES * grid.warps) {
+    if (watch != nullptr) watch_ = std::make_unique<BlockWatch>(*watch, grid.warps, grid.sharedBytes);
     for (std::uint32_t w = 0; w < grid.warps; w++) {
         Warp& warp = warps_[w].warp;
+        warp.watch = watch_.get();
+        warp.index = w;
         warp.registers = registers_.get() + registersOf(grid) * w;
         warp.worker = &worker;
         warp.shared = {shared_.get(), grid.sharedBytes};
@@ -59,6 +62,12 @@ void Block::fillConstants(std::byte* registers) const {
         for (int lane = 0; lane < LANES; lane++)
             std::memcpy(to + lane * constant.bytes, &constant.value, constant.bytes);
     }
+}
+
+Dim3 Block::positionOf(std::uint64_t number) const {
+    return {static_cast<std::uint32_t>(number % grid_.grid.x),
+            static_cast<std::uint32_t>(number / grid_.grid.x % grid_.grid.y),
+            static_cast<std::uint32_t>(number / grid_.grid.x / grid_.grid.y)};
 }
 
 Dim3 Block::threadAt(std::uint32_t warp, int lane) const {
@@ -117,11 +126,10 @@ void Block::start(std::uint64_t number) {
     const bool first = !started_;
     started_ = true;
     number_ = number;
-    position_ = {static_cast<std::uint32_t>(number % grid_.grid.x),
-                 static_cast<std::uint32_t>(number / grid_.grid.x % grid_.grid.y),
-                 static_cast<std::uint32_t>(number / grid_.grid.x / grid_.grid.y)};
+    position_ = positionOf(number);
     // A GPU's shared memory is not zero either; these are NaN in every floating type.
     if (grid_.sharedBytes != 0) std::memset(shared_.get(), 0xff, grid_.sharedBytes);
+    if (watch_ != nullptr) watch_->start(number);
     barriers_.fill(Barrier{});
     liveWarps_ = grid_.warps;
     executed_ = 0;
@@ -200,6 +208,7 @@ std::uint32_t Block::arrive(const WarpRun& run, const Op& op, std::uint32_t mask
         barrier.yes += static_cast<std::uint32_t>(__builtin_popcount(predicate & mask));
         barrier.all += static_cast<std::uint32_t>(__builtin_popcount(mask));
     }
+    if (watch_ != nullptr) watch_->arrive(number, run.warp, mask, op.flow != Flow::ARRIVE);
     tally_.barriers++;
     return number;
 }
@@ -216,6 +225,10 @@ void Block::releaseFull() {
 void Block::release(std::uint32_t number) {
     const Barrier barrier = barriers_[number];
     barriers_[number] = Barrier{};
+    if (watch_ != nullptr) {
+        const bool all = barrier.expected == 0 || barrier.expected >= liveWarps_ * LANES;
+        watch_->release(number, all);
+    }
     for (WarpRun& run : warps_) {
         run.release(number, [&](const Op& op, std::uint32_t mask) {
             const std::uint16_t reduction = op.flags & BARRIER_REDUCTION;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "exec/program.hpp"
+#include "exec/watch.hpp"
 #include "options.hpp"
 #include "run/launch.hpp"
 #include "run/warp_run.hpp"
@@ -45,7 +46,8 @@ class LaneMemory {
 /// Made once and started again for block after block: registers that hold constants stay as they are.
 class Block {
   public:
-    Block(const Grid& grid, Worker& worker, Tally& tally);
+    /// watch: null where the launch is not watched.
+    Block(const Grid& grid, Worker& worker, Tally& tally, LaunchWatch* watch);
     Block(const Block&) = delete;
     Block& operator=(const Block&) = delete;
 
@@ -57,6 +59,7 @@ class Block {
 
     std::uint64_t number() const { return number_; }
     Dim3 position() const { return position_; }
+    Dim3 positionOf(std::uint64_t number) const;
     Dim3 threadAt(std::uint32_t warp, int lane) const;
     /// The warp that ran last: the one that a fault is about.
     std::uint32_t currentWarp() const { return current_; }
@@ -97,6 +100,7 @@ class Block {
     LaneMemory registers_;
     LaneMemory shared_;
     LaneMemory local_;
+    std::unique_ptr<BlockWatch> watch_;
     std::array<Barrier, BARRIERS> barriers_{};
     std::uint32_t liveWarps_ = 0;
     std::uint32_t current_ = 0;

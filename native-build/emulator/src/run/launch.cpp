@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "exec/fault.hpp"
+#include "exec/watch.hpp"
 #include "ptx/lexer.hpp"
 #include "run/block.hpp"
 
@@ -159,6 +160,7 @@ class Run {
             deadline_ = begin + std::chrono::duration_cast<Clock::duration>(
                                     std::chrono::duration<double>(std::min(options_.timeoutSeconds, 1e9)));
         }
+        if (LaunchWatch::wanted(options_)) watch_.emplace(memory_, *grid_.program, options_);
         std::vector<std::thread> others;
         for (std::size_t i = 1; i < workers(); i++) others.emplace_back([this] { work(); });
         work();
@@ -169,6 +171,8 @@ class Run {
 
   private:
     std::size_t workers() const {
+        // What watches a launch sees it in one order, the same each time.
+        if (watch_) return 1;
         std::size_t wanted = static_cast<std::size_t>(std::max(options_.threads, 0));
         if (wanted == 0) wanted = std::max(1U, std::thread::hardware_concurrency());
         // Starting a thread takes as long as some hundred warps run.
@@ -183,7 +187,7 @@ class Run {
         worker.memory = &memory_;
         worker.parameters = config_.parameters.data();
         worker.parameterBytes = static_cast<std::uint32_t>(config_.parameters.size());
-        worker.checks = options_.checks;
+        worker.checks = options_.checks || watch_;
         worker.counters = options_.counters;
         std::vector<Site> sites(grid_.program->sites);
         worker.sites = sites.data();
@@ -198,7 +202,9 @@ class Run {
             const std::uint64_t next = room ? next_.fetch_add(1) : blocks_;
             std::unique_ptr<Block> block;
             if (next < blocks_) {
-                if (idle.empty()) idle.push_back(std::make_unique<Block>(grid_, worker, tally));
+                if (idle.empty())
+                    idle.push_back(
+                        std::make_unique<Block>(grid_, worker, tally, watch_ ? &*watch_ : nullptr));
                 block = std::move(idle.back());
                 idle.pop_back();
                 block->start(order_.at(next));
@@ -235,6 +241,14 @@ class Run {
         throw fault;
     }
 
+    /// The line of an instruction in the PTX and in the CUDA source.
+    std::string describe(const Op& op) const {
+        const std::string source = grid_.program->describeSource(op);
+        return "PTX line " + std::to_string(op.line) + ": " +
+               std::string(sourceLine(*grid_.program->source, op.line)) +
+               (source.empty() ? "" : "; " + source);
+    }
+
     void report(const Fault& fault, const Block& block) {
         stop_ = true;
         const std::lock_guard lock(mutex_);
@@ -256,10 +270,13 @@ class Run {
         }
         report += ": " + fault.message;
         if (result_.line > 0) {
-            report += "; PTX line " + std::to_string(result_.line) + ": " +
-                      std::string(sourceLine(*grid_.program->source, result_.line));
-            const std::string source = grid_.program->describeSource(*fault.op);
-            if (!source.empty()) report += "; " + source;
+            report += "; " + describe(*fault.op);
+        }
+        if (fault.otherOp != nullptr) {
+            const std::uint32_t thread = fault.other.thread();
+            report += ". The other: block " + text(block.positionOf(fault.other.block)) + ", thread " +
+                      text(block.threadAt(thread / LANES, static_cast<int>(thread % LANES))) + "; " +
+                      describe(*fault.otherOp);
         }
     }
 
@@ -287,6 +304,7 @@ class Run {
     std::uint64_t blocks_;
     BlockOrder order_;
     Grid grid_;
+    std::optional<LaunchWatch> watch_;
     std::optional<Clock::time_point> deadline_;
     std::atomic<std::uint64_t> next_{0};
     std::atomic<bool> stop_{false};

@@ -2,6 +2,7 @@
 
 #include "exec/barrier_flags.hpp"
 #include "exec/fault.hpp"
+#include "exec/watch.hpp"
 #include "run/block.hpp"
 
 namespace quern::emulator {
@@ -134,6 +135,17 @@ std::uint32_t WarpRun::collectiveReady(const Op& op, std::uint32_t mask) const {
     return ready;
 }
 
+/// Lanes that an instruction has brought together, as each one's member mask says, are ordered by it.
+void WarpRun::meet(const Op& op, std::uint32_t lanes) {
+    if (op.kind != InstructionClass::WARP && op.kind != InstructionClass::BARRIER) return;
+    const std::uint32_t* members = lanesOf<std::uint32_t>(warp, op.e);
+    while (lanes != 0) {
+        const std::uint32_t together = members[__builtin_ctz(lanes)] & lanes;
+        warp.watch->converge(warp, together);
+        lanes &= ~together;
+    }
+}
+
 bool WarpRun::sync(const Op& op, std::uint32_t& pc, std::uint32_t& mask) {
     mask = joinParked(pc, mask);
     const std::uint32_t ready = collectiveReady(op, mask);
@@ -141,6 +153,7 @@ bool WarpRun::sync(const Op& op, std::uint32_t& pc, std::uint32_t& mask) {
     if (ready == 0) return false;
     mask = ready;
     warp.mask = ready;
+    if (warp.watch != nullptr) meet(op, ready);
     op.run(warp, op);
     tally_->threads[pc] += static_cast<unsigned>(__builtin_popcount(ready));
     pc++;

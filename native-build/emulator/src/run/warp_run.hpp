@@ -82,6 +82,7 @@ class WarpRun {
     std::uint32_t collectiveReady(const Op& op, std::uint32_t mask) const;
     bool flow(const Op& op, std::uint32_t active, std::uint32_t& pc, std::uint32_t& mask);
     void branch(const Op& op, std::uint32_t active, std::uint32_t& pc, std::uint32_t& mask);
+    void meet(const Op& op, std::uint32_t lanes);
     bool sync(const Op& op, std::uint32_t& pc, std::uint32_t& mask);
     bool barrier(const Op& op, std::uint32_t& pc, std::uint32_t& mask);
     void branchIndexed(const Op& op, std::uint32_t mask);

@@ -1,0 +1,111 @@
+// Seeded defects: of each pair of kernels in defects/*.cu the wrong one is found by name, and the right one raises no
+// alarm and leaves the same bits, both under every schedule.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <numeric>
+#include <sstream>
+
+#include "schedules.hpp"
+#include "snippet.hpp"
+
+namespace quern::emulator::test {
+namespace {
+
+using Words = std::vector<std::int32_t>;
+
+constexpr std::uint32_t BLOCKS = 4, THREADS = 64;
+
+std::string ptxOf(const std::string& file) {
+    std::ifstream in(std::string(QUERN_DEFECTS) + "/compute_80/" + file + ".ptx");
+    std::stringstream text;
+    text << in.rdbuf();
+    return text.str();
+}
+
+struct Outcome {
+    LaunchResult result;
+    Words words;
+};
+
+Outcome runKernel(const std::string& file, const std::string& kernel, const Options& options) {
+    Bench bench;
+    bench.options = options;
+    bench.module = Module::load(ptxOf(file), bench.device, bench.memory);
+    Words in(BLOCKS * THREADS + 1);
+    std::iota(in.begin(), in.end(), 1);
+    const std::uint64_t out = bench.upload(Words(4 * BLOCKS * THREADS));
+    const std::uint64_t common = bench.upload(Words(2 * BLOCKS * THREADS));
+    Outcome outcome;
+    outcome.result = bench.run(kernel, {BLOCKS, 1, 1}, {THREADS, 1, 1}, 0, bench.upload(in), out, common);
+    outcome.words = bench.download<std::int32_t>(out, 4 * BLOCKS * THREADS);
+    const Words rest = bench.download<std::int32_t>(common, 2 * BLOCKS * THREADS);
+    outcome.words.insert(outcome.words.end(), rest.begin(), rest.end());
+    return outcome;
+}
+
+Options allChecks() {
+    Options options;
+    options.races = true;
+    options.timeoutSeconds = 20;
+    return options;
+}
+
+struct Defect {
+    const char* file;
+    const char* pair;
+    const char* found;  // in the report of the wrong one
+};
+
+void PrintTo(const Defect& defect, std::ostream* out) { *out << defect.pair; }
+
+class Defects : public testing::TestWithParam<Defect> {};
+
+TEST_P(Defects, WrongIsFound) {
+    const Defect& defect = GetParam();
+    for (const NamedOptions& schedule : everySchedule(allChecks())) {
+        const Outcome outcome = runKernel(defect.file, std::string(defect.pair) + "_wrong", schedule.options);
+        EXPECT_NE(outcome.result.report.find(defect.found), std::string::npos)
+            << schedule.name << ": '" << defect.found << "' is not in: " << outcome.result.report;
+        EXPECT_NE(outcome.result.report.find(std::string(defect.file) + ".cu:"), std::string::npos)
+            << outcome.result.report;
+    }
+}
+
+TEST_P(Defects, RightRaisesNoAlarm) {
+    const Defect& defect = GetParam();
+    expectSameUnderEverySchedule<Words>(allChecks(), [&](const Options& options) {
+        const Outcome outcome = runKernel(defect.file, std::string(defect.pair) + "_right", options);
+        EXPECT_TRUE(outcome.result.ok()) << outcome.result.report;
+        return outcome.words;
+    });
+}
+
+INSTANTIATE_TEST_SUITE_P(Order, Defects,
+                         testing::Values(Defect{"order", "exchange_block", "data race: shared"},
+                                         Defect{"order", "exchange_warp", "data race: shared"},
+                                         Defect{"order", "exchange_by_syncwarp", "data race: shared"},
+                                         Defect{"order", "tree_sum", "data race: shared"},
+                                         Defect{"order", "reuse_tile", "data race: shared"},
+                                         Defect{"order", "count_shared", "data race: shared"},
+                                         Defect{"order", "count_global", "data race: global"},
+                                         Defect{"order", "count_in_scope", "data race: global atomic access"},
+                                         Defect{"order", "overlap", "data race: global store"},
+                                         Defect{"order", "in_place", "data race: global"},
+                                         Defect{"order", "last_block_fence", "data race: global load"},
+                                         Defect{"order", "last_block_scope", "data race: global load"},
+                                         Defect{"order", "last_block_all", "data race: global load"},
+                                         Defect{"order", "wait_for_flag", "data race: global"},
+                                         Defect{"order", "publish", "data race: global"},
+                                         Defect{"order", "receive", "data race: global"},
+                                         Defect{"order", "lock_release", "data race: global"},
+                                         Defect{"order", "look_back", "data race: global"},
+                                         Defect{"order", "named_barrier", "data race: shared"},
+                                         Defect{"order", "two_steps", "data race: global"},
+                                         Defect{"order", "raise_flag", "data race: global store"},
+                                         Defect{"order", "swap_loop", "data race: global"},
+                                         Defect{"order", "bytes", "data race: shared store of 1 byte"}),
+                         [](const auto& info) { return std::string(info.param.pair); });
+
+}  // namespace
+}  // namespace quern::emulator::test
