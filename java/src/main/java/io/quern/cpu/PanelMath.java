@@ -1,0 +1,77 @@
+package io.quern.cpu;
+
+/**
+ * What a softmax does with panels: matrices of any number of rows and {@link MicroKernel#columns} columns, row after row, as
+ * the micro-kernel takes for B. Everything goes down the columns, so that a column is one softmax and no lane needs another.
+ *
+ * <p>Numbers of a column (maxima, sums, ...) are one row of a panel. All addresses are absolute and trusted
+ * ({@link AddressSpace}), and aligned to a vector. Nothing is allocated.
+ */
+public sealed interface PanelMath permits Fp32PanelMath, Fp64PanelMath {
+    /** For FP32. */
+    PanelMath FP32 = new Fp32PanelMath();
+
+    /** For FP64. */
+    PanelMath FP64 = new Fp64PanelMath();
+
+    /** The rows that {@link #exponentials} takes at a time. */
+    int CHUNK = 64;
+
+    /** {@return the scratch memory of {@link #exponentials} in bytes} */
+    static long scratchBytes() {
+        return CHUNK * (Lanes.BITS / 8L);
+    }
+
+    /** Raises each column's maximum to the largest of its elements. Elements that are NaN may be passed over. */
+    void maxima(int rows, long panel, long maxima);
+
+    /**
+     * Replaces each element x by 2^(x - shift) ({@link Exp2}) and adds it to its column's sum.
+     *
+     * @param shifts one a column
+     * @param sums one a column; added to
+     * @param scratch {@link #scratchBytes} of memory, aligned to a vector
+     */
+    void exponentials(int rows, long panel, long shifts, long sums, long scratch);
+
+    /** Multiplies each column by its factor. */
+    void scale(int rows, long panel, long factors);
+
+    /**
+     * Keeps the elements of row r whose column has {@code begins[column] <= r < ends[column]}; the others become -infinity,
+     * whatever they were.
+     *
+     * @param firstRow the first row's r
+     * @param begins whole numbers in the panel's type
+     * @param ends whole numbers in the panel's type
+     */
+    void keep(int firstRow, int rows, long panel, long begins, long ends);
+
+    /**
+     * Lays vectors out as the columns of a panel, each element times a factor; columns beyond the vectors become zero.
+     *
+     * @param vectors how many, at most the panel's columns
+     * @param length of a vector: the panel's rows
+     * @param from where the first lies
+     * @param stride from a vector to the next, in bytes
+     * @param panel written
+     */
+    void packColumns(int vectors, int length, long from, long stride, double factor, long panel);
+
+    /**
+     * Writes the columns of a panel as vectors, each times its factor.
+     *
+     * @param vectors how many, at most the panel's columns
+     * @param length of a vector: at most the panel's rows
+     * @param factors one a column
+     * @param to where the first lies; written
+     * @param stride from a vector to the next, in bytes
+     */
+    void unpackColumns(int vectors, int length, long panel, long factors, long to, long stride);
+
+    /** {@return number i of a row} */
+    double get(long row, int i);
+
+    /** Sets number i of a row, rounded to the panel's type. */
+    void set(long row, int i, double value);
+}

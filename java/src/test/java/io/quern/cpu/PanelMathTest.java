@@ -1,0 +1,261 @@
+package io.quern.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.management.ThreadMXBean;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
+import java.time.Duration;
+import java.util.SplittableRandom;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class PanelMathTest {
+    private static final int[] ROWS = {0, 1, 7, 17, 64, 65, 207};
+    private static final Duration WARM_UP = Duration.ofSeconds(30);
+
+    /** The two implementations. */
+    enum Type {
+        FP32(PanelMath.FP32, MicroKernel.FP32, 0x1p-24),
+        FP64(PanelMath.FP64, MicroKernel.FP64, 0x1p-53);
+
+        final PanelMath math;
+        final int bytes;
+        final int columns;
+        final double roundoff;
+
+        Type(PanelMath math, MicroKernel kernel, double roundoff) {
+            this.math = math;
+            this.bytes = kernel.elementBytes();
+            this.columns = kernel.columns();
+            this.roundoff = roundoff;
+        }
+
+        double exp2(double x) {
+            return this == FP32 ? Exp2.of((float) x) : Exp2.of(x);
+        }
+
+        double rounded(double x) {
+            return this == FP32 ? (float) x : x;
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void maximaGrow(Type type) {
+        for (int rows : ROWS) {
+            try (Arena arena = Arena.ofConfined()) {
+                Panel panel = new Panel(arena, type, rows);
+                long maxima = panel.row(-1.0);
+                type.math.maxima(rows, panel.address, maxima);
+                for (int j = 0; j < type.columns; j++) {
+                    double expected = -1;
+                    for (int r = 0; r < rows; r++) {
+                        expected = Math.max(expected, panel.given(r, j));
+                    }
+                    assertEquals(expected, type.math.get(maxima, j));
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void exponentialsAreTheBitsOfExp2AndTheirSums(Type type) {
+        for (int rows : ROWS) {
+            try (Arena arena = Arena.ofConfined()) {
+                Panel panel = new Panel(arena, type, rows);
+                if (rows > 8) {
+                    panel.set(3, 1, Double.NEGATIVE_INFINITY);
+                    panel.set(5, 2, Double.NaN);
+                    panel.set(6, 0, -1e4);
+                }
+                long shifts = panel.row(2.5);
+                long sums = panel.row(1);
+                long scratch = arena.allocate(PanelMath.scratchBytes(), HostMemory.ALIGNMENT)
+                        .address();
+                type.math.exponentials(rows, panel.address, shifts, sums, scratch);
+                for (int j = 0; j < type.columns; j++) {
+                    double sum = 1;
+                    for (int r = 0; r < rows; r++) {
+                        double expected = type.exp2(type.rounded(panel.given(r, j) - 2.5));
+                        assertEquals(expected, panel.get(r, j), "row " + r + ", column " + j);
+                        sum += expected;
+                    }
+                    double actual = type.math.get(sums, j);
+                    assertTrue(
+                            Double.isNaN(sum)
+                                    ? Double.isNaN(actual)
+                                    : Math.abs(sum - actual) <= (rows + 1) * type.roundoff * sum);
+                }
+                panel.assertFenced();
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void scaledColumnByColumn(Type type) {
+        for (int rows : ROWS) {
+            try (Arena arena = Arena.ofConfined()) {
+                Panel panel = new Panel(arena, type, rows);
+                long factors = panel.row(0);
+                for (int j = 0; j < type.columns; j++) {
+                    type.math.set(factors, j, 1.0 / (j + 1));
+                }
+                type.math.scale(rows, panel.address, factors);
+                for (int r = 0; r < rows; r++) {
+                    for (int j = 0; j < type.columns; j++) {
+                        double expected = type.rounded(panel.given(r, j) * type.math.get(factors, j));
+                        assertEquals(expected, panel.get(r, j));
+                    }
+                }
+                panel.assertFenced();
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void keepsWhatIsBetween(Type type) {
+        for (int rows : ROWS) {
+            try (Arena arena = Arena.ofConfined()) {
+                Panel panel = new Panel(arena, type, rows);
+                for (int j = 0; j < type.columns && rows > 0; j++) {
+                    panel.set(0, j, Double.NaN);
+                }
+                long begins = panel.row(0);
+                long ends = panel.row(0);
+                for (int j = 0; j < type.columns; j++) {
+                    type.math.set(begins, j, 10 + j);
+                    type.math.set(ends, j, 10 + 2 * j);
+                }
+                type.math.keep(10, rows, panel.address, begins, ends);
+                for (int r = 0; r < rows; r++) {
+                    for (int j = 0; j < type.columns; j++) {
+                        double expected = r >= j && r < 2 * j ? panel.given(r, j) : Double.NEGATIVE_INFINITY;
+                        assertEquals(expected, panel.get(r, j));
+                    }
+                }
+                panel.assertFenced();
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void vectorsBecomeColumnsAndBack(Type type) {
+        for (int rows : ROWS) {
+            for (int vectors : new int[] {1, type.columns - 1, type.columns}) {
+                try (Arena arena = Arena.ofConfined()) {
+                    Panel panel = new Panel(arena, type, rows);
+                    int stride = rows + 3;
+                    MemorySegment from = arena.allocate((long) stride * vectors * type.bytes, HostMemory.ALIGNMENT);
+                    MemorySegment to = arena.allocate((long) stride * vectors * type.bytes, HostMemory.ALIGNMENT);
+                    for (int i = 0; i < stride * vectors; i++) {
+                        type.math.set(from.address(), i, i + 1);
+                    }
+                    type.math.packColumns(
+                            vectors, rows, from.address(), (long) stride * type.bytes, 0.5, panel.address);
+                    for (int r = 0; r < rows; r++) {
+                        for (int j = 0; j < type.columns; j++) {
+                            assertEquals(j < vectors ? (j * stride + r + 1) / 2.0 : 0, panel.get(r, j));
+                        }
+                    }
+                    panel.assertFenced();
+                    long factors = panel.row(2);
+                    type.math.unpackColumns(
+                            vectors, rows, panel.address, factors, to.address(), (long) stride * type.bytes);
+                    for (int i = 0; i < stride * vectors; i++) {
+                        assertEquals(i % stride < rows ? i + 1 : 0, type.math.get(to.address(), i));
+                    }
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aPanelAllocatesNothing(Type type) {
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        try (Arena arena = Arena.ofConfined()) {
+            int rows = 128;
+            Panel panel = new Panel(arena, type, rows);
+            long numbers = panel.row(1);
+            long scratch = arena.allocate(PanelMath.scratchBytes(), HostMemory.ALIGNMENT)
+                    .address();
+            long deadline = System.nanoTime() + WARM_UP.toNanos();
+            long bytes;
+            do {
+                long before = threads.getCurrentThreadAllocatedBytes();
+                for (int i = 0; i < 300; i++) {
+                    type.math.keep(0, rows, panel.address, numbers, numbers);
+                    type.math.maxima(rows, panel.address, numbers);
+                    type.math.exponentials(rows, panel.address, numbers, numbers, scratch);
+                    type.math.scale(rows, panel.address, numbers);
+                }
+                bytes = threads.getCurrentThreadAllocatedBytes() - before;
+            } while (bytes > 0 && System.nanoTime() < deadline);
+            assertEquals(0, bytes);
+        }
+    }
+
+    /** Numbers between -30 and 2 in a panel with a fence below. */
+    private static final class Panel {
+        private static final double SENTINEL = -12345;
+
+        private final Arena arena;
+        private final Type type;
+        private final int rows;
+        private final double[] given;
+        final long address;
+
+        Panel(Arena arena, Type type, int rows) {
+            this.arena = arena;
+            this.type = type;
+            this.rows = rows;
+            int count = rows * type.columns;
+            given = new double[count];
+            address = row(SENTINEL, rows + 1);
+            SplittableRandom random = new SplittableRandom(rows);
+            for (int i = 0; i < count; i++) {
+                set(i / type.columns, i % type.columns, random.nextDouble(-30, 2));
+            }
+        }
+
+        long row(double value) {
+            return row(value, 1);
+        }
+
+        private long row(double value, int count) {
+            int numbers = count * type.columns;
+            long at = arena.allocate((long) numbers * type.bytes, HostMemory.ALIGNMENT)
+                    .address();
+            for (int i = 0; i < numbers; i++) {
+                type.math.set(at, i, value);
+            }
+            return at;
+        }
+
+        void set(int r, int j, double value) {
+            type.math.set(address, r * type.columns + j, value);
+            given[r * type.columns + j] = type.rounded(value);
+        }
+
+        double given(int r, int j) {
+            return given[r * type.columns + j];
+        }
+
+        double get(int r, int j) {
+            return type.math.get(address, r * type.columns + j);
+        }
+
+        void assertFenced() {
+            for (int j = 0; j < type.columns; j++) {
+                assertEquals(SENTINEL, get(rows, j), "wrote below the panel");
+            }
+        }
+    }
+}
