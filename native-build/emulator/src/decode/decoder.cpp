@@ -71,14 +71,6 @@ std::uint32_t typeBytes(char type) {
     }
 }
 
-const ptx::Operand* calleeOf(const ptx::Instruction& instruction) {
-    if (!instruction.opcode.starts_with("call")) return nullptr;
-    for (const ptx::Operand& operand : instruction.operands) {
-        if (operand.kind == ptx::OperandKind::NAME) return &operand;
-    }
-    return nullptr;
-}
-
 }  // namespace
 
 Decoder::Decoder(const ModuleContext& context, Kernel& kernel)
@@ -255,7 +247,22 @@ std::uint32_t Decoder::readWide(const ptx::Operand& operand, std::uint32_t& byte
                 refuse("an offset from an extern shared array is not supported here", operand.place);
             return base;
         }
-        case SymbolKind::FUNCTION: refuse("addresses of functions are not supported", operand.place);
+        case SymbolKind::FUNCTION:
+            return constant(functionPointer(static_cast<std::size_t>(symbol.function -
+                                                                     context_.module->functions.data())),
+                            bytes);
+        case SymbolKind::FRAME: {
+            if (bytes != 8) refuse("an address of local memory has 64 bits here", operand.place);
+            const std::uint32_t sum = temporary(8);
+            const std::uint32_t offset =
+                constant(symbol.place + static_cast<std::uint64_t>(operand.offset), 8);
+            Op& op = emit(entry("add.u64"));
+            op.kind = InstructionClass::MOVE;
+            op.dst = sum;
+            op.a = framePointer();
+            op.b = offset;
+            return sum;
+        }
         default: return constant(symbol.place + static_cast<std::uint64_t>(operand.offset), bytes);
     }
 }
@@ -328,6 +335,13 @@ void Decoder::address(Op& op, const ptx::Operand& operand) {
             if (op.space == Space::GENERIC) op.space = Space::SHARED;
             break;
         case SymbolKind::FUNCTION: refuse("a function is not memory", operand.place);
+        case SymbolKind::FRAME:
+            op.a = framePointer();
+            op.imm += static_cast<std::int64_t>(symbol.place);
+            if (op.space == Space::GENERIC || op.space == Space::PARAMETER) op.space = Space::LOCAL;
+            if (op.space != Space::LOCAL)
+                refuse(std::string(operand.name) + " is not in this state space", operand.place);
+            break;
         default: {
             op.a = constant(symbol.place, 8);
             const Space own = symbol.kind == SymbolKind::SHARED             ? Space::SHARED
@@ -388,6 +402,12 @@ Symbol Decoder::declareRegister(const ptx::Variable& variable) {
     }
     symbol.place = registers_.place(static_cast<std::uint64_t>(count) * stride, REGISTER_ALIGN);
     noteWidth(static_cast<std::uint32_t>(symbol.place), symbol.bytes, count);
+    if (current_ != nullptr && current_->framed) {
+        for (std::uint32_t i = 0; i < count; i++) {
+            current_->saved.push_back(static_cast<std::uint32_t>(symbol.place) + i * stride);
+            current_->saved.push_back(symbol.bytes);
+        }
+    }
     if (variable.rangeCount != 0) {
         scope_->addRange(variable.name, count, symbol, stride);
     } else if (!scope_->add(variable.name, symbol)) {
@@ -411,13 +431,17 @@ void Decoder::declare(const ptx::Variable& variable) {
             }
             break;
         case ptx::StateSpace::LOCAL:
-        case ptx::StateSpace::PARAMETER:
-            symbol.kind = SymbolKind::LOCAL;
-            symbol.place = local_.place(bytesOf(variable), alignOf(variable));
+        case ptx::StateSpace::PARAMETER: {
+            const bool framed = current_ != nullptr && current_->framed;
+            symbol.kind = framed ? SymbolKind::FRAME : SymbolKind::LOCAL;
+            symbol.place = (framed ? frame_ : local_).place(bytesOf(variable), alignOf(variable));
+            if (framed) frameAlign_ = std::max(frameAlign_, alignOf(variable));
             break;
+        }
         default: refuse("this variable belongs outside of functions", variable.place);
     }
-    if (shared_.size() > std::uint64_t{1} << 30 || local_.size() > std::uint64_t{1} << 24) {
+    if (shared_.size() > std::uint64_t{1} << 30 || local_.size() > std::uint64_t{1} << 24 ||
+        frame_.size() > std::uint64_t{1} << 24) {
         refuse("variable too large", variable.place);
     }
     if (!scope_->add(variable.name, symbol))
@@ -434,34 +458,129 @@ void Decoder::declareParameters(const ptx::Function& function, CalledFunction& c
     }
 }
 
-// Functions.
-
-void Decoder::visitCalls(const ptx::Function& function, std::vector<const ptx::Function*>& path) {
-    if (std::find(order_.begin(), order_.end(), &function) != order_.end()) return;
-    path.push_back(&function);
-    for (const ptx::Statement& statement : function.body) {
-        const auto* instruction = std::get_if<ptx::Instruction>(&statement);
-        const ptx::Operand* callee = instruction == nullptr ? nullptr : calleeOf(*instruction);
-        if (callee == nullptr) continue;
-        const Symbol* symbol = context_.globals->find(callee->name);
-        if (symbol == nullptr || symbol->kind != SymbolKind::FUNCTION)
-            continue;  // refused where it is decoded
-        if (std::find(path.begin(), path.end(), symbol->function) != path.end()) {
-            refuse("recursive calls are not supported", instruction->place);
+/// A framed function's parameters and results are at the begin of its frame, where any caller finds them.
+void Decoder::declareFrame(const ptx::Function& function, CalledFunction& called) {
+    std::vector<std::pair<Symbol, Symbol>> arguments;
+    for (const auto* list : {&function.results, &function.parameters}) {
+        for (const ptx::Variable& variable : *list) {
+            if (variable.space != ptx::StateSpace::REGISTER) {
+                declare(variable);
+                continue;
+            }
+            if (variable.type.letter == 'p') refuse("a predicate cannot be passed here", variable.place);
+            Symbol slot;
+            slot.kind = SymbolKind::FRAME;
+            slot.place = frame_.place(bytesOf(variable), alignOf(variable));
+            slot.bytes = static_cast<std::uint32_t>(bytesOf(variable));
+            (list == &function.results ? called.copies : arguments)
+                .push_back({declareRegister(variable), slot});
         }
-        if (symbol->function->defined) visitCalls(*symbol->function, path);
     }
-    path.pop_back();
-    order_.push_back(&function);
+    for (const auto& [reg, slot] : arguments)
+        emitLocal(false, slot.bytes, static_cast<std::uint32_t>(reg.place), slot, 0);
 }
 
-const Decoder::CalledFunction& Decoder::called(const ptx::Function& function) const {
+// Functions.
+
+std::uint32_t Decoder::linkRegister() {
+    if (link_ == 0) link_ = temporary(4);
+    return link_;
+}
+
+void Decoder::addFrameTo(Op& op, int sign) {
+    frameFixups_.push_back({static_cast<std::size_t>(&op - program_->code.data()), current_, sign});
+}
+
+void Decoder::listSavedFor(Op& op) {
+    savedFixups_.push_back({static_cast<std::size_t>(&op - program_->code.data()), current_});
+}
+
+void Decoder::callTo(Op& op, const ptx::Function& function) {
+    callFixups_.push_back({static_cast<std::size_t>(&op - program_->code.data()), &called(function)});
+}
+
+Op& Decoder::emitLocal(bool store, std::uint32_t bytes, std::uint32_t reg, const Symbol& symbol,
+                       std::int64_t offset) {
+    const std::string width = std::to_string(bytes);
+    const std::uint32_t base = symbol.kind == SymbolKind::FRAME ? framePointer() : constant(0, 8);
+    Op& op = emit(entry(store ? "st." + width + "." + width + ".v1"
+                              : "ld.u" + std::to_string(8 * bytes) + "." + width + ".v1"));
+    op.kind = InstructionClass::MOVE;
+    op.space = Space::LOCAL;
+    op.store = store;
+    op.bytes = static_cast<std::uint8_t>(bytes);
+    op.site = newSite();
+    op.more = list({reg});
+    (store ? op.b : op.dst) = reg;
+    op.a = base;
+    op.imm = static_cast<std::int64_t>(symbol.place) + offset;
+    return op;
+}
+
+Decoder::CalledFunction& Decoder::called(const ptx::Function& function) {
     const auto found = called_.find(&function);
     if (found == called_.end()) refuse("no definition of function " + std::string(function.name));
     return found->second;
 }
 
+const ptx::CallPrototype& Decoder::callPrototype(const ptx::Operand& name) const {
+    const auto found = prototypes_.find(name.name);
+    if (found == prototypes_.end()) refuse("no .callprototype " + std::string(name.name), name.place);
+    return *found->second;
+}
+
+void Decoder::decodeEntry(const ptx::Function& function) {
+    program_->entry = current_->entry;
+    for (std::size_t i = 0; i < function.parameters.size(); i++) {
+        Symbol symbol;
+        symbol.kind = SymbolKind::KERNEL_PARAMETER;
+        symbol.place = kernel_.parameters[i].offset;
+        symbol.bytes = kernel_.parameters[i].bytes;
+        scope_->add(function.parameters[i].name, symbol);
+    }
+}
+
+void Decoder::decodeCallee(const ptx::Function& function) {
+    CalledFunction& called = *current_;
+    if (!called.framed) {
+        called.returnAddress = temporary(4);
+        declareParameters(function, called);
+        return;
+    }
+    useStack();
+    called.returnAddress = temporary(4);
+    called.saved = {called.returnAddress, 4};
+    frame_ = Layout();
+    // The frame's size is known at the function's end: it is room for that which is checked.
+    const std::uint32_t pointer = framePointer();
+    const std::uint32_t top = stackTop();
+    Op& check = emit(entry("frame.check"));
+    check.a = pointer;
+    check.b = top;
+    addFrameTo(check);
+    const std::uint32_t link = linkRegister();
+    Op& keep = emit(entry("mov.b32"));
+    keep.dst = called.returnAddress;
+    keep.a = link;
+    declareFrame(function, called);
+}
+
+/// A function with alloca gives its memory back when it returns.
+void Decoder::keepStackTop() {
+    const std::uint32_t kept = temporary(8);
+    const std::uint32_t top = stackTop();
+    Op& op = emit(entry("mov.b64"));
+    op.dst = kept;
+    op.a = top;
+    current_->stackTop = kept;
+    if (current_->framed) current_->saved.insert(current_->saved.end(), {kept, 8});
+}
+
 void Decoder::decodeFunction(const ptx::Function& function, bool entry) {
+    ptx::Instruction outside;  // what is emitted before the first instruction and after the last
+    outside.opcode = "ret";
+    outside.place = function.place;
+    instruction_ = &outside;
     CalledFunction& called = called_[&function];
     current_ = &called;
     inEntry_ = entry;
@@ -469,25 +588,25 @@ void Decoder::decodeFunction(const ptx::Function& function, bool entry) {
     scopes_.emplace_back(&kernelScope_);
     scope_ = &scopes_.back();
     branchTargets_.clear();
+    prototypes_.clear();
+    // Prototypes may stand behind the calls that name them.
+    bool allocates = false;
+    for (const ptx::Statement& statement : function.body) {
+        if (const auto* prototype = std::get_if<ptx::CallPrototype>(&statement))
+            prototypes_[prototype->name] = prototype;
+        const auto* instruction = std::get_if<ptx::Instruction>(&statement);
+        allocates = allocates || (instruction != nullptr && instruction->opcode.starts_with("alloca"));
+    }
     if (entry) {
-        program_->entry = called.entry;
-        for (std::size_t i = 0; i < function.parameters.size(); i++) {
-            Symbol symbol;
-            symbol.kind = SymbolKind::KERNEL_PARAMETER;
-            symbol.place = kernel_.parameters[i].offset;
-            symbol.bytes = kernel_.parameters[i].bytes;
-            scope_->add(function.parameters[i].name, symbol);
-        }
+        decodeEntry(function);
     } else {
-        called.returnAddress = temporary(4);
-        declareParameters(function, called);
+        decodeCallee(function);
+        if (allocates) keepStackTop();
     }
     decodeBody(function);
     // Falling off the end is a return.
-    ptx::Instruction end;
-    end.opcode = "ret";
-    end.place = function.place;
-    decodeInstruction(end);
+    decodeInstruction(outside);
+    if (called.framed) called.frameBytes = std::max<std::uint64_t>(frame_.size(), 1);
 }
 
 void Decoder::decodeBody(const ptx::Function& function) {
@@ -502,6 +621,8 @@ void Decoder::decodeBody(const ptx::Function& function) {
             }
         } else if (const auto* targets = std::get_if<ptx::BranchTargets>(&statement)) {
             branchTargets_[targets->name] = targets->labels;
+        } else if (const auto* prototype = std::get_if<ptx::CallPrototype>(&statement)) {
+            prototypes_[prototype->name] = prototype;  // another scope may have one of the same name
         } else if (std::holds_alternative<ptx::OpenScope>(statement)) {
             open_.push_back(scope_);
             scopes_.emplace_back(scope_);
@@ -551,10 +672,37 @@ void Decoder::takeSourceLines() {
     }
 }
 
+/// What could not be written when calls were decoded: where functions begin, how large frames are, what is saved.
+void Decoder::resolveCalls() {
+    for (const auto& [op, function] : callFixups_) program_->code[op].target = function->entry;
+    const auto aligned = [&](std::uint64_t bytes) { return (bytes + frameAlign_ - 1) & ~(frameAlign_ - 1); };
+    for (const FrameFixup& fixup : frameFixups_) {
+        program_->code[fixup.op].imm +=
+            fixup.sign * static_cast<std::int64_t>(aligned(fixup.function->frameBytes));
+    }
+    std::map<const CalledFunction*, const std::uint32_t*> lists;
+    for (const auto& [op, function] : savedFixups_) {
+        const std::uint32_t*& saved = lists[function];
+        if (saved == nullptr) saved = list(function->saved);
+        program_->code[op].more = saved;
+        program_->code[op].imm = static_cast<std::int64_t>(function->saved.size());
+    }
+    if (program_->usesStack) local_.place(0, frameAlign_);
+    if (context_.module->callsIndirectly) {
+        program_->functions.assign(context_.module->functions.size(), Program::NO_FUNCTION);
+        for (const auto& [function, called] : called_) {
+            if (called.framed)
+                program_->functions[static_cast<std::size_t>(function - context_.module->functions.data())] =
+                    called.entry;
+        }
+    }
+}
+
 void Decoder::decode(const ptx::Function& entry) {
     takeSourceLines();
-    std::vector<const ptx::Function*> path;
-    visitCalls(entry, path);
+    order_ = context_.calls->reachable(entry);
+    for (const ptx::Function* function : order_)
+        called_[function].framed = context_.calls->isFramed(*function);
     for (const ptx::Function* function : order_) decodeFunction(*function, function == &entry);
     for (const Fixup& fixup : fixups_) {
         const std::uint32_t* target = fixup.scope->findLabel(fixup.label);
@@ -565,6 +713,7 @@ void Decoder::decode(const ptx::Function& entry) {
             program_->code[fixup.op].target = *target;
         }
     }
+    resolveCalls();
     finish();
 }
 

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "decode/call_graph.hpp"
 #include "decode/spelling.hpp"
 #include "decode/symbols.hpp"
 #include "exec/program.hpp"
@@ -28,6 +29,7 @@ struct ModuleContext {
     std::shared_ptr<const std::string> source;
     Scope* globals = nullptr;  // global and constant variables, functions
     const ptx::Module* module = nullptr;
+    const CallGraph* calls = nullptr;
     std::uint32_t constantBytes = 0;
 };
 
@@ -90,11 +92,35 @@ class Decoder {
         std::uint32_t returnAddress = 0;
         std::vector<Symbol> results;
         std::vector<Symbol> parameters;
+        bool framed = false;
+        std::uint64_t frameBytes = 0;
+        std::uint32_t stackTop =
+            0;  // where a function with alloca keeps the stack's top for its return; 0: none
+        std::vector<std::uint32_t> saved;  // registers: offset and bytes of each, in turn
+        std::vector<std::pair<Symbol, Symbol>>
+            copies;  // of a framed function: results in registers, and their slots
     };
-    const CalledFunction& called(const ptx::Function& function) const;
-    /// Where the function being decoded keeps its return address; 0 in an entry.
-    std::uint32_t returnAddress() const { return current_->returnAddress; }
+    /// Every function that can be called from here, in the order of decoding; refuses one without a definition.
+    CalledFunction& called(const ptx::Function& function);
+    CalledFunction& current() { return *current_; }
     bool inEntry() const { return inEntry_; }
+    /// What a .callprototype or .calltargets of this name has.
+    const ptx::CallPrototype& callPrototype(const ptx::Operand& name) const;
+
+    // Frames. The frame pointer is a register of each lane, and so is the address that a framed function returns to.
+    std::uint32_t framePointer() { return special(Special::FRAME_POINTER, 8); }
+    std::uint32_t stackTop() { return special(Special::STACK_TOP, 8); }
+    std::uint32_t linkRegister();
+    /// Adds the frame of the function being decoded to the displacement of this instruction, once its size is known.
+    void addFrameTo(Op& op, int sign = 1);
+    /// The registers of the function being decoded, for this instruction, once all are known.
+    void listSavedFor(Op& op);
+    /// An instruction that copies between a register and local memory, and does not count as access to memory.
+    Op& emitLocal(bool store, std::uint32_t bytes, std::uint32_t reg, const Symbol& symbol,
+                  std::int64_t offset);
+    void useStack() { program_->usesStack = true; }
+    /// The entry that the callee of this instruction will have.
+    void callTo(Op& op, const ptx::Function& function);
 
   private:
     struct Fixup {
@@ -105,7 +131,9 @@ class Decoder {
         ptx::Place place;
     };
 
-    void visitCalls(const ptx::Function& function, std::vector<const ptx::Function*>& path);
+    void decodeEntry(const ptx::Function& function);
+    void decodeCallee(const ptx::Function& function);
+    void keepStackTop();
     void decodeFunction(const ptx::Function& function, bool entry);
     void decodeBody(const ptx::Function& function);
     void decodeInstruction(const ptx::Instruction& instruction);
@@ -113,6 +141,8 @@ class Decoder {
     void declare(const ptx::Variable& variable);
     void declareParameters(const ptx::Function& function, CalledFunction& called);
     void noteWidth(std::uint32_t offset, std::uint32_t bytes, std::uint32_t count);
+    void declareFrame(const ptx::Function& function, CalledFunction& called);
+    void resolveCalls();
     Symbol declareRegister(const ptx::Variable& variable);
     const Symbol* specialSymbol(std::string_view name);
     std::uint32_t constantOperand(const ptx::Operand& operand, std::uint32_t bytes, char type);
@@ -135,9 +165,21 @@ class Decoder {
     std::map<std::string_view, Symbol> specialSymbols_;
     std::vector<Fixup> fixups_;
     std::map<std::string_view, std::vector<std::string_view>> branchTargets_;  // of the current function
-    std::vector<Scope*> open_;                 // scopes around the current one
-    std::vector<const ptx::Function*> order_;  // callees before callers
+    std::vector<Scope*> open_;                                          // scopes around the current one
+    std::map<std::string_view, const ptx::CallPrototype*> prototypes_;  // of the current function
+    std::vector<const ptx::Function*> order_;                           // callees before callers
     std::map<const ptx::Function*, CalledFunction> called_;
+    struct FrameFixup {
+        std::size_t op;
+        const CalledFunction* function;
+        int sign;
+    };
+    std::vector<FrameFixup> frameFixups_;
+    std::vector<std::pair<std::size_t, const CalledFunction*>> savedFixups_;
+    std::vector<std::pair<std::size_t, const CalledFunction*>> callFixups_;
+    Layout frame_;  // local memory of the current function, if it is framed
+    std::uint64_t frameAlign_ = 16;
+    std::uint32_t link_ = 0;
     CalledFunction* current_ = nullptr;
     bool inEntry_ = false;
 };
@@ -164,6 +206,9 @@ void decodeLookUp3(Decoder& decoder, Spelling spelling);
 void decodeBranch(Decoder& decoder, Spelling spelling);
 void decodeIndexedBranch(Decoder& decoder, Spelling spelling);
 void decodeCall(Decoder& decoder, Spelling spelling);
+void decodeAlloca(Decoder& decoder, Spelling spelling);
+void decodeStackSave(Decoder& decoder, Spelling spelling);
+void decodeStackRestore(Decoder& decoder, Spelling spelling);
 void decodeReturn(Decoder& decoder, Spelling spelling);
 void decodeExit(Decoder& decoder, Spelling spelling);
 void decodeTrap(Decoder& decoder, Spelling spelling);

@@ -14,42 +14,6 @@ std::uint32_t readVote(Decoder& decoder, const ptx::Operand& operand, std::int64
     return decoder.read(plain, 0);
 }
 
-/// Arguments one by one: `from` and `to` are both in local memory, or both registers.
-void copyArgument(Decoder& decoder, const Symbol& to, const Symbol& from) {
-    if (to.kind != from.kind || to.bytes != from.bytes)
-        decoder.refuse("an argument does not fit its parameter");
-    if (to.kind == SymbolKind::LOCAL) {
-        Op& op = decoder.emit(decoder.entry("copy.parameter"));
-        op.dst = static_cast<std::uint32_t>(to.place);
-        op.a = static_cast<std::uint32_t>(from.place);
-        op.imm = to.bytes;
-        return;
-    }
-    const std::string key = to.bytes == 0 ? "mov.pred" : "mov.b" + std::to_string(8 * to.bytes);
-    Op& op = decoder.emit(decoder.entry(key));
-    op.dst = static_cast<std::uint32_t>(to.place);
-    op.a = static_cast<std::uint32_t>(from.place);
-}
-
-std::vector<Symbol> argumentsOf(Decoder& decoder, const ptx::Operand& list,
-                                const std::vector<Symbol>& formals) {
-    if (list.elements.size() != formals.size()) {
-        decoder.refuse("the function takes " + std::to_string(formals.size()) + " arguments here, not " +
-                       std::to_string(list.elements.size()));
-    }
-    std::vector<Symbol> symbols;
-    for (std::size_t i = 0; i < formals.size(); i++) {
-        const ptx::Operand& argument = list.elements[i];
-        if (argument.kind == ptx::OperandKind::NAME) {
-            symbols.push_back(decoder.resolve(argument));
-        } else {
-            symbols.push_back(
-                {SymbolKind::REGISTER, decoder.read(argument, formals[i].bytes), formals[i].bytes, nullptr});
-        }
-    }
-    return symbols;
-}
-
 /// The member mask, last operand of all .sync collectives.
 std::uint32_t readMembers(Decoder& decoder) { return decoder.read(decoder.operands().back(), 4); }
 
@@ -87,42 +51,6 @@ void decodeIndexedBranch(Decoder& decoder, Spelling spelling) {
     op.a = index;
     op.more = targets;
     op.imm = static_cast<std::int64_t>(labels.size());
-}
-
-// call{.uni} {(results),} function {, (arguments)}
-void decodeCall(Decoder& decoder, Spelling spelling) {
-    spelling.take("uni");
-    decoder.expectNothingLeft(spelling);
-    decoder.expectOperands(1, 3);
-    const auto& operands = decoder.operands();
-    const std::size_t at = operands[0].kind == ptx::OperandKind::LIST ? 1 : 0;
-    if (operands.size() <= at || operands[at].kind != ptx::OperandKind::NAME)
-        decoder.refuse("call names a function");
-    const Symbol* symbol = decoder.find(operands[at].name);
-    if (symbol == nullptr) decoder.refuse("unknown function " + std::string(operands[at].name));
-    if (symbol->kind != SymbolKind::FUNCTION) decoder.refuse("indirect calls are not supported");
-    const Decoder::CalledFunction& called = decoder.called(*symbol->function);
-
-    ptx::Operand none;
-    none.kind = ptx::OperandKind::LIST;
-    const ptx::Operand& given = operands.size() > at + 1 ? operands[at + 1] : none;
-    const ptx::Operand& wanted = at == 1 ? operands[0] : none;
-    const auto arguments = argumentsOf(decoder, given, called.parameters);
-    const auto results = argumentsOf(decoder, wanted, called.results);
-    for (std::size_t i = 0; i < arguments.size(); i++)
-        copyArgument(decoder, called.parameters[i], arguments[i]);
-    Op& op = decoder.emit(Flow::CALL, InstructionClass::CONTROL);
-    op.target = called.entry;
-    op.dst = called.returnAddress;
-    for (std::size_t i = 0; i < results.size(); i++) copyArgument(decoder, results[i], called.results[i]);
-}
-
-void decodeReturn(Decoder& decoder, Spelling spelling) {
-    spelling.take("uni");
-    decoder.expectNothingLeft(spelling);
-    decoder.expectOperands(0, 0);
-    Op& op = decoder.emit(decoder.inEntry() ? Flow::EXIT : Flow::RETURN, InstructionClass::CONTROL);
-    op.a = decoder.returnAddress();
 }
 
 void decodeExit(Decoder& decoder, Spelling spelling) {

@@ -22,6 +22,7 @@ enum class SymbolKind {
     SHARED,
     DYNAMIC_SHARED,
     LOCAL,
+    FRAME,  // local memory of a framed function: from the lane's frame pointer on
     KERNEL_PARAMETER,
     FUNCTION
 };
@@ -40,6 +41,7 @@ class Scope {
 
     /// False where the scope has the name already.
     bool add(std::string_view name, const Symbol& symbol) { return symbols_.emplace(name, symbol).second; }
+    void replace(std::string_view name, const Symbol& symbol) { symbols_[name] = symbol; }
     /// Registers name0 to name(count-1), each `stride` bytes of the register block.
     void addRange(std::string_view name, std::uint32_t count, const Symbol& first, std::uint32_t stride) {
         ranges_[name] = {count, stride, first};

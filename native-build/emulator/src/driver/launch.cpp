@@ -1,6 +1,7 @@
 #include "driver/launch.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -18,6 +19,7 @@ CUresult resultOf(emulator::LaunchStatus status) {
         case emulator::LaunchStatus::LAUNCH_FAILURE: return CUDA_ERROR_LAUNCH_FAILED;
         case emulator::LaunchStatus::LAUNCH_TIMEOUT: return CUDA_ERROR_LAUNCH_TIMEOUT;
         case emulator::LaunchStatus::ASSERT: return CUDA_ERROR_ASSERT;
+        case emulator::LaunchStatus::STACK_ERROR: return CUDA_ERROR_HARDWARE_STACK_ERROR;
     }
     return CUDA_ERROR_UNKNOWN;
 }
@@ -125,15 +127,18 @@ KernelOperation::KernelOperation(std::shared_ptr<Function> function, const Launc
                                  std::vector<std::byte> parameters)
     : function_(std::move(function)), shape_(shape), parameters_(std::move(parameters)) {}
 
-void KernelOperation::perform(Context&) const {
+void KernelOperation::perform(Context& context) const {
     Driver& driver = Driver::instance();
     emulator::Options options;
     {
         const std::lock_guard<std::mutex> guard(driver.mutex);
         options = driver.options();
     }
-    const emulator::LaunchConfig config{shape_.grid, shape_.block, shape_.sharedBytes, parameters_,
-                                        shape_.cooperative};
+    emulator::LaunchConfig config{shape_.grid, shape_.block, shape_.sharedBytes, parameters_,
+                                  shape_.cooperative};
+    // A device rounds these, and takes no more than it has.
+    config.stackBytes = static_cast<std::uint32_t>(std::min<std::size_t>(context.stackBytes, 512 << 10));
+    config.printBytes = context.printfBytes;
     const emulator::LaunchResult result =
         launch(function_->kernel, config, driver.model(), driver.memory(), options);
     {
@@ -141,6 +146,11 @@ void KernelOperation::perform(Context&) const {
         driver.launches.add({function_->kernel.name, shape_.grid, shape_.block, shape_.sharedBytes,
                              nameOf(result.status), result.seconds, result.counters});
     }
+    if (!result.printed.empty()) {
+        std::fwrite(result.printed.data(), 1, result.printed.size(), stdout);
+        std::fflush(stdout);
+    }
+    if (result.status == emulator::LaunchStatus::ASSERT) std::fprintf(stderr, "%s\n", result.report.c_str());
     if (!result.ok()) throw Failure(resultOf(result.status), result.report);
 }
 

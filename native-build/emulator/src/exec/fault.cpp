@@ -28,6 +28,7 @@ const char* nameOf(AllocationKind kind) {
         case AllocationKind::HOST_REGISTERED: return "registered host memory";
         case AllocationKind::MODULE_GLOBAL: return "variable";
         case AllocationKind::MODULE_CONSTANT: return "constant variable";
+        case AllocationKind::DEVICE_HEAP: return "memory from a kernel's malloc";
         default: return "device memory";
     }
 }

@@ -21,6 +21,8 @@ enum class FaultKind {
     UNINITIALISED,
     DIVERGENT_BARRIER,
     DEADLOCK,
+    STACK_OVERFLOW,
+    ASSERT,
     TIMEOUT
 };
 

@@ -2,6 +2,12 @@
 
 namespace quern::emulator {
 
+std::uint32_t Program::functionAt(std::uint64_t pointer) const {
+    const std::uint64_t number = (pointer - FUNCTION_WINDOW) / FUNCTION_STEP - 1;
+    if (number >= functions.size() || pointer != functionPointer(number)) return NO_FUNCTION;
+    return functions[number];
+}
+
 SourceLine Program::sourceLine(const Op& op) const {
     const std::size_t at = static_cast<std::size_t>(&op - code.data());
     return at < sourceLineOf.size() ? sourceLines[sourceLineOf[at]] : SourceLine{};

@@ -30,12 +30,20 @@ constexpr std::uint32_t CARRY = 64;            // the condition code of .cc
 constexpr std::uint32_t SINK = 128;            // where `_` is written; 512 bytes
 constexpr std::uint32_t FIRST_REGISTER = 640;  // others begin here
 
+/// Pointers to functions are numbers that no memory has: function n of a module is at FUNCTION_WINDOW + 16 (n + 1).
+constexpr std::uint64_t FUNCTION_WINDOW = std::uint64_t{0x7f} << 56;
+constexpr std::uint64_t FUNCTION_STEP = 16;
+inline std::uint64_t functionPointer(std::size_t number) {
+    return FUNCTION_WINDOW + FUNCTION_STEP * (number + 1);
+}
+
 /// What the warp's loop does with an instruction besides calling its handler.
 enum class Flow : std::uint8_t {
     NEXT,     // handler, then the next instruction
     BRANCH,   // to op.target
     INDEX,    // brx.idx: to more[index]
     CALL,     // to op.target; op.dst: where the callee keeps its return address
+    POINTER,  // call of the function that op.a points to; op.dst as of CALL
     RETURN,   // to the address in op.a
     EXIT,     // the lanes end
     SYNC,     // handler, once all lanes of the mask in op.e have come here
@@ -104,6 +112,8 @@ enum class Special : std::uint8_t {
     DYNAMIC_SHARED_BYTES,
     TOTAL_SHARED_BYTES,
     DYNAMIC_SHARED_BASE,
+    FRAME_POINTER,  // a lane's innermost frame on its stack, as an offset in local memory; grows upwards
+    STACK_TOP,      // the last of what alloca gave out; grows downwards
     ZERO
 };
 
@@ -132,16 +142,22 @@ struct Program {
     std::vector<Op> code;
     std::uint32_t entry = 0;
     std::uint32_t registerBytes = 0;
-    std::uint32_t localBytes = 0;
+    std::uint32_t localBytes = 0;         // without the stack, which begins behind it
+    bool usesStack = false;               // calls a function that is framed, or has alloca
     std::uint32_t dynamicSharedBase = 0;  // where extern shared arrays begin
     std::uint32_t sites = 0;
     std::vector<Constant> constants;
     std::vector<SpecialRegister> specials;
-    std::vector<std::uint8_t> widths;  // bytes of the register in each 64 of the block; 0: predicate
+    std::vector<std::uint8_t> widths;      // bytes of the register in each 64 of the block; 0: predicate
+    std::vector<std::uint32_t> functions;  // entry of each of the module's functions, for pointers to them
     std::vector<std::unique_ptr<std::uint32_t[]>> lists;  // what Op::more points into
     std::shared_ptr<const std::string> source;            // the module's PTX, for reports
     std::vector<SourceLine> sourceLines;      // the first: not known; none where the PTX has no .loc
     std::vector<std::uint32_t> sourceLineOf;  // for each instruction its place in sourceLines
+
+    /// Where the function that a pointer names begins; NO_FUNCTION where it names none of this program.
+    std::uint32_t functionAt(std::uint64_t pointer) const;
+    static constexpr std::uint32_t NO_FUNCTION = ~std::uint32_t{0};
 
     /// Where in a CUDA source an instruction of `code` came from; line 0: the PTX does not say.
     SourceLine sourceLine(const Op& op) const;

@@ -37,7 +37,8 @@ Index build() {
         case 3: addV3(index); break;
         default: addV2(index); break;
     }
-    for (Entries entries : {atomicTable(), collectiveTable(), controlTable()}) add(index, entries);
+    for (Entries entries : {atomicTable(), collectiveTable(), controlTable(), runtimeTable()})
+        add(index, entries);
     return index;
 }
 

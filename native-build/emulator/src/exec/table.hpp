@@ -58,5 +58,6 @@ QUERN_FAMILIES(QUERN_DECLARE)
 Entries atomicTable();
 Entries collectiveTable();
 Entries controlTable();
+Entries runtimeTable();
 
 }  // namespace quern::emulator

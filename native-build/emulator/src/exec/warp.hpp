@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "exec/program.hpp"
 #include "memory/device_memory.hpp"
@@ -16,6 +17,8 @@ constexpr std::uint64_t SHARED_WINDOW = std::uint64_t{1} << WINDOW_SHIFT;
 constexpr std::uint64_t LOCAL_WINDOW = std::uint64_t{2} << WINDOW_SHIFT;
 constexpr std::uint64_t PARAMETER_WINDOW = std::uint64_t{3} << WINDOW_SHIFT;
 constexpr std::uint64_t WINDOW_OFFSET = SHARED_WINDOW - 1;
+
+class Printer;
 
 /// The allocation that a memory instruction touched last: it will most likely touch it again.
 struct Site {
@@ -39,7 +42,14 @@ struct Worker {
     bool checks = true;
     bool counters = true;
     std::uint64_t clock = 0;
+    Printer* printer = nullptr;
+    DeviceMemory* heap = nullptr;  // where kernels allocate
     Traffic traffic;
+};
+
+/// What framed functions of each lane have saved of their registers, the innermost call last.
+struct SavedFrames {
+    std::array<std::vector<std::byte>, LANES> lane;
 };
 
 /// The shared memory of a block.
@@ -61,6 +71,7 @@ struct Warp {
     std::byte* local = nullptr;  // lane l's begins at l * localBytes
     std::uint32_t localBytes = 0;
     std::uint32_t sharedStaticBytes = 0;
+    SavedFrames* frames = nullptr;  // null where the program has no framed function
 };
 
 /// A register's lanes. Offsets are multiples of 64 bytes, the block is aligned likewise.

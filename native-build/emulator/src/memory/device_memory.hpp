@@ -21,7 +21,8 @@ enum class AllocationKind : std::uint8_t {
     HOST_PINNED,      // allocated by us, for the host
     HOST_REGISTERED,  // the program's own memory, made known to the device
     MODULE_GLOBAL,
-    MODULE_CONSTANT
+    MODULE_CONSTANT,
+    DEVICE_HEAP  // by malloc of a kernel
 };
 
 /// One block of memory, live or freed. Records are kept for as long as their addresses are not given out again.

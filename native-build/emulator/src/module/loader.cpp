@@ -19,13 +19,16 @@ class ModuleLoader {
         checkTarget();
         module_ = std::shared_ptr<Module>(new Module(memory_));
         for (const ptx::Variable& variable : tree_.variables) place(variable);
-        for (const ptx::Variable& variable : tree_.variables) initialise(variable);
         for (const ptx::Function& function : tree_.functions) declare(function);
+        declareAliases();
+        for (const ptx::Variable& variable : tree_.variables) initialise(variable);
         ModuleContext context;
         context.source = source_;
         context.globals = &globals_;
         context.module = &tree_;
         context.constantBytes = constantBytes_;
+        const CallGraph calls(tree_, globals_);
+        context.calls = &calls;
         for (const ptx::Function& function : tree_.functions) {
             if (function.entry && function.defined) add(function, context);
         }
@@ -132,6 +135,10 @@ class ModuleLoader {
                     refuse(LoadErrorKind::INVALID_PTX, operand.place, operand.name,
                            "unknown name in an initialiser");
                 }
+                if (symbol->kind == SymbolKind::FUNCTION) {
+                    return functionPointer(
+                        static_cast<std::size_t>(symbol->function - tree_.functions.data()));
+                }
                 return symbol->place + static_cast<std::uint64_t>(operand.offset);
             }
             default: return operand.value;
@@ -148,6 +155,16 @@ class ModuleLoader {
         symbol.function = &function;
         if (!globals_.add(function.name, symbol) && function.defined) {
             refuse(LoadErrorKind::INVALID_PTX, function.place, function.name, "defined twice");
+        }
+    }
+
+    void declareAliases() {
+        for (const auto& [name, function] : tree_.aliases) {
+            const Symbol* symbol = globals_.find(function);
+            if (symbol == nullptr || symbol->kind != SymbolKind::FUNCTION)
+                refuse(LoadErrorKind::INVALID_PTX, {}, function, "alias of an unknown function");
+            const Symbol same = *symbol;
+            globals_.replace(name, same);
         }
     }
 

@@ -91,10 +91,19 @@ struct BranchTargets {
     std::string_view name;
     std::vector<std::string_view> labels;
 };
+/// name: .callprototype (results) _ (parameters); or name: .calltargets function, function ...;
+/// What an indirect call passes and gets.
+struct CallPrototype {
+    std::string_view name;
+    std::vector<Variable> results;
+    std::vector<Variable> parameters;
+    std::string_view like;  // of .calltargets: a function that is called so; else empty
+};
 struct OpenScope {};
 struct CloseScope {};
 
-using Statement = std::variant<Instruction, Label, Variable, BranchTargets, OpenScope, CloseScope>;
+using Statement =
+    std::variant<Instruction, Label, Variable, BranchTargets, CallPrototype, OpenScope, CloseScope>;
 
 struct Function {
     bool entry = false;
@@ -114,6 +123,8 @@ struct Module {
     std::string_view target;  // sm_80
     std::vector<Variable> variables;
     std::vector<Function> functions;
+    std::map<std::string_view, std::string_view> aliases;  // .alias: another name of a function
+    bool callsIndirectly = false;
     std::map<std::uint32_t, std::string_view> files;  // of .file, by number
     std::vector<SourceLocation> locations{1};         // of .loc; the first stands for "not said"
 };

@@ -138,8 +138,11 @@ class Parser {
             file();
         } else if (accept(".loc")) {
             location();
-        } else if (token.isWord(".alias")) {
-            skipLine();
+        } else if (accept(".alias")) {
+            const std::string_view name = expectWord("a function").text;
+            expect(',');
+            module_.aliases[name] = expectWord("a function").text;
+            expect(';');
         } else if (token.isWord(".section")) {
             skipSection();
         } else if (token.isWord(".pragma")) {
@@ -244,6 +247,8 @@ class Parser {
         } else if (token.text == ".pragma") {
             next();
             expect(';');
+        } else if (token.text == ".abi_preserve" || token.text == ".abi_preserve_control") {
+            smallNumber();
         } else if (token.text != ".noreturn") {
             refuse(token, "unknown attribute of a function");
         }
@@ -315,7 +320,7 @@ class Parser {
             } else if (token.text == ".ptr") {
                 pointerAttribute();
             } else if (token.text == ".attribute") {
-                refuse(token, "variable attributes are not supported");
+                variableAttributes();
             } else {
                 common.type = typeOf(token);
             }
@@ -326,6 +331,24 @@ class Parser {
             variables.push_back(declarator(common));
         } while (!formal && accept(','));
         return variables;
+    }
+
+    // .attribute(.managed, .unified(1, 2)): where a variable lies, which is one place here.
+    void variableAttributes() {
+        expect('(');
+        do {
+            const Token& token = expectWord("an attribute");
+            if (token.text == ".unified") {
+                expect('(');
+                number(next());
+                expect(',');
+                number(next());
+                expect(')');
+            } else if (token.text != ".managed") {
+                refuse(token, "unknown attribute of a variable");
+            }
+        } while (accept(','));
+        expect(')');
     }
 
     // .ptr .global .align 16: what the compiler knows about a pointer parameter; nothing that running it needs.
@@ -429,10 +452,16 @@ class Parser {
         } else if (token.kind == TokenKind::WORD && token.text[0] != '.' && peek(1).is(':')) {
             next();
             next();
-            if (peek().isWord(".calltargets") || peek().isWord(".callprototype")) {
-                refuse(peek(), "indirect calls are not supported");
-            }
-            if (accept(".branchtargets")) {
+            if (accept(".callprototype")) {
+                statements.emplace_back(callPrototype(token.text));
+            } else if (accept(".calltargets")) {
+                // Who is called shows when the call is executed: what counts is how.
+                CallPrototype targets;
+                targets.name = token.text;
+                targets.like = labelList().front();
+                module_.callsIndirectly = true;
+                statements.emplace_back(std::move(targets));
+            } else if (accept(".branchtargets")) {
                 statements.emplace_back(branchTargets(token.text));
             } else {
                 statements.emplace_back(Label{token.text});
@@ -445,11 +474,30 @@ class Parser {
     BranchTargets branchTargets(std::string_view name) {
         BranchTargets targets;
         targets.name = name;
+        targets.labels = labelList();
+        return targets;
+    }
+
+    std::vector<std::string_view> labelList() {
+        std::vector<std::string_view> labels;
         do {
-            targets.labels.push_back(expectWord("a label").text);
+            labels.push_back(expectWord("a label").text);
         } while (accept(','));
         expect(';');
-        return targets;
+        return labels;
+    }
+
+    CallPrototype callPrototype(std::string_view name) {
+        CallPrototype prototype;
+        prototype.name = name;
+        module_.callsIndirectly = true;
+        if (peek().is('(')) prototype.results = formals();
+        expectWord("the place of a name");
+        if (peek().is('(')) prototype.parameters = formals();
+        Function ignored;
+        while (peek().kind == TokenKind::WORD) attribute(ignored);
+        expect(';');
+        return prototype;
     }
 
     Instruction instruction() {

@@ -33,10 +33,11 @@ Block::Block(const Grid& grid, Worker& worker, Tally& tally, LaunchWatch* watch)
     : grid_(grid),
       tally_(tally),
       warps_(grid.warps),
+      frames_(grid.program->usesStack ? grid.warps : 0),
       order_(grid.warps),
       registers_(registersOf(grid) * grid.warps),
       shared_(grid.sharedBytes),
-      local_(static_cast<std::size_t>(grid.program->localBytes) * LANES * grid.warps) {
+      local_(static_cast<std::size_t>(grid.localBytes) * LANES * grid.warps) {
     if (watch != nullptr) watch_ = std::make_unique<BlockWatch>(*watch, grid.warps, grid.sharedBytes);
     for (std::uint32_t w = 0; w < grid.warps; w++) {
         Warp& warp = warps_[w].warp;
@@ -44,9 +45,10 @@ Block::Block(const Grid& grid, Worker& worker, Tally& tally, LaunchWatch* watch)
         warp.index = w;
         warp.registers = registers_.get() + registersOf(grid) * w;
         warp.worker = &worker;
+        if (!frames_.empty()) warp.frames = &frames_[w];
         warp.shared = {shared_.get(), grid.sharedBytes};
-        warp.localBytes = grid.program->localBytes;
-        warp.local = local_.get() + static_cast<std::size_t>(grid.program->localBytes) * LANES * w;
+        warp.localBytes = grid.localBytes;
+        warp.local = local_.get() + static_cast<std::size_t>(grid.localBytes) * LANES * w;
         order_[w] = w;
         fillConstants(warp.registers);
     }
@@ -80,7 +82,8 @@ void Block::fillSpecials(WarpRun& run, bool first) const {
     const std::uint32_t sm = static_cast<std::uint32_t>(grid_.device->multiprocessors);
     for (const SpecialRegister& special : grid_.program->specials) {
         const bool ofBlock = special.which == Special::CTAID_X || special.which == Special::CTAID_Y ||
-                             special.which == Special::CTAID_Z || special.which == Special::SMID;
+                             special.which == Special::CTAID_Z || special.which == Special::SMID ||
+                             special.which == Special::FRAME_POINTER || special.which == Special::STACK_TOP;
         if (!ofBlock && !first) continue;
         for (int lane = 0; lane < LANES; lane++) {
             const Dim3 thread = threadAt(run.index(), lane);
@@ -113,6 +116,8 @@ void Block::fillSpecials(WarpRun& run, bool first) const {
                 case Special::DYNAMIC_SHARED_BYTES: value = grid_.dynamicSharedBytes; break;
                 case Special::TOTAL_SHARED_BYTES: value = grid_.sharedBytes; break;
                 case Special::DYNAMIC_SHARED_BASE: value = grid_.program->dynamicSharedBase; break;
+                case Special::FRAME_POINTER: value = grid_.program->localBytes; break;
+                case Special::STACK_TOP: value = grid_.stackTop; break;
                 case Special::ZERO: break;
             }
             std::byte* to =
@@ -130,6 +135,9 @@ void Block::start(std::uint64_t number) {
     // A GPU's shared memory is not zero either; these are NaN in every floating type.
     if (grid_.sharedBytes != 0) std::memset(shared_.get(), 0xff, grid_.sharedBytes);
     if (watch_ != nullptr) watch_->start(number);
+    for (SavedFrames& saved : frames_) {
+        for (std::vector<std::byte>& lane : saved.lane) lane.clear();
+    }
     barriers_.fill(Barrier{});
     liveWarps_ = grid_.warps;
     executed_ = 0;

@@ -27,6 +27,8 @@ struct Grid {
     std::uint32_t warps = 0;        // of a block
     std::uint32_t sharedBytes = 0;  // static and dynamic
     std::uint32_t dynamicSharedBytes = 0;
+    std::uint32_t localBytes = 0;  // of a thread, its stack included
+    std::uint32_t stackTop = 0;    // where the stack ends
     std::uint64_t serial = 0;
 };
 
@@ -96,6 +98,7 @@ class Block {
     std::uint64_t number_ = 0;
     Dim3 position_;
     std::vector<WarpRun> warps_;
+    std::vector<SavedFrames> frames_;  // of each warp; none where no function is framed
     std::vector<std::uint32_t> order_;
     LaneMemory registers_;
     LaneMemory shared_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "exec/fault.hpp"
+#include "exec/print.hpp"
 #include "exec/watch.hpp"
 #include "ptx/lexer.hpp"
 #include "run/block.hpp"
@@ -26,6 +27,12 @@ constexpr std::uint64_t BLOCK_QUANTUM = 1 << 18;
 // How many blocks of a launch that does not ask for all of them a worker keeps going at most.
 constexpr std::size_t RESIDENT_BLOCKS = 32;
 
+// Frames here hold every parameter and local variable of PTX, of which a device keeps many in registers: a stack that
+// suffices there must suffice here.
+constexpr std::uint32_t STACK_FACTOR = 8;
+// Arguments are written before the callee looks whether its frame fits.
+constexpr std::uint32_t STACK_SLACK = 4352;
+
 std::string text(const Dim3& d) {
     return "(" + std::to_string(d.x) + "," + std::to_string(d.y) + "," + std::to_string(d.z) + ")";
 }
@@ -37,6 +44,8 @@ LaunchStatus statusOf(FaultKind kind) {
         case FaultKind::MISALIGNED: return LaunchStatus::MISALIGNED_ADDRESS;
         case FaultKind::ILLEGAL: return LaunchStatus::ILLEGAL_INSTRUCTION;
         case FaultKind::TIMEOUT: return LaunchStatus::LAUNCH_TIMEOUT;
+        case FaultKind::ASSERT: return LaunchStatus::ASSERT;
+        case FaultKind::STACK_OVERFLOW: return LaunchStatus::STACK_ERROR;
         default: return LaunchStatus::LAUNCH_FAILURE;
     }
 }
@@ -138,6 +147,7 @@ class Run {
           memory_(memory),
           options_(options),
           blocks_(config.grid.count()),
+          printer_(config.printBytes),
           order_(options, blocks_) {
         static std::atomic<std::uint64_t> launches{0};
         grid_.kernel = &kernel;
@@ -150,6 +160,11 @@ class Run {
         grid_.warps = (grid_.threads + LANES - 1) / LANES;
         grid_.dynamicSharedBytes = config.sharedBytes;
         grid_.sharedBytes = grid_.program->dynamicSharedBase + config.sharedBytes;
+        grid_.localBytes = grid_.program->localBytes;
+        if (grid_.program->usesStack) {
+            grid_.stackTop = grid_.localBytes + STACK_FACTOR * ((config.stackBytes + 15) & ~15U);
+            grid_.localBytes = grid_.stackTop + STACK_SLACK;
+        }
         grid_.serial = ++launches;
         result_.counters = {};
     }
@@ -165,6 +180,7 @@ class Run {
         for (std::size_t i = 1; i < workers(); i++) others.emplace_back([this] { work(); });
         work();
         for (std::thread& other : others) other.join();
+        result_.printed = printer_.take();
         result_.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
         return std::move(result_);
     }
@@ -185,6 +201,8 @@ class Run {
     void work() {
         Worker worker;
         worker.memory = &memory_;
+        worker.heap = &memory_;
+        worker.printer = &printer_;
         worker.parameters = config_.parameters.data();
         worker.parameterBytes = static_cast<std::uint32_t>(config_.parameters.size());
         worker.checks = options_.checks || watch_;
@@ -302,6 +320,7 @@ class Run {
     DeviceMemory& memory_;
     const Options& options_;
     std::uint64_t blocks_;
+    Printer printer_;
     BlockOrder order_;
     Grid grid_;
     std::optional<LaunchWatch> watch_;
@@ -325,6 +344,7 @@ const char* nameOf(LaunchStatus status) {
         case LaunchStatus::LAUNCH_FAILURE: return "launch failure";
         case LaunchStatus::LAUNCH_TIMEOUT: return "launch timeout";
         case LaunchStatus::ASSERT: return "assertion failed";
+        case LaunchStatus::STACK_ERROR: return "stack error";
     }
     return "unknown";
 }

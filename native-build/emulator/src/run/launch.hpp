@@ -28,6 +28,8 @@ struct LaunchConfig {
     std::uint32_t sharedBytes = 0;          // dynamic, beyond the kernel's static ones
     std::span<const std::byte> parameters;  // kernel.parameterBytes, laid out as kernel.parameters says
     bool cooperative = false;               // all blocks make progress, so that they may wait for each other
+    std::uint32_t stackBytes = 1024;        // of a thread: CU_LIMIT_STACK_SIZE
+    std::uint64_t printBytes = 1 << 20;     // what printf keeps at most: CU_LIMIT_PRINTF_FIFO_SIZE
 };
 
 enum class LaunchStatus {
@@ -39,6 +41,7 @@ enum class LaunchStatus {
     LAUNCH_FAILURE,  // trap, divergent barrier, lanes that never meet, deadlock
     LAUNCH_TIMEOUT,
     ASSERT,
+    STACK_ERROR,  // a thread's stack overflowed
 };
 
 const char* nameOf(LaunchStatus status);
@@ -47,6 +50,8 @@ struct LaunchResult {
     LaunchStatus status = LaunchStatus::OK;
     /// What went wrong, for a human: kernel, block, thread, address, allocation, PTX line. Empty when OK.
     std::string report;
+    /// What the kernel printed, in order.
+    std::string printed;
     Counters counters;
     double seconds = 0;
     /// Where it went wrong; line 0 when OK.

@@ -187,6 +187,21 @@ void WarpRun::branch(const Op& op, std::uint32_t active, std::uint32_t& pc, std:
     }
 }
 
+void WarpRun::callThroughPointer(const Op& op, std::uint32_t pc, std::uint32_t mask) {
+    const std::uint64_t* pointer = lanesOf<std::uint64_t>(warp, op.a);
+    std::uint32_t* link = lanesOf<std::uint32_t>(warp, op.dst);
+    const int before = readyCount_;
+    forEachLane(mask, [&](int lane) {
+        const std::uint32_t function = program_->functionAt(pointer[lane]);
+        if (function == Program::NO_FUNCTION)
+            raise(FaultKind::ILLEGAL, op, lane,
+                  "call through a pointer that is no function's: " + std::to_string(pointer[lane]));
+        link[lane] = pc + 1;
+        insert(function, 1U << lane);
+    });
+    if (readyCount_ > before + 1) tally_->divergentBranches++;
+}
+
 void WarpRun::returnFrom(const Op& op, std::uint32_t mask) {
     const std::uint32_t* address = lanesOf<std::uint32_t>(warp, op.a);
     forEachLane(mask, [&](int lane) { insert(address[lane], 1U << lane); });
@@ -224,6 +239,7 @@ bool WarpRun::flow(const Op& op, std::uint32_t active, std::uint32_t& pc, std::u
             return true;
         }
         case Flow::INDEX: branchIndexed(op, active); return false;
+        case Flow::POINTER: callThroughPointer(op, pc, active); return false;
         case Flow::RETURN: returnFrom(op, active); return false;
         case Flow::SYNC: return sync(op, pc, mask);
         case Flow::BARRIER: return barrier(op, pc, mask);

@@ -86,6 +86,7 @@ class WarpRun {
     bool sync(const Op& op, std::uint32_t& pc, std::uint32_t& mask);
     bool barrier(const Op& op, std::uint32_t& pc, std::uint32_t& mask);
     void branchIndexed(const Op& op, std::uint32_t mask);
+    void callThroughPointer(const Op& op, std::uint32_t pc, std::uint32_t mask);
     void returnFrom(const Op& op, std::uint32_t mask);
 
     const Program* program_ = nullptr;

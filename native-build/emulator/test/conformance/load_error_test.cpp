@@ -97,7 +97,6 @@ TEST(LoadError, WhatIsNotKnownYet) {
              "ld.global.L2::cache_hint.u32 %r0, [%x0], %x1;",
              "isspacep.const %p0, %x0;",
              "mov.u32 %r0, (1 << 4) | 3;",
-             "prototype: .callprototype _ (); call %x0, (), prototype;",
          }) {
         expectRefused(statement);
     }
