@@ -28,7 +28,7 @@ bool onOff(const char* variable, const std::string& value) {
 }
 
 void setChecks(const char* variable, const std::string& value, Options& options) {
-    options.checks = options.races = false;
+    options.checks = options.races = options.uninitialised = false;
     if (value == "off") return;
     for (std::size_t begin = 0; begin <= value.size();) {
         const std::size_t comma = std::min(value.find(',', begin), value.size());
@@ -36,26 +36,27 @@ void setChecks(const char* variable, const std::string& value, Options& options)
         begin = comma + 1;
         const bool all = name == "all";
         if (all || name == "races") options.races = true;
+        if (all || name == "uninitialised") options.uninitialised = true;
         // The others look at memory that this one has found to be there.
         options.checks = true;
-        if (!all && name != "on" && name != "memory" && name != "races")
-            refuse(variable, value, "on, off, all, or a list of memory and races");
+        if (!all && name != "on" && name != "memory" && name != "races" && name != "uninitialised")
+            refuse(variable, value, "on, off, all, or a list of memory, races and uninitialised");
     }
 }
 
 void setSchedule(const char* variable, const std::string& value, Options& options) {
-    const std::string seeded = "random:";
+    const std::size_t colon = std::min(value.find(':'), value.size());
+    const std::string name = value.substr(0, colon);
+    const bool seeded = colon < value.size();
     if (value == "forward") {
         options.schedule = Schedule::FORWARD;
     } else if (value == "reverse") {
         options.schedule = Schedule::REVERSE;
-    } else if (value == "random") {
-        options.schedule = Schedule::RANDOM;
-    } else if (value.starts_with(seeded) && isDecimal(value.substr(seeded.size()))) {
-        options.schedule = Schedule::RANDOM;
-        options.seed = std::stoull(value.substr(seeded.size()));
+    } else if ((name == "random" || name == "preempt") && (!seeded || isDecimal(value.substr(colon + 1)))) {
+        options.schedule = name == "random" ? Schedule::RANDOM : Schedule::PREEMPT;
+        if (seeded) options.seed = std::stoull(value.substr(colon + 1));
     } else {
-        refuse(variable, value, "forward, reverse, random or random:SEED");
+        refuse(variable, value, "forward, reverse, random, random:SEED, preempt or preempt:SEED");
     }
 }
 
@@ -76,6 +77,10 @@ Options Options::fromEnvironment() {
           [&](const char* variable, const std::string& value) { setSchedule(variable, value, options); });
     ifSet("QUERN_EMULATOR_CHECKS",
           [&](const char* variable, const std::string& value) { setChecks(variable, value, options); });
+    ifSet("QUERN_EMULATOR_STORES", [&](const char* variable, const std::string& value) {
+        if (value != "early" && value != "late") refuse(variable, value, "early or late");
+        options.lateStores = value == "late";
+    });
     ifSet("QUERN_EMULATOR_COUNTERS",
           [&](const char* variable, const std::string& value) { options.counters = onOff(variable, value); });
     ifSet("QUERN_EMULATOR_TIMEOUT", [&](const char* variable, const std::string& value) {

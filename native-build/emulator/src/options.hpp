@@ -7,17 +7,22 @@
 namespace quern::emulator {
 
 /// The order in which the warps of a block, and the blocks of a grid, get their turn.
-enum class Schedule { FORWARD, REVERSE, RANDOM };
+/// PREEMPT: at random, and warps are interrupted before they touch memory.
+enum class Schedule { FORWARD, REVERSE, RANDOM, PREEMPT };
 
 struct Options {
     /// Host threads that run blocks; 0: one for each processor.
     int threads = 0;
     Schedule schedule = Schedule::FORWARD;
-    std::uint64_t seed = 1;  // of Schedule::RANDOM
+    std::uint64_t seed = 1;  // of Schedule::RANDOM and PREEMPT
     /// Bounds, alignment and use after free of every access. Without it a wild access may crash the process.
     bool checks = true;
     /// Data races in shared and global memory. A launch then runs on one host thread, at about a fifth of the speed.
     bool races = false;
+    /// Uninitialised shared and device memory that decides an address or a branch, or is copied out. One host thread too.
+    bool uninitialised = false;
+    /// Adversarial: other blocks see a block's stores only after a fence, an atomic operation or its end.
+    bool lateStores = false;
     /// Memory traffic, bank conflicts and instruction classes of each launch.
     bool counters = true;
     /// A launch that runs longer than this is ended as LAUNCH_TIMEOUT; 0: never.
@@ -25,8 +30,8 @@ struct Options {
     /// A launch in which some block executes more warp instructions than this is ended as LAUNCH_TIMEOUT; 0: never.
     std::uint64_t instructionBudget = 0;
 
-    /// The defaults, changed by QUERN_EMULATOR_THREADS, _SCHEDULE (forward, reverse, random or random:SEED), _CHECKS
-    /// (on, off, all, or some of memory, races), _COUNTERS (on, off), _TIMEOUT (seconds) and _BUDGET (warp instructions a block).
+    /// The defaults, changed by QUERN_EMULATOR_THREADS, _SCHEDULE (forward, reverse, random, preempt, either with :SEED), _CHECKS
+    /// (on, off, all, or some of memory, races, uninitialised), _STORES (early, late), _COUNTERS (on, off), _TIMEOUT (seconds) and _BUDGET (warp instructions a block).
     /// Throws std::invalid_argument naming the variable and what it accepts.
     static Options fromEnvironment();
 };

@@ -14,7 +14,7 @@ namespace {
 
 using Words = std::vector<std::int32_t>;
 
-constexpr std::uint32_t BLOCKS = 4, THREADS = 64;
+constexpr std::uint32_t BLOCKS = 4, THREADS = 64, UNWRITTEN = 256;
 
 std::string ptxOf(const std::string& file) {
     std::ifstream in(std::string(QUERN_DEFECTS) + "/compute_80/" + file + ".ptx");
@@ -31,11 +31,15 @@ struct Outcome {
 Outcome runKernel(const std::string& file, const std::string& kernel, const Options& options) {
     Bench bench;
     bench.options = options;
+    bench.memory.followInitialisation(true);
     bench.module = Module::load(ptxOf(file), bench.device, bench.memory);
     Words in(BLOCKS * THREADS + 1);
     std::iota(in.begin(), in.end(), 1);
     const std::uint64_t out = bench.upload(Words(4 * BLOCKS * THREADS));
-    const std::uint64_t common = bench.upload(Words(2 * BLOCKS * THREADS));
+    const Words zeros(2 * BLOCKS * THREADS);
+    const std::uint64_t common = bench.memory.allocate(4 * (zeros.size() + UNWRITTEN));
+    std::memcpy(reinterpret_cast<void*>(common), zeros.data(), 4 * zeros.size());
+    bench.memory.markInitialised(common, 4 * zeros.size());
     Outcome outcome;
     outcome.result = bench.run(kernel, {BLOCKS, 1, 1}, {THREADS, 1, 1}, 0, bench.upload(in), out, common);
     outcome.words = bench.download<std::int32_t>(out, 4 * BLOCKS * THREADS);
@@ -46,7 +50,7 @@ Outcome runKernel(const std::string& file, const std::string& kernel, const Opti
 
 Options allChecks() {
     Options options;
-    options.races = true;
+    options.races = options.uninitialised = true;
     options.timeoutSeconds = 20;
     return options;
 }
@@ -106,6 +110,38 @@ INSTANTIATE_TEST_SUITE_P(Order, Defects,
                                          Defect{"order", "swap_loop", "data race: global"},
                                          Defect{"order", "bytes", "data race: shared store of 1 byte"}),
                          [](const auto& info) { return std::string(info.param.pair); });
+
+INSTANTIATE_TEST_SUITE_P(
+    Value, Defects,
+    testing::Values(Defect{"value", "branch_on_shared", "an uninitialised value decides"},
+                    Defect{"value", "address_from_global", "an uninitialised value decides an address"},
+                    Defect{"value", "long_way", "an uninitialised value decides"},
+                    Defect{"value", "padding", "an uninitialised value decides"},
+                    Defect{"value", "counter_not_zeroed", "an uninitialised value decides"},
+                    Defect{"value", "shuffle_from_exited", "an uninitialised value decides"},
+                    Defect{"value", "wrong_mask", "not in its own member mask"},
+                    Defect{"value", "absent_lanes", "never come together"},
+                    Defect{"value", "divergent_barrier", "not all threads of the warp reach"},
+                    Defect{"value", "two_barriers", "deadlock"},
+                    Defect{"value", "off_by_one", "0 bytes behind the end of device memory"},
+                    Defect{"value", "beyond_shared",
+                           "shared store of 4 bytes at offset 0x100: out of bounds"},
+                    Defect{"value", "misaligned", "misaligned, not a multiple of 16"}),
+    [](const auto& info) { return std::string(info.param.pair); });
+
+/// What no order of accesses shows, since all of them are volatile: with late stores the flag comes before the values.
+TEST(LateStores, VolatileWithoutFenceGivesWrongValues) {
+    Options options = allChecks();
+    const Words right = runKernel("value", "volatile_without_fence_right", options).words;
+    int different = 0;
+    options.lateStores = true;
+    options.schedule = Schedule::PREEMPT;
+    for (options.seed = 1; options.seed <= 8; options.seed++) {
+        EXPECT_EQ(runKernel("value", "volatile_without_fence_right", options).words, right) << options.seed;
+        different += runKernel("value", "volatile_without_fence_wrong", options).words != right ? 1 : 0;
+    }
+    EXPECT_GT(different, 0);
+}
 
 }  // namespace
 }  // namespace quern::emulator::test

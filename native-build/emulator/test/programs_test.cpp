@@ -22,7 +22,10 @@ class Programs : public ::testing::TestWithParam<On> {
         Machine machine = Machine::ofFile(std::string(QUERN_PROGRAMS) + "/compute_" +
                                               std::to_string(GetParam().architecture) + "/" + name + ".ptx",
                                           GetParam().device);
-        machine.options.races = GetParam().watched;
+        machine.options.races = machine.options.uninitialised = GetParam().watched;
+        machine.options.lateStores = GetParam().watched;
+        if (GetParam().watched) machine.options.schedule = Schedule::PREEMPT;
+        machine.memory->followInitialisation(GetParam().watched);
         return machine;
     }
 };

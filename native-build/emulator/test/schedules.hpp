@@ -24,7 +24,13 @@ inline std::vector<NamedOptions> everySchedule(Options options) {
     };
     add("forward", Schedule::FORWARD, 1);
     add("reverse", Schedule::REVERSE, 1);
-    for (std::uint64_t seed : {1, 2, 3}) add("random:" + std::to_string(seed), Schedule::RANDOM, seed);
+    for (std::uint64_t seed : {1, 2}) {
+        add("random:" + std::to_string(seed), Schedule::RANDOM, seed);
+        add("preempt:" + std::to_string(seed), Schedule::PREEMPT, seed);
+    }
+    options.lateStores = true;
+    add("preempt:3, late stores", Schedule::PREEMPT, 3);
+    add("forward, late stores", Schedule::FORWARD, 1);
     return all;
 }
 

@@ -33,6 +33,7 @@ struct Bench {
     std::uint64_t upload(const std::vector<T>& values) {
         const std::uint64_t address = memory.allocate(std::max<std::size_t>(values.size() * sizeof(T), 1));
         std::memcpy(reinterpret_cast<void*>(address), values.data(), values.size() * sizeof(T));
+        memory.markInitialised(address, values.size() * sizeof(T));
         return address;
     }
     template <typename T>

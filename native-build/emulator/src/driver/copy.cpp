@@ -39,6 +39,24 @@ void recheck(const Transfer& transfer, const char* what) {
     }
 }
 
+// What a copy of one row does to the knowledge which bytes have been written. Copying bytes out that nothing has written
+// does no harm on a device either, and may be meant (a structure's padding): it is reported, and goes on.
+void followRow(const Copy& copy, std::uint64_t to, std::uint64_t from, std::size_t bytes) {
+    Driver& driver = Driver::instance();
+    const emulator::DeviceMemory& memory = driver.memory();
+    const bool fromDevice = copy.source.space == CopySide::Space::DEVICE;
+    if (copy.destination.space == CopySide::Space::DEVICE) {
+        if (fromDevice) return memory.copyInitialised(to, from, bytes);
+        return memory.markInitialised(to, bytes);
+    }
+    if (!fromDevice) return;
+    const std::uint64_t first = memory.firstUninitialised(from, bytes);
+    if (first == from + bytes) return;
+    const std::lock_guard<std::mutex> guard(driver.mutex);
+    driver.keepReport("uninitialised: byte " + std::to_string(first - from) + " of " + std::to_string(bytes) +
+                      " that are copied to the host, which nothing has written");
+}
+
 template <class Element>
 void fillRow(void* row, unsigned value, std::size_t count) {
     std::fill_n(static_cast<Element*>(row), count, static_cast<Element>(value));
@@ -83,6 +101,8 @@ void CopyOperation::perform(Context&) const {
             const auto* const from = reinterpret_cast<const void*>(
                 copy_.source.address + z * copy_.source.slicePitch + y * copy_.source.rowPitch);
             std::memmove(to, from, extent.width);
+            followRow(copy_, reinterpret_cast<std::uint64_t>(to), reinterpret_cast<std::uint64_t>(from),
+                      extent.width);
         }
     }
 }
@@ -108,6 +128,8 @@ void FillOperation::perform(Context&) const {
             case 2: fillRow<std::uint16_t>(row, fill_.value, fill_.width); break;
             default: fillRow<std::uint32_t>(row, fill_.value, fill_.width); break;
         }
+        Driver::instance().memory().markInitialised(fill_.destination + y * fill_.pitch,
+                                                    fill_.width * fill_.elementBytes);
     }
 }
 

@@ -25,6 +25,7 @@ void Driver::readSettings() {
     scheduler.setEager(settings_.eagerStreams);
     scheduler.setPatience(settings_.patience);
     discardLaunches = settings_.discardLaunches;
+    if (memory_) memory_->followInitialisation(options_.uninitialised);
 }
 
 void Driver::initialise() {
@@ -35,6 +36,7 @@ void Driver::initialise() {
     emulator::DeviceMemory::Limits limits;
     limits.totalBytes = model_.totalMemoryBytes;
     memory_ = std::make_unique<emulator::DeviceMemory>(limits);
+    memory_->followInitialisation(options_.uninitialised);
     allocations_ = std::make_unique<AllocationTable>(*memory_);
     initialised = true;
 }

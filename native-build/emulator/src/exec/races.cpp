@@ -39,8 +39,16 @@ LaunchRaces::LaunchRaces(const DeviceMemory& deviceMemory, const Program& code, 
     }
 }
 
-bool LaunchRaces::isStrong(const Op& op) const {
-    return op.order != Order::WEAK || swapped_[static_cast<std::size_t>(&op - program.code.data())];
+bool LaunchRaces::isStrong(const Op& op) const { return op.order != Order::WEAK || swapped_[indexOf(op)]; }
+
+std::uint32_t LaunchRaces::indexOf(const Op& op) const {
+    const Op* const code = program.code.data();
+    const std::size_t count = program.code.size();
+    if (&op >= code && &op < code + count) return static_cast<std::uint32_t>(&op - code);
+    for (std::size_t i = 0; i < count; i++) {
+        if (code[i].line == op.line) return static_cast<std::uint32_t>(i);
+    }
+    return 0;
 }
 
 ShadowCell* LaunchRaces::cellOf(std::uint64_t address) {
@@ -121,7 +129,8 @@ bool BlockRaces::storesTheSame(const Touch& touch, const Epoch& other, std::uint
     if (together) {
         // Neither has reached memory.
         if (!storedBy(static_cast<int>(other.thread() % LANES), theirs)) return false;
-    } else {
+    } else if (touch.space == Space::SHARED || !launch_.readAs ||
+               !launch_.readAs(other.block, place, bytes, theirs)) {
         std::memcpy(theirs, touch.pointer[touch.lane] + (place - touch.address[touch.lane]), bytes);
     }
     return std::memcmp(mine, theirs, bytes) == 0;
@@ -169,10 +178,35 @@ void BlockRaces::touchWord(const Touch& touch, ShadowCell& cell, std::uint32_t s
         touchCell(touch, parts[(place + i) % WORD], since, place + i, 1);
 }
 
+/// Plain accesses of whole words, the most frequent of all. Where what came before is old or known, as almost always,
+/// they take no further look.
+void BlockRaces::touchWords(const Touch& touch, ShadowCell* cell, std::uint32_t since) {
+    const std::uint32_t words = touch.op.bytes / WORD;
+    const bool stores = touch.op.store;
+    const std::uint32_t base = threads_[touch.thread].base;
+    const auto quiet = [&](const Epoch& epoch) {
+        return epoch.time < since ||
+               (epoch.block == block_ && (epoch.time <= base || epoch.thread() == touch.thread));
+    };
+    for (std::uint32_t k = 0; k < words; k++, cell++) {
+        if (cell->parted >= since || !quiet(cell->write) || !quiet(cell->reads[0]) ||
+            (stores && !quiet(cell->reads[1]))) {
+            touchWord(touch, *cell, since, touch.address[touch.lane] + std::uint64_t{k} * WORD, WORD);
+        } else if (stores) {
+            cell->write = touch.epoch;
+            cell->reads[0].time = cell->reads[1].time = 0;
+        } else {
+            cell->reads[0] = touch.epoch;
+        }
+    }
+}
+
 void BlockRaces::access(const Warp& warp, const Op& op, int lane, Space space, const std::uint64_t* address,
                         std::byte* const* pointer) {
     const std::uint32_t thread = warp.index * LANES + static_cast<std::uint32_t>(lane);
-    const auto instruction = static_cast<std::uint32_t>(&op - launch_.program.code.data());
+    // Programs of more instructions than an epoch can number have their last ones called by one number.
+    const std::uint32_t instruction =
+        std::min(launch_.indexOf(op), (std::uint32_t{1} << (32 - Epoch::INSTRUCTION_SHIFT)) - 1);
     std::uint32_t who = thread | instruction << Epoch::INSTRUCTION_SHIFT;
     const bool strong = launch_.isStrong(op);
     if (strong) who |= Epoch::STRONG | (op.reach == Reach::BLOCK ? 0 : Epoch::WIDE);
@@ -183,6 +217,10 @@ void BlockRaces::access(const Warp& warp, const Op& op, int lane, Space space, c
     ShadowCell* cell = space == Space::SHARED ? &shared_[first / WORD] : launch_.cellOf(first);
     if (cell == nullptr) return;
     const std::uint32_t since = space == Space::SHARED ? begin_ : launch_.begin;
+    if (!strong && first % WORD == 0 && op.bytes % WORD == 0) {
+        touchWords(touch, cell, since);
+        return;
+    }
     for (std::uint64_t place = first; place < end; cell++) {
         const std::uint64_t next = std::min(end, (place / WORD + 1) * WORD);
         touchWord(touch, *cell, since, place, static_cast<std::uint32_t>(next - place));

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <unordered_map>
 #include <vector>
 
@@ -37,6 +38,11 @@ class LaunchRaces {
     std::unordered_map<std::uint64_t, Published> published;
     std::unordered_map<const ShadowCell*, std::array<ShadowCell, 4>> parts;
 
+    /// Copies the bytes at a global address as this block sees them, where stores become visible late.
+    std::function<bool(std::uint32_t block, std::uint64_t address, std::uint32_t bytes, std::byte* to)>
+        readAs;
+    /// The place of an instruction in the program. That of a part which stands beside it is the instruction's.
+    std::uint32_t indexOf(const Op& op) const;
     /// Whether accesses of this instruction are strong. A plain load from where the same program compares and swaps is
     /// taken for one: the swap fails where the value was not the current one.
     bool isStrong(const Op& op) const;
@@ -102,6 +108,7 @@ class BlockRaces {
                    std::uint32_t bytes);
     void touchWord(const Touch& touch, ShadowCell& cell, std::uint32_t since, std::uint64_t place,
                    std::uint32_t bytes);
+    void touchWords(const Touch& touch, ShadowCell* cell, std::uint32_t since);
     bool storesTheSame(const Touch& touch, const Epoch& other, std::uint64_t place,
                        std::uint32_t bytes) const;
     [[noreturn]] void raise(const Touch& touch, const Epoch& other, bool otherStores,

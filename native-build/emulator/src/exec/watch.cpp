@@ -9,35 +9,80 @@ constexpr std::uint32_t LATE = 0xc0000000;
 
 }  // namespace
 
-LaunchWatch::LaunchWatch(DeviceMemory& memory, const Program& program, const Options& options)
-    : lock_(memory.shadowClock().mutex) {
-    ShadowClock& clock = memory.shadowClock();
+LaunchWatch::LaunchWatch(DeviceMemory& deviceMemory, const Program& code, const Options& wanted)
+    : memory(deviceMemory), program(code), options(wanted), lock_(deviceMemory.shadowClock().mutex) {
+    ShadowClock& clock = deviceMemory.shadowClock();
     if (clock.now > LATE) {
-        memory.clearShadow();
+        deviceMemory.clearShadow();
         clock.now = 1;
     }
-    if (options.races) races.emplace(memory, program, clock);
+    if (!options.races) return;
+    races.emplace(memory, program, clock);
+    if (!options.lateStores) return;
+    races->readAs = [this](std::uint32_t block, std::uint64_t address, std::uint32_t bytes, std::byte* to) {
+        const auto found = stores.find(block);
+        for (std::uint32_t i = 0; i < bytes; i++) {
+            const std::byte* kept = found == stores.end() ? nullptr : found->second->find(address + i);
+            to[i] = kept != nullptr ? *kept : *reinterpret_cast<const std::byte*>(address + i);
+        }
+        return true;
+    };
 }
 
-BlockWatch::BlockWatch(LaunchWatch& launch, std::uint32_t warps, std::uint32_t sharedBytes) {
+BlockWatch::BlockWatch(LaunchWatch& launch, std::uint32_t warps, std::uint32_t sharedBytes,
+                       std::uint32_t registerBytes)
+    : launch_(launch) {
     if (launch.races) races_.emplace(*launch.races, warps, sharedBytes);
+    if (launch.options.uninitialised)
+        definedness_.emplace(launch.memory, launch.program, warps, sharedBytes, registerBytes);
+    if (launch.options.lateStores) stores_.emplace(launch.options.seed);
 }
 
 void BlockWatch::start(std::uint64_t number) {
+    number_ = static_cast<std::uint32_t>(number);
     if (races_) races_->start(number);
+    if (definedness_) definedness_->start();
+    if (stores_) launch_.stores[number_] = &*stores_;
+}
+
+void BlockWatch::end() {
+    if (!stores_) return;
+    stores_->drain();
+    launch_.stores.erase(number_);
 }
 
 void BlockWatch::access(Warp& warp, const Op& op, std::uint32_t global, std::uint32_t shared,
                         const std::uint64_t* address, std::byte** pointer) {
-    if (!races_) return;
-    forEachLane(global | shared, [&](int lane) {
-        const Space space = (shared >> lane & 1) != 0 ? Space::SHARED : Space::GLOBAL;
-        races_->access(warp, op, lane, space, address, pointer);
-    });
+    if (definedness_) definedness_->access(warp, op, global, shared, address);
+    if (races_) {
+        forEachLane(global | shared, [&](int lane) {
+            const Space space = (shared >> lane & 1) != 0 ? Space::SHARED : Space::GLOBAL;
+            races_->access(warp, op, lane, space, address, pointer);
+        });
+    }
+    if (stores_) forEachLane(global, [&](int lane) { stores_->access(op, address[lane], pointer[lane]); });
 }
 
 void BlockWatch::fence(const Warp& warp, const Op& op) {
-    if (races_) races_->fence(warp, op.reach != Reach::BLOCK);
+    const bool wide = op.reach != Reach::BLOCK;
+    if (races_) races_->fence(warp, wide);
+    if (stores_ && wide) stores_->drain();
+}
+
+void BlockWatch::stepTainted(Warp& warp, const Op& op, std::uint32_t group, std::uint32_t active) {
+    definedness_->checkGuard(warp, op, group);
+    if (active == 0 || op.flow != Flow::NEXT) return;
+    warp.mask = active;
+    definedness_->propagate(warp, op);
+}
+
+void BlockWatch::collect(Warp& warp, const Op& op) {
+    if (!definedness_ || op.kind != InstructionClass::WARP) return;
+    if (definedness_->isShuffle(op)) {
+        definedness_->shuffle(warp, op);
+    } else if (definedness_->isTainted(warp)) {
+        definedness_->propagate(warp, op);
+    }
 }
 
 void BlockWatch::converge(const Warp& warp, std::uint32_t lanes) {

@@ -4,7 +4,10 @@
 
 #include <mutex>
 #include <optional>
+#include <unordered_map>
 
+#include "exec/definedness.hpp"
+#include "exec/late_stores.hpp"
 #include "exec/races.hpp"
 #include "options.hpp"
 
@@ -15,9 +18,15 @@ class LaunchWatch {
   public:
     LaunchWatch(DeviceMemory& memory, const Program& program, const Options& options);
 
-    static bool wanted(const Options& options) { return options.races; }
+    static bool wanted(const Options& options) {
+        return options.races || options.uninitialised || options.lateStores;
+    }
 
+    const DeviceMemory& memory;
+    const Program& program;
+    const Options& options;
     std::optional<LaunchRaces> races;
+    std::unordered_map<std::uint32_t, LateStores*> stores;  // by block
 
   private:
     std::unique_lock<std::mutex> lock_;
@@ -25,14 +34,30 @@ class LaunchWatch {
 
 class BlockWatch {
   public:
-    BlockWatch(LaunchWatch& launch, std::uint32_t warps, std::uint32_t sharedBytes);
+    /// registerBytes: of a warp; their shadows lie behind them.
+    BlockWatch(LaunchWatch& launch, std::uint32_t warps, std::uint32_t sharedBytes,
+               std::uint32_t registerBytes);
+    BlockWatch(const BlockWatch&) = delete;
+    BlockWatch& operator=(const BlockWatch&) = delete;
 
     void start(std::uint64_t number);
+    /// All threads of the block have ended.
+    void end();
+    /// The block pauses: others have their turn.
+    void endTurn() {
+        if (stores_) stores_->endTurn();
+    }
 
     /// Before the instruction touches memory: the lanes that reach global and shared memory, and where. Throws Fault.
     void access(Warp& warp, const Op& op, std::uint32_t global, std::uint32_t shared,
                 const std::uint64_t* address, std::byte** pointer);
     void fence(const Warp& warp, const Op& op);
+    /// Before any instruction of the group: where an undefined value decides.
+    void step(Warp& warp, const Op& op, std::uint32_t group, std::uint32_t active) {
+        if (definedness_ && definedness_->isTainted(warp)) stepTainted(warp, op, group, active);
+    }
+    /// Before a collective, for warp.mask.
+    void collect(Warp& warp, const Op& op);
     /// Lanes of a warp have met at an instruction that orders them.
     void converge(const Warp& warp, std::uint32_t lanes);
     /// Lanes come to a barrier of the block; not all wait there.
@@ -41,7 +66,13 @@ class BlockWatch {
     void release(std::uint32_t barrier, bool all);
 
   private:
+    void stepTainted(Warp& warp, const Op& op, std::uint32_t group, std::uint32_t active);
+
+    LaunchWatch& launch_;
+    std::uint32_t number_ = 0;
     std::optional<BlockRaces> races_;
+    std::optional<BlockDefinedness> definedness_;
+    std::optional<LateStores> stores_;
 };
 
 }  // namespace quern::emulator

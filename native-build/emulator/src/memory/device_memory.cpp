@@ -100,6 +100,10 @@ std::uint64_t DeviceMemory::allocate(std::uint64_t bytes, AllocationKind kind, s
     allocation->serial = ++serial_;
     allocation->kind = kind;
     allocation->label = std::move(label);
+    if (follows_ && kind == AllocationKind::DEVICE) {
+        allocation->initialised_ = std::make_unique<LazyMemory>(bytes / 8 + 16);
+        allocation->followed_ = allocation->initialised_->get() != nullptr;
+    }
     if (bytes <= limits_.fillBytes) std::memset(reinterpret_cast<void*>(allocation->base), 0xff, bytes);
     for (std::uint64_t g = first; g < first + granules; g++) {
         table_[g].store(allocation.get(), std::memory_order_release);
@@ -212,6 +216,63 @@ ShadowCell* Allocation::shadowCells() const {
         cells_ = std::make_unique<LazyMemory>(words * sizeof(ShadowCell));
     }
     return reinterpret_cast<ShadowCell*>(cells_->get());
+}
+
+void DeviceMemory::followInitialisation(bool on) {
+    if (follows_.exchange(on) == on || on) return;
+    std::unique_lock lock(mutex_);
+    for (auto& [base, allocation] : allocations_) allocation->followed_ = false;
+}
+
+namespace {
+
+/// Sets the bits [first, end).
+void setBits(std::uint8_t* bits, std::uint64_t first, std::uint64_t end) {
+    for (; first < end && first % 8 != 0; first++)
+        std::atomic_ref(bits[first / 8]).fetch_or(static_cast<std::uint8_t>(1U << first % 8));
+    if (end > first) std::memset(bits + first / 8, 0xff, (end - first) / 8);
+    for (first += (end - first) / 8 * 8; first < end; first++)
+        std::atomic_ref(bits[first / 8]).fetch_or(static_cast<std::uint8_t>(1U << first % 8));
+}
+
+bool isSet(const std::uint8_t* bits, std::uint64_t bit) { return (bits[bit / 8] >> bit % 8 & 1) != 0; }
+
+}  // namespace
+
+void DeviceMemory::markInitialised(std::uint64_t address, std::uint64_t bytes) const {
+    if (!follows_ || bytes == 0) return;
+    const Allocation* allocation = findLive(address, bytes);
+    std::uint8_t* bits = allocation == nullptr ? nullptr : allocation->initialised();
+    if (bits != nullptr) setBits(bits, address - allocation->base, address - allocation->base + bytes);
+}
+
+void DeviceMemory::copyInitialised(std::uint64_t to, std::uint64_t from, std::uint64_t bytes) const {
+    if (!follows_ || bytes == 0) return;
+    const Allocation* source = findLive(from, bytes);
+    const Allocation* target = findLive(to, bytes);
+    std::uint8_t* bits = target == nullptr ? nullptr : target->initialised();
+    if (bits == nullptr) return;
+    const std::uint8_t* fromBits = source == nullptr ? nullptr : source->initialised();
+    if (fromBits == nullptr) return markInitialised(to, bytes);
+    for (std::uint64_t i = 0; i < bytes; i++) {
+        const std::uint64_t bit = to - target->base + i;
+        const auto mask = static_cast<std::uint8_t>(1U << bit % 8);
+        std::uint8_t& byte = bits[bit / 8];
+        byte =
+            isSet(fromBits, from - source->base + i) ? byte | mask : byte & static_cast<std::uint8_t>(~mask);
+    }
+}
+
+std::uint64_t DeviceMemory::firstUninitialised(std::uint64_t address, std::uint64_t bytes) const {
+    const Allocation* allocation = follows_ && bytes != 0 ? findLive(address, bytes) : nullptr;
+    const std::uint8_t* bits = allocation == nullptr ? nullptr : allocation->initialised();
+    if (bits == nullptr) return address + bytes;
+    std::uint64_t bit = address - allocation->base;
+    const std::uint64_t end = bit + bytes;
+    while (bit < end && (bits[bit / 8] == 0xff || isSet(bits, bit))) {
+        bit = bits[bit / 8] == 0xff ? (bit / 8 + 1) * 8 : bit + 1;
+    }
+    return allocation->base + std::min(bit, end);
 }
 
 void DeviceMemory::clearShadow() {

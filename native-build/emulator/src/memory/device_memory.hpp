@@ -38,6 +38,12 @@ struct Allocation {
     /// One for each word of four bytes that the block touches; null where there is no room. Only for who holds the
     /// shadow clock's mutex.
     ShadowCell* shadowCells() const;
+    /// A bit for each byte: something has written it. Null where that is not followed: all counts as written.
+    std::uint8_t* initialised() const {
+        return initialised_ == nullptr || !followed_.load(std::memory_order_relaxed)
+                   ? nullptr
+                   : reinterpret_cast<std::uint8_t*>(initialised_->get());
+    }
     bool contains(std::uint64_t address, std::uint64_t count) const {
         return address >= base && count <= bytes && address - base <= bytes - count;
     }
@@ -45,6 +51,8 @@ struct Allocation {
   private:
     friend class DeviceMemory;
     mutable std::unique_ptr<LazyMemory> cells_;
+    std::unique_ptr<LazyMemory> initialised_;
+    std::atomic<bool> followed_{false};
 };
 
 enum class FreeStatus {
@@ -99,6 +107,16 @@ class DeviceMemory {
     std::vector<const Allocation*> live() const;
     std::vector<const Allocation*> live(AllocationKind kind) const;
 
+    /// Whether it is followed which bytes have been written, in device memory that is allocated from now on. Ending it
+    /// forgets: what was not followed all the time counts as written.
+    void followInitialisation(bool on);
+    /// A copy or a fill has written these bytes.
+    void markInitialised(std::uint64_t address, std::uint64_t bytes) const;
+    /// A copy within the device: what was not written at its source is not written at its destination.
+    void copyInitialised(std::uint64_t to, std::uint64_t from, std::uint64_t bytes) const;
+    /// The first of these bytes that nothing has written; address + bytes where all are.
+    std::uint64_t firstUninitialised(std::uint64_t address, std::uint64_t bytes) const;
+
     /// For launches that are watched.
     ShadowClock& shadowClock() { return shadowClock_; }
     /// Forgets all that shadow cells hold. Only for who holds the shadow clock's mutex.
@@ -127,6 +145,7 @@ class DeviceMemory {
     std::map<std::uint64_t, std::unique_ptr<Allocation>> registered_;   // by base; the program's
     std::map<std::uint64_t, std::uint64_t> reusable_;                   // freed granules: first to count
     ShadowClock shadowClock_;
+    std::atomic<bool> follows_{false};
     std::vector<std::unique_ptr<Allocation>> retired_;  // records that pointers may still name
 };
 

@@ -35,15 +35,17 @@ Block::Block(const Grid& grid, Worker& worker, Tally& tally, LaunchWatch* watch)
       warps_(grid.warps),
       frames_(grid.program->usesStack ? grid.warps : 0),
       order_(grid.warps),
-      registers_(registersOf(grid) * grid.warps),
+      registerStride_(registersOf(grid) * (grid.options->uninitialised ? 2 : 1)),
+      registers_(registerStride_ * grid.warps),
       shared_(grid.sharedBytes),
       local_(static_cast<std::size_t>(grid.localBytes) * LANES * grid.warps) {
-    if (watch != nullptr) watch_ = std::make_unique<BlockWatch>(*watch, grid.warps, grid.sharedBytes);
+    if (watch != nullptr)
+        watch_ = std::make_unique<BlockWatch>(*watch, grid.warps, grid.sharedBytes, registersOf(grid));
     for (std::uint32_t w = 0; w < grid.warps; w++) {
         Warp& warp = warps_[w].warp;
         warp.watch = watch_.get();
         warp.index = w;
-        warp.registers = registers_.get() + registersOf(grid) * w;
+        warp.registers = registers_.get() + registerStride_ * w;
         warp.worker = &worker;
         if (!frames_.empty()) warp.frames = &frames_[w];
         warp.shared = {shared_.get(), grid.sharedBytes};
@@ -160,7 +162,7 @@ std::uint64_t Block::random() {
 bool Block::run(std::uint64_t quantum) {
     const std::uint64_t begin = tally_.warpInstructions;
     while (liveWarps_ > 0) {
-        if (grid_.options->schedule == Schedule::RANDOM) {
+        if (grid_.options->schedule >= Schedule::RANDOM) {
             for (std::size_t i = order_.size(); i > 1; i--) std::swap(order_[i - 1], order_[random() % i]);
         }
         bool ran = false;
@@ -174,6 +176,10 @@ bool Block::run(std::uint64_t quantum) {
         if (tally_.warpInstructions - begin >= quantum) break;
     }
     executed_ += tally_.warpInstructions - begin;
+    if (watch_ != nullptr) {
+        if (liveWarps_ == 0) watch_->end();
+        watch_->endTurn();
+    }
     return liveWarps_ == 0;
 }
 

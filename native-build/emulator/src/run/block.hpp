@@ -69,6 +69,11 @@ class Block {
 
     // For warps.
 
+    /// Whether a warp is interrupted before it touches memory.
+    bool preempts() { return grid_.options->schedule == Schedule::PREEMPT && (random() >> 32 & 7) == 0; }
+    bool coin() { return (random() >> 32 & 1) != 0; }
+    bool isWatched() const { return watch_ != nullptr || grid_.options->schedule == Schedule::PREEMPT; }
+
     /// Lanes arrive at a barrier; returns its number.
     std::uint32_t arrive(const WarpRun& warp, const Op& op, std::uint32_t mask);
     /// Lets go the barriers that all have reached.
@@ -100,6 +105,7 @@ class Block {
     std::vector<WarpRun> warps_;
     std::vector<SavedFrames> frames_;  // of each warp; none where no function is framed
     std::vector<std::uint32_t> order_;
+    std::size_t registerStride_;  // of a warp
     LaneMemory registers_;
     LaneMemory shared_;
     LaneMemory local_;

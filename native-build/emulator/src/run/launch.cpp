@@ -24,6 +24,8 @@ using Clock = std::chrono::steady_clock;
 
 // A turn of one block where others wait for theirs: blocks may spin for each other.
 constexpr std::uint64_t BLOCK_QUANTUM = 1 << 18;
+// The same where blocks are interrupted on purpose.
+constexpr std::uint64_t SHORT_QUANTUM = 1 << 4;
 // How many blocks of a launch that does not ask for all of them a worker keeps going at most.
 constexpr std::size_t RESIDENT_BLOCKS = 32;
 
@@ -119,7 +121,7 @@ std::string refusal(const Kernel& kernel, const LaunchConfig& config, const Devi
 class BlockOrder {
   public:
     BlockOrder(const Options& options, std::uint64_t blocks) : schedule_(options.schedule), blocks_(blocks) {
-        if (schedule_ != Schedule::RANDOM || blocks < 3) return;
+        if (schedule_ < Schedule::RANDOM || blocks < 3) return;
         // Steps of a length that shares no factor with the number of blocks come by each of them once.
         step_ = (options.seed * 0x9e3779b97f4a7c15 >> 16) % blocks;
         while (step_ < 2 || std::gcd(step_, blocks) != 1)
@@ -128,7 +130,7 @@ class BlockOrder {
     }
     std::uint64_t at(std::uint64_t i) const {
         if (schedule_ == Schedule::REVERSE) return blocks_ - 1 - i;
-        if (schedule_ != Schedule::RANDOM || step_ == 0) return i;
+        if (schedule_ < Schedule::RANDOM || step_ == 0) return i;
         return static_cast<std::uint64_t>((static_cast<unsigned __int128>(i) * step_ + first_) % blocks_);
     }
 
@@ -175,6 +177,7 @@ class Run {
             deadline_ = begin + std::chrono::duration_cast<Clock::duration>(
                                     std::chrono::duration<double>(std::min(options_.timeoutSeconds, 1e9)));
         }
+        memory_.followInitialisation(options_.uninitialised);
         if (LaunchWatch::wanted(options_)) watch_.emplace(memory_, *grid_.program, options_);
         std::vector<std::thread> others;
         for (std::size_t i = 1; i < workers(); i++) others.emplace_back([this] { work(); });
@@ -233,7 +236,7 @@ class Run {
                 break;
             }
             try {
-                if (block->run(BLOCK_QUANTUM)) {
+                if (block->run(options_.schedule == Schedule::PREEMPT ? SHORT_QUANTUM : BLOCK_QUANTUM)) {
                     idle.push_back(std::move(block));
                 } else {
                     checkTime(*block);
@@ -292,9 +295,13 @@ class Run {
         }
         if (fault.otherOp != nullptr) {
             const std::uint32_t thread = fault.other.thread();
-            report += ". The other: block " + text(block.positionOf(fault.other.block)) + ", thread " +
-                      text(block.threadAt(thread / LANES, static_cast<int>(thread % LANES))) + "; " +
-                      describe(*fault.otherOp);
+            report += std::string(fault.kind == FaultKind::UNINITIALISED
+                                      ? ". Nothing had written it when it was read: block "
+                                      : ". The other: block ") +
+                      text(fault.kind == FaultKind::UNINITIALISED ? result_.block
+                                                                  : block.positionOf(fault.other.block)) +
+                      ", thread " + text(block.threadAt(thread / LANES, static_cast<int>(thread % LANES))) +
+                      "; " + describe(*fault.otherOp);
         }
     }
 

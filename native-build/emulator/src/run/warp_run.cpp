@@ -153,7 +153,10 @@ bool WarpRun::sync(const Op& op, std::uint32_t& pc, std::uint32_t& mask) {
     if (ready == 0) return false;
     mask = ready;
     warp.mask = ready;
-    if (warp.watch != nullptr) meet(op, ready);
+    if (warp.watch != nullptr) {
+        meet(op, ready);
+        warp.watch->collect(warp, op);
+    }
     op.run(warp, op);
     tally_->threads[pc] += static_cast<unsigned>(__builtin_popcount(ready));
     pc++;
@@ -252,7 +255,18 @@ bool WarpRun::flow(const Op& op, std::uint32_t active, std::uint32_t& pc, std::u
     }
 }
 
-void WarpRun::run(std::uint64_t quantum) {
+bool WarpRun::isWatched() const { return block_->isWatched(); }
+
+/// Before an instruction. False: the warp pauses here.
+bool WarpRun::look(const Op& op, std::uint32_t group, std::uint32_t active, bool mayPause) {
+    const bool memory = op.kind == InstructionClass::MEMORY || op.kind == InstructionClass::ATOMIC;
+    if (mayPause && memory && block_->preempts()) return false;
+    if (warp.watch != nullptr) warp.watch->step(warp, op, group, active);
+    return true;
+}
+
+template <bool WATCHED>
+void WarpRun::go(std::uint64_t quantum) {
     const Op* const code = program_->code.data();
     std::uint64_t* const threads = tally_->threads;
     std::uint64_t steps = 0;
@@ -277,6 +291,13 @@ void WarpRun::run(std::uint64_t quantum) {
         const Op& op = code[pc];
         const std::uint32_t active = mask & (predicateOf(warp, op.guard) ^ op.guardFlip);
         steps++;
+        if constexpr (WATCHED) {
+            if (!look(op, mask, active, steps > 1)) {
+                insert(pc, mask);
+                starving_ = block_->coin();
+                break;
+            }
+        }
         if (op.flow == Flow::NEXT) {
             threads[pc] += static_cast<unsigned>(__builtin_popcount(active));
             if (active != 0) {
@@ -313,5 +334,8 @@ void WarpRun::run(std::uint64_t quantum) {
     }
     tally_->warpInstructions += steps;
 }
+
+template void WarpRun::go<true>(std::uint64_t quantum);
+template void WarpRun::go<false>(std::uint64_t quantum);
 
 }  // namespace quern::emulator

@@ -35,7 +35,7 @@ class WarpRun {
 
     /// Runs until all lanes have exited or wait, or some `quantum` instructions were executed.
     /// Throws Fault.
-    void run(std::uint64_t quantum);
+    void run(std::uint64_t quantum) { isWatched() ? go<true>(quantum) : go<false>(quantum); }
 
     WarpState state() const { return state_; }
     std::uint32_t index() const { return index_; }
@@ -82,6 +82,11 @@ class WarpRun {
     std::uint32_t collectiveReady(const Op& op, std::uint32_t mask) const;
     bool flow(const Op& op, std::uint32_t active, std::uint32_t& pc, std::uint32_t& mask);
     void branch(const Op& op, std::uint32_t active, std::uint32_t& pc, std::uint32_t& mask);
+    /// run; WATCHED: with a look at each instruction before it is executed.
+    template <bool WATCHED>
+    void go(std::uint64_t quantum);
+    bool isWatched() const;
+    bool look(const Op& op, std::uint32_t group, std::uint32_t active, bool mayPause);
     void meet(const Op& op, std::uint32_t lanes);
     bool sync(const Op& op, std::uint32_t& pc, std::uint32_t& mask);
     bool barrier(const Op& op, std::uint32_t& pc, std::uint32_t& mask);

@@ -41,6 +41,7 @@ class Machine {
     std::uint64_t upload(const std::vector<T>& values) {
         const std::uint64_t address = memory->allocate(values.size() * sizeof(T));
         std::memcpy(reinterpret_cast<void*>(address), values.data(), values.size() * sizeof(T));
+        memory->markInitialised(address, values.size() * sizeof(T));
         return address;
     }
     /// Room for `count` values, every byte 0xcd.

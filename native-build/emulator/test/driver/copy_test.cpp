@@ -20,6 +20,23 @@ TEST_F(CopyTest, RoundTrip) {
     EXPECT_OK(cuMemcpyHtoD_v2(a, nullptr, 0)) << "a copy of nothing is a copy";
 }
 
+TEST_F(CopyTest, UnwrittenBytesThatReachTheHostAreReported) {
+    Driver::instance().memory().followInitialisation(true);
+    const CUdeviceptr a = allocate(64), b = allocate(64);
+    std::vector<std::uint32_t> words(16, 7);
+    EXPECT_OK(cuMemcpyHtoD_v2(a, words.data(), 40));
+    EXPECT_OK(cuMemcpyDtoD_v2(b, a, 64));
+    EXPECT_OK(cuMemcpyDtoH_v2(words.data(), b, 40));
+    EXPECT_EQ("", report());
+    EXPECT_OK(cuMemcpyDtoH_v2(words.data(), b + 4, 60));
+    EXPECT_NE(std::string::npos, report().find("uninitialised: byte 36 of 60")) << report();
+    EXPECT_OK(cuMemsetD8_v2(b + 40, 0, 24));
+    Driver::instance().forgetReports();
+    EXPECT_OK(cuMemcpyDtoH_v2(words.data(), b, 64));
+    EXPECT_EQ("", report());
+    Driver::instance().memory().followInitialisation(false);
+}
+
 TEST_F(CopyTest, BothEndsAreChecked) {
     std::vector<std::uint32_t> words(64);
     const CUdeviceptr block = allocate(64);

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "options.hpp"
+
 namespace quern::driver::test {
 namespace {
 
@@ -30,6 +32,21 @@ TEST(Settings, AreReadFromTheEnvironment) {
     EXPECT_EQ(6442450944u, settings.memoryBytes);
     EXPECT_TRUE(settings.eagerStreams);
     EXPECT_TRUE(settings.discardLaunches);
+}
+
+TEST(Settings, ChecksAreOneOrAListOfThem) {
+    const auto read = [](const char* value) {
+        const Variable checks("QUERN_EMULATOR_CHECKS", value);
+        return emulator::Options::fromEnvironment();
+    };
+    EXPECT_TRUE(read("on").checks);
+    EXPECT_FALSE(read("on").races || read("on").uninitialised);
+    EXPECT_FALSE(read("off").checks);
+    EXPECT_TRUE(read("all").checks && read("all").races && read("all").uninitialised);
+    EXPECT_TRUE(read("memory,races").races);
+    EXPECT_FALSE(read("memory,races").uninitialised);
+    EXPECT_THROW(read("memory,race"), std::invalid_argument);
+    EXPECT_THROW(read("memory,"), std::invalid_argument);
 }
 
 TEST(Settings, RefuseWhatTheyDoNotKnow) {

@@ -12,10 +12,18 @@ public enum EmulatorOption {
     MEMORY,
     /** Host threads that run a kernel's blocks; by default one for each processor. */
     THREADS,
-    /** The order of warps and blocks: forward (default), reverse, random or random:SEED. */
+    /**
+     * The order of warps and blocks: forward (default), reverse, random or random:SEED; preempt or preempt:SEED interrupts
+     * warps before they touch memory, too.
+     */
     SCHEDULE,
-    /** Bounds, alignment and use after free of every access: on (default) or off. */
+    /**
+     * What is looked at: on (default: bounds, alignment and use after free), off, all, or some of memory, races and
+     * uninitialised.
+     */
     CHECKS,
+    /** When other blocks see a block's stores: early (default), or late: after a fence, an atomic operation, its end. */
+    STORES,
     /** Counting of memory traffic and instructions: on (default) or off. */
     COUNTERS,
     /** Seconds after which a kernel is ended with CUDA_ERROR_LAUNCH_TIMEOUT. */
