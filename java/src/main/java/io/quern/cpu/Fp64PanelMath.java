@@ -1,5 +1,6 @@
 package io.quern.cpu;
 
+import static jdk.incubator.vector.VectorOperators.ADD;
 import static jdk.incubator.vector.VectorOperators.GE;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LSHL;
@@ -168,36 +169,45 @@ final class Fp64PanelMath implements PanelMath {
     }
 
     @Override
-    public void packColumns(int vectors, int length, long from, long stride, double factor, long panel) {
-        double times = (double) factor;
-        for (int j = 0; j < vectors; j++) {
-            packColumn(length, from + j * stride, times, panel + j * (long) Double.BYTES);
-        }
+    public void packColumn(int length, long from, double factor, long panel, int column) {
+        double times = factor;
+        long to = panel + column * (long) Double.BYTES;
         for (int i = 0; i < length; i++) {
-            for (int j = vectors; j < COLUMNS; j++) {
-                ALL.set(ELEMENT, panel + i * ROW + j * (long) Double.BYTES, 0);
-            }
-        }
-    }
-
-    private static void packColumn(int length, long from, double factor, long to) {
-        for (int i = 0; i < length; i++) {
-            ALL.set(ELEMENT, to + i * ROW, ALL.get(ELEMENT, from + i * (long) Double.BYTES) * factor);
+            ALL.set(ELEMENT, to + i * ROW, ALL.get(ELEMENT, from + i * (long) Double.BYTES) * times);
         }
     }
 
     @Override
-    public void unpackColumns(int vectors, int length, long panel, long factors, long to, long stride) {
-        for (int j = 0; j < vectors; j++) {
-            long column = j * (long) Double.BYTES;
-            unpackColumn(length, panel + column, ALL.get(ELEMENT, factors + column), to + j * stride);
+    public void unpackColumn(int length, long panel, int column, double factor, long to) {
+        double times = factor;
+        long from = panel + column * (long) Double.BYTES;
+        for (int i = 0; i < length; i++) {
+            ALL.set(ELEMENT, to + i * (long) Double.BYTES, ALL.get(ELEMENT, from + i * ROW) * times);
         }
     }
 
-    private static void unpackColumn(int length, long from, double factor, long to) {
-        for (int i = 0; i < length; i++) {
-            ALL.set(ELEMENT, to + i * (long) Double.BYTES, ALL.get(ELEMENT, from + i * ROW) * factor);
+    @Override
+    public boolean allFinite(int vectors, int length, long from, long stride) {
+        for (int i = 0; i < vectors; i++) {
+            if (!allFinite(length, from + i * stride)) {
+                return false;
+            }
         }
+        return true;
+    }
+
+    /** Zero times what is not finite is NaN, and stays it in a sum. */
+    private static boolean allFinite(int length, long from) {
+        int vectorised = SPECIES.loopBound(length);
+        DoubleVector zeros = DoubleVector.zero(SPECIES);
+        for (int i = 0; i < vectorised; i += SPECIES.length()) {
+            zeros = load(from + i * (long) Double.BYTES).mul(0).add(zeros);
+        }
+        double zero = zeros.reduceLanes(ADD);
+        for (int i = vectorised; i < length; i++) {
+            zero += ALL.get(ELEMENT, from + i * (long) Double.BYTES) * 0;
+        }
+        return zero == 0;
     }
 
     @Override

@@ -48,26 +48,24 @@ public sealed interface PanelMath permits Fp32PanelMath, Fp64PanelMath {
     void keep(int firstRow, int rows, long panel, long begins, long ends);
 
     /**
-     * Lays vectors out as the columns of a panel, each element times a factor; columns beyond the vectors become zero.
+     * Lays a vector out as a column of a panel, each element times a factor.
      *
-     * @param vectors how many, at most the panel's columns
-     * @param length of a vector: the panel's rows
-     * @param from where the first lies
-     * @param stride from a vector to the next, in bytes
+     * @param length of the vector: the panel's rows
+     * @param from where it lies
      * @param panel written
      */
-    void packColumns(int vectors, int length, long from, long stride, double factor, long panel);
+    void packColumn(int length, long from, double factor, long panel, int column);
 
     /**
-     * Writes the columns of a panel as vectors, each times its factor.
+     * Writes a column of a panel as a vector, each element times a factor.
      *
-     * @param vectors how many, at most the panel's columns
-     * @param length of a vector: at most the panel's rows
-     * @param factors one a column
-     * @param to where the first lies; written
-     * @param stride from a vector to the next, in bytes
+     * @param length of the vector: at most the panel's rows
+     * @param to where it lies; written
      */
-    void unpackColumns(int vectors, int length, long panel, long factors, long to, long stride);
+    void unpackColumn(int length, long panel, int column, double factor, long to);
+
+    /** {@return whether all elements of some vectors are finite} */
+    boolean allFinite(int vectors, int length, long from, long stride);
 
     /** {@return number i of a row} */
     double get(long row, int i);

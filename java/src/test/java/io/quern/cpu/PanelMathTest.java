@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.SplittableRandom;
@@ -148,28 +147,46 @@ class PanelMathTest {
     @EnumSource
     void vectorsBecomeColumnsAndBack(Type type) {
         for (int rows : ROWS) {
-            for (int vectors : new int[] {1, type.columns - 1, type.columns}) {
-                try (Arena arena = Arena.ofConfined()) {
-                    Panel panel = new Panel(arena, type, rows);
-                    int stride = rows + 3;
-                    MemorySegment from = arena.allocate((long) stride * vectors * type.bytes, HostMemory.ALIGNMENT);
-                    MemorySegment to = arena.allocate((long) stride * vectors * type.bytes, HostMemory.ALIGNMENT);
-                    for (int i = 0; i < stride * vectors; i++) {
-                        type.math.set(from.address(), i, i + 1);
+            try (Arena arena = Arena.ofConfined()) {
+                Panel panel = new Panel(arena, type, rows);
+                long vector = arena.allocate((rows + 1L) * type.bytes, HostMemory.ALIGNMENT)
+                        .address();
+                for (int i = 0; i <= rows; i++) {
+                    type.math.set(vector, i, i + 1);
+                }
+                int column = type.columns - 2;
+                type.math.packColumn(rows, vector, 0.5, panel.address, column);
+                for (int r = 0; r < rows; r++) {
+                    for (int j = 0; j < type.columns; j++) {
+                        assertEquals(j == column ? (r + 1) / 2.0 : panel.given(r, j), panel.get(r, j));
                     }
-                    type.math.packColumns(
-                            vectors, rows, from.address(), (long) stride * type.bytes, 0.5, panel.address);
-                    for (int r = 0; r < rows; r++) {
-                        for (int j = 0; j < type.columns; j++) {
-                            assertEquals(j < vectors ? (j * stride + r + 1) / 2.0 : 0, panel.get(r, j));
-                        }
-                    }
-                    panel.assertFenced();
-                    long factors = panel.row(2);
-                    type.math.unpackColumns(
-                            vectors, rows, panel.address, factors, to.address(), (long) stride * type.bytes);
-                    for (int i = 0; i < stride * vectors; i++) {
-                        assertEquals(i % stride < rows ? i + 1 : 0, type.math.get(to.address(), i));
+                }
+                panel.assertFenced();
+                type.math.unpackColumn(rows, panel.address, column, 4, vector);
+                for (int i = 0; i <= rows; i++) {
+                    assertEquals(i < rows ? 2 * (i + 1) : i + 1, type.math.get(vector, i));
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void findsWhatIsNotFinite(Type type) {
+        try (Arena arena = Arena.ofConfined()) {
+            int stride = 40;
+            long from = new Panel(arena, type, 7).row(Double.MAX_VALUE, 7 * stride);
+            for (int i = 0; i < 7 * stride; i++) {
+                type.math.set(from, i, i % 2 == 0 ? 1e30 : -1e-30);
+            }
+            for (int length : new int[] {1, 7, 17, 37}) {
+                assertTrue(type.math.allFinite(7, length, from, (long) stride * type.bytes));
+                for (double x : new double[] {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY}) {
+                    for (int i = 0; i < stride; i++) {
+                        double kept = type.math.get(from, 3 * stride + i);
+                        type.math.set(from, 3 * stride + i, x);
+                        assertEquals(i >= length, type.math.allFinite(7, length, from, (long) stride * type.bytes));
+                        type.math.set(from, 3 * stride + i, kept);
                     }
                 }
             }

@@ -1,0 +1,116 @@
+package io.quern.attention;
+
+import io.quern.DType;
+import io.quern.Launch;
+import io.quern.cpu.MicroKernel;
+import io.quern.cpu.PanelMath;
+import io.quern.cpu.WorkerPool;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+
+/**
+ * Attention of many queries by the Vector API, in one pass over the keys (FlashAttention-2, arXiv 2307.08691, algorithm 1).
+ *
+ * <p>Queries lie in the lanes: Q is packed once, transposed, into panels with a column a query. Then both products take keys
+ * and values as they are, because the micro-kernel reads A at any strides:
+ *
+ * <pre>
+ *   S = K Q^T    (block of keys, columns)      in units of log2, the scale packed into Q
+ *   P = 2^(S - m)                              the softmax goes down the columns, no lane needs another
+ *   O^T = O^T 2^(m_old - m) + V^T P            (valueDim, columns)
+ * </pre>
+ *
+ * <p>A part is a few panels of one key head: they pass over a block of keys one after the other while it is in the
+ * second-level cache. Heads that share a key head are rows of the same panels. Blocks begin at multiples of {@link #BLOCK},
+ * and a block that one query does not see changes nothing for it: the bits of a row depend neither on the parts nor on the
+ * other rows.
+ */
+final class PrefillVector implements Launch, WorkerPool.Task {
+    /** Keys of a block: with a panel's columns, S fits the first-level cache. */
+    static final int BLOCK = 128;
+
+    /** Queries of a part at the most: their O^T and Q, with a block of K and V, fit a second-level cache of 1 MiB. */
+    private static final int PART_ROWS = 384;
+
+    /** Parts to have at the least, so that a few threads are equally busy, if there are panels enough. */
+    private static final int LEAST_PARTS = 32;
+
+    private static final double LOG2_E = 1 / Math.log(2);
+
+    private final Prefill problem;
+    private final int panelsPerPart;
+    private final int partsPerHead;
+    private final int threads;
+    private final PrefillPart[] slots;
+    private final AtomicIntegerArray busy;
+
+    PrefillVector(Prefill problem, int threads, MemorySegment workspace) {
+        this.problem = problem;
+        this.threads = threads;
+        this.panelsPerPart = panelsPerPart(problem);
+        this.partsPerHead = Math.ceilDiv(panels(problem), panelsPerPart);
+        this.slots = new PrefillPart[threads];
+        this.busy = new AtomicIntegerArray(threads);
+        long bytes = PrefillPart.scratchBytes(problem, panelsPerPart);
+        for (int i = 0; i < threads; i++) {
+            slots[i] = new PrefillPart(problem, panelsPerPart, workspace.address() + i * bytes);
+        }
+    }
+
+    static long workspaceBytes(Prefill problem, int threads) {
+        return threads * PrefillPart.scratchBytes(problem, panelsPerPart(problem));
+    }
+
+    static MicroKernel microKernel(DType dtype) {
+        return dtype == DType.FP64 ? MicroKernel.FP64 : MicroKernel.FP32;
+    }
+
+    static PanelMath panelMath(DType dtype) {
+        return dtype == DType.FP64 ? PanelMath.FP64 : PanelMath.FP32;
+    }
+
+    /** {@return what a score in natural units is multiplied by} */
+    static double packedScale(Prefill problem) {
+        return problem.scale() * LOG2_E;
+    }
+
+    private static int panels(Prefill problem) {
+        int columns = microKernel(problem.query().dtype()).columns();
+        return Math.ceilDiv(problem.group() * problem.queries(), columns);
+    }
+
+    private static int panelsPerPart(Prefill problem) {
+        int columns = microKernel(problem.query().dtype()).columns();
+        long all = (long) panels(problem) * problem.batches() * problem.keyHeads();
+        return (int) Math.clamp(all / LEAST_PARTS, 1, PART_ROWS / columns);
+    }
+
+    @Override
+    public void run() {
+        int parts = partsPerHead * problem.batches() * problem.keyHeads();
+        WorkerPool.run(this, parts, threads);
+    }
+
+    /** The last rows first: where a mask is causal they are the longest. */
+    @Override
+    public void run(int part) {
+        int heads = problem.batches() * problem.keyHeads();
+        int panel = (partsPerHead - 1 - part / heads) * panelsPerPart;
+        int head = part % heads;
+        int slot = acquire();
+        try {
+            slots[slot].run(head / problem.keyHeads(), head % problem.keyHeads(), panel);
+        } finally {
+            busy.setRelease(slot, 0);
+        }
+    }
+
+    /** As many slots as threads: one is always free. */
+    private int acquire() {
+        for (int i = 0; ; i = (i + 1) % threads) {
+            if (busy.compareAndSet(i, 0, 1)) {
+                return i;
+            }
+        }
+    }
+}
