@@ -42,7 +42,13 @@ import io.quern.KernelSet;
  * @param randomness score noise and dropout
  */
 public record Attention(
-        int headDim, int valueDim, double scale, long trainingLength, double softcap, Band band, Randomness randomness) {
+        int headDim,
+        int valueDim,
+        double scale,
+        long trainingLength,
+        double softcap,
+        Band band,
+        Randomness randomness) {
     private static final int MOST = 256;
 
     static final KernelSet<Forward> FORWARD = new KernelSet<>(
@@ -50,6 +56,12 @@ public record Attention(
             AttentionReference::forward,
             AttentionReference::forward,
             StagedOnHost.of("attention_forward", Forward::map, AttentionReference::forward));
+
+    static final KernelSet<Backward> BACKWARD = new KernelSet<>(
+            "attention_backward",
+            BackwardReference::backward,
+            BackwardReference::backward,
+            StagedOnHost.of("attention_backward", Backward::map, BackwardReference::backward));
 
     /** Checks the ranges. */
     public Attention {
@@ -110,5 +122,10 @@ public record Attention(
     /** {@return a forward pass whose tensors are named one by one} */
     public Forward.Roles forward() {
         return new Forward.Roles(this);
+    }
+
+    /** {@return a backward pass whose tensors are named one by one} */
+    public Backward.Roles backward() {
+        return new Backward.Roles(this);
     }
 }

@@ -24,7 +24,13 @@ public record Forward(Inputs inputs, Tensor out, Statistics statistics) implemen
         Check.present("statistics", statistics);
         Tensor query = inputs.query();
         Check.dtype("out", out, query.dtype());
-        Check.shape("out", out, query.size(0), query.size(1), query.size(2), inputs.attention().valueDim());
+        Check.shape(
+                "out",
+                out,
+                query.size(0),
+                query.size(1),
+                query.size(2),
+                inputs.attention().valueDim());
         Check.writable("out", out);
         statistics.check(inputs);
         disjoint(inputs.roles(), written(out, statistics));
@@ -72,7 +78,9 @@ public record Forward(Inputs inputs, Tensor out, Statistics statistics) implemen
     /** {@inheritDoc} Both products over the pairs that the band leaves; lengths and masks are not known here. */
     @Override
     public long flops() {
-        return 2 * inputs.pairs() * (inputs.attention().headDim() + inputs.attention().valueDim());
+        return 2
+                * inputs.pairs()
+                * (inputs.attention().headDim() + inputs.attention().valueDim());
     }
 
     /** Takes the tensors of a forward pass by name. {@code out} must be named too. */

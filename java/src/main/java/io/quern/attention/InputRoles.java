@@ -7,7 +7,7 @@ import io.quern.Tensor;
  *
  * @param <R> the class that goes on
  */
-public abstract sealed class InputRoles<R extends InputRoles<R>> permits Forward.Roles {
+public abstract sealed class InputRoles<R extends InputRoles<R>> permits Forward.Roles, Backward.Roles {
     private final Attention attention;
     private Tensor query;
     private Tensor keys;

@@ -193,7 +193,7 @@ public record Inputs(
         return roles;
     }
 
-    private static void add(List<Role> roles, String name, Tensor tensor) {
+    static void add(List<Role> roles, String name, Tensor tensor) {
         if (tensor != null) {
             roles.add(Role.read(name, tensor));
         }

@@ -35,9 +35,7 @@ public record Randomness(double sigma, double dropout, long seed) {
         if (sigma == 0) {
             return 0;
         }
-        return sigma
-                * Philox.normal(
-                        seed, (int) (key >>> 2), (int) query, (int) head, NOISE_STREAM, (int) (key & 3));
+        return sigma * Philox.normal(seed, (int) (key >>> 2), (int) query, (int) head, NOISE_STREAM, (int) (key & 3));
     }
 
     /** By what the weight of a query and a key is multiplied: 0 or 1 / (1 - dropout). */
@@ -45,8 +43,8 @@ public record Randomness(double sigma, double dropout, long seed) {
         if (dropout == 0) {
             return 1;
         }
-        double uniform = Philox.uniform(
-                seed, (int) (key >>> 2), (int) query, (int) head, DROPOUT_STREAM, (int) (key & 3));
+        double uniform =
+                Philox.uniform(seed, (int) (key >>> 2), (int) query, (int) head, DROPOUT_STREAM, (int) (key & 3));
         return uniform < dropout ? 0 : 1 / (1 - dropout);
     }
 }

@@ -84,7 +84,8 @@ final class Row {
             for (int j = 0; j < score.length; j++) {
                 seen += visible(j) ? 1 : 0;
             }
-            factor *= seen == 0 ? 0 : Math.log(seen) / Math.log(inputs.attention().trainingLength());
+            factor *=
+                    seen == 0 ? 0 : Math.log(seen) / Math.log(inputs.attention().trainingLength());
         }
         return factor;
     }
@@ -121,9 +122,8 @@ final class Row {
 
     private double added(int j) {
         long key = begin + j;
-        double distance =
-                Math.abs(query + inputs.attention().band().alignment().diagonal(sequence.queries(), sequence.keys())
-                        - key);
+        double distance = Math.abs(
+                query + inputs.attention().band().alignment().diagonal(sequence.queries(), sequence.keys()) - key);
         double alibi = inputs.slopes() == null ? 0 : at(inputs.slopes(), head) * distance;
         return bias(j) + keyBias(j) - alibi + inputs.attention().randomness().noise(drawn(), query, key);
     }

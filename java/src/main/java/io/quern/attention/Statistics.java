@@ -20,7 +20,12 @@ public record Statistics(Tensor logSumExp, Tensor maxLogit, Tensor entropy, Tens
     void check(Inputs inputs) {
         for (Role role : roles()) {
             Check.dtype(role.name(), role.tensor(), inputs.query().dtype().accumulator());
-            Check.shape(role.name(), role.tensor(), inputs.query().size(0), inputs.heads(), inputs.query().size(2));
+            Check.shape(
+                    role.name(),
+                    role.tensor(),
+                    inputs.query().size(0),
+                    inputs.heads(),
+                    inputs.query().size(2));
         }
     }
 
@@ -37,7 +42,7 @@ public record Statistics(Tensor logSumExp, Tensor maxLogit, Tensor entropy, Tens
         return roles;
     }
 
-    private static void add(List<Role> roles, String name, Tensor tensor) {
+    static void add(List<Role> roles, String name, Tensor tensor) {
         if (tensor != null) {
             roles.add(Role.written(name, tensor));
         }

@@ -23,6 +23,7 @@ public final class AttentionCases {
     public static List<Case> all() {
         List<Case> cases = new ArrayList<>();
         againstTheOracle(cases);
+        cases.addAll(AttentionGradients.all());
         return List.copyOf(cases);
     }
 
@@ -60,13 +61,7 @@ public final class AttentionCases {
     }
 
     private static void oracle(
-            List<Case> cases,
-            String name,
-            Attention attention,
-            DType dtype,
-            int queries,
-            int keys,
-            Set<Extra> extras) {
+            List<Case> cases, String name, Attention attention, DType dtype, int queries, int keys, Set<Extra> extras) {
         String sizes = " queries=" + queries + " keys=" + keys;
         cases.add(new Case("attention", "forward " + name + sizes, Case.Kind.NUMERIC, dtype, device -> {
             AttentionProblem problem = new AttentionProblem(attention, dtype, 2, 6, 2, queries, keys, extras);

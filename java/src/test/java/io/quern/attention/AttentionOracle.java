@@ -115,7 +115,9 @@ final class AttentionOracle {
 
     /** The largest number among those that make up a score. */
     private double extent(int j) {
-        return 4 + (p.slopes == null ? 0 : 1.25 * (p.queries + p.keyCount + j)) + 8 * p.attention.randomness().sigma();
+        return 4
+                + (p.slopes == null ? 0 : 1.25 * (p.queries + p.keyCount + j))
+                + 8 * p.attention.randomness().sigma();
     }
 
     private void statistic(double actual, double expected, double bound) {

@@ -7,9 +7,13 @@ import io.quern.Outcome;
 import io.quern.Stream;
 import io.quern.Tensor;
 import io.quern.TensorArena;
+import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.DoubleSupplier;
 import java.util.function.DoubleUnaryOperator;
 
 /** Attention with random inputs, and the same on a device. Arrays are row-major and hold what their type can. */
@@ -116,6 +120,45 @@ final class AttentionProblem {
 
     /** What a forward pass gives. */
     record Result(double[] out, double[] logSumExp, double[] maxLogit, double[] entropy, double[] effectiveCount) {
+        /** Arrays of the same sizes with other numbers; 0 for rows that see nothing. */
+        Result with(DoubleSupplier number) {
+            return new Result(
+                    Arrays.stream(out).map(_ -> number.getAsDouble()).toArray(),
+                    Arrays.stream(logSumExp)
+                            .map(lse -> Double.isInfinite(lse) ? 0 : number.getAsDouble())
+                            .toArray(),
+                    maxLogit,
+                    Arrays.stream(entropy).map(_ -> number.getAsDouble()).toArray(),
+                    effectiveCount);
+        }
+
+        /** Of outputs, logSumExp and entropy with weights; what sees nothing does not count. */
+        double dot(Result weights) {
+            return dot(out, weights.out) + dot(logSumExp, weights.logSumExp) + dot(entropy, weights.entropy);
+        }
+
+        /** The same of magnitudes. */
+        double dotMagnitude(Result weights) {
+            return magnitude(this).dot(magnitude(weights));
+        }
+
+        private static Result magnitude(Result r) {
+            return new Result(
+                    Arrays.stream(r.out).map(Math::abs).toArray(),
+                    Arrays.stream(r.logSumExp).map(Math::abs).toArray(),
+                    r.maxLogit,
+                    Arrays.stream(r.entropy).map(Math::abs).toArray(),
+                    r.effectiveCount);
+        }
+
+        private static double dot(double[] values, double[] weights) {
+            double sum = 0;
+            for (int i = 0; i < values.length; i++) {
+                sum += weights[i] == 0 ? 0 : values[i] * weights[i];
+            }
+            return sum;
+        }
+
         Outcome sameBits(Result other) {
             return Outcome.sameBits(out, other.out)
                     .and(Outcome.sameBits(logSumExp, other.logSumExp))
@@ -123,6 +166,78 @@ final class AttentionProblem {
                     .and(Outcome.sameBits(entropy, other.entropy))
                     .and(Outcome.sameBits(effectiveCount, other.effectiveCount));
         }
+    }
+
+    /** The inputs by which the loss is differentiated; changing an array changes the problem. */
+    Map<String, double[]> differentiable() {
+        Map<String, double[]> inputs = new LinkedHashMap<>();
+        inputs.put("query", query);
+        inputs.put("keys", keys);
+        inputs.put("values", values);
+        put(inputs, "bias", bias);
+        put(inputs, "keyBias", keyBias);
+        put(inputs, "sinks", sinks);
+        return inputs;
+    }
+
+    private static void put(Map<String, double[]> inputs, String name, double[] values) {
+        if (values != null) {
+            inputs.put(name, values);
+        }
+    }
+
+    /** The gradients of out . w.out + logSumExp . w.logSumExp + entropy . w.entropy, by input. */
+    Map<String, double[]> gradients(Device device, Result w) {
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            DType wide = dtype.accumulator();
+            long[] rows = {batches, heads, queries};
+            long[] outShape = {batches, heads, queries, attention.valueDim()};
+            Tensor out = arena.allocate(dtype, outShape);
+            Tensor logSumExp = arena.allocate(wide, rows);
+            Tensor entropy = arena.allocate(wide, rows);
+            roles(arena, attention.forward())
+                    .out(out)
+                    .logSumExp(logSumExp)
+                    .entropy(entropy)
+                    .run(stream);
+            Map<String, Fenced> gradients = new LinkedHashMap<>();
+            gradients.put("query", Fenced.allocate(arena, dtype, batches, heads, queries, attention.headDim()));
+            gradients.put("keys", Fenced.allocate(arena, dtype, batches, keyHeads, keyCount, attention.headDim()));
+            gradients.put("values", Fenced.allocate(arena, dtype, batches, keyHeads, keyCount, attention.valueDim()));
+            gradients.put("bias", bias == null ? null : Fenced.allocate(arena, dtype, 1, heads, 1, keyCount));
+            gradients.put("keyBias", keyBias == null ? null : Fenced.allocate(arena, dtype, batches, 1, keyCount));
+            gradients.put("sinks", sinks == null ? null : Fenced.allocate(arena, wide, heads));
+            gradients.values().removeIf(java.util.Objects::isNull);
+            roles(arena, attention.backward())
+                    .out(out)
+                    .logSumExp(logSumExp)
+                    .entropy(entropy)
+                    .outGradient(tensor(arena, dtype, w.out, outShape))
+                    .logSumExpGradient(tensor(arena, wide, w.logSumExp, rows))
+                    .entropyGradient(tensor(arena, wide, w.entropy, rows))
+                    .queryGradient(gradients.get("query").tensor())
+                    .keysGradient(gradients.get("keys").tensor())
+                    .valuesGradient(gradients.get("values").tensor())
+                    .biasGradient(inside(gradients.get("bias")))
+                    .keyBiasGradient(inside(gradients.get("keyBias")))
+                    .sinksGradient(inside(gradients.get("sinks")))
+                    .run(stream);
+            stream.synchronize();
+            Map<String, double[]> arrays = new LinkedHashMap<>();
+            gradients.forEach((name, fenced) -> {
+                if (!fenced.fencesStand().passed()) {
+                    throw new AssertionError(
+                            name + "Gradient: " + fenced.fencesStand().message());
+                }
+                arrays.put(name, fenced.tensor().toDoubleArray());
+            });
+            return arrays;
+        }
+    }
+
+    private static Tensor inside(Fenced fenced) {
+        return fenced == null ? null : fenced.tensor();
     }
 
     /** Runs on a device; fails if anything beside the outputs was written. */
@@ -135,7 +250,7 @@ final class AttentionProblem {
             Fenced maxLogit = Fenced.allocate(arena, wide, batches, heads, queries);
             Fenced entropy = Fenced.allocate(arena, wide, batches, heads, queries);
             Fenced effectiveCount = Fenced.allocate(arena, wide, batches, heads, queries);
-            roles(arena)
+            roles(arena, attention.forward())
                     .out(out.tensor())
                     .logSumExp(logSumExp.tensor())
                     .maxLogit(maxLogit.tensor())
@@ -158,10 +273,8 @@ final class AttentionProblem {
         }
     }
 
-    private Forward.Roles roles(TensorArena arena) {
-        return attention
-                .forward()
-                .query(tensor(arena, dtype, query, batches, heads, queries, attention.headDim()))
+    private <R extends InputRoles<R>> R roles(TensorArena arena, R roles) {
+        return roles.query(tensor(arena, dtype, query, batches, heads, queries, attention.headDim()))
                 .keys(tensor(arena, dtype, keys, batches, keyHeads, keyCount, attention.headDim()))
                 .values(tensor(arena, dtype, values, batches, keyHeads, keyCount, attention.valueDim()))
                 .keyLengths(tensor(arena, DType.INT32, keyLengths, batches))
