@@ -2,12 +2,15 @@ package io.quern.cpu;
 
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The threads that CPU kernels share. A kernel cuts its work into parts whose bounds do not depend on the thread count;
- * the caller and up to {@code threads - 1} workers claim parts until none is left. Nothing is allocated per run.
+ * The threads that CPU kernels share. A kernel cuts its work into parts whose bounds do not depend on the thread count.
+ * The caller and up to {@code threads - 1} workers each do a run of adjoining parts, the same ones in every call of as many
+ * parts, so that what a core has in its caches is what it works on; who is done early takes over parts of the others.
+ * Nothing is allocated per run.
  *
  * <p>One run uses the pool at a time. A second caller meanwhile, or a task that runs a task, does its parts alone: slower,
  * never wrong, never deadlocked.
@@ -20,16 +23,22 @@ public final class WorkerPool {
     private static final int SPINS = 1000;
 
     private static final ReentrantLock IN_USE = new ReentrantLock();
-    private static final AtomicInteger NEXT_PART = new AtomicInteger();
+
+    /** From one thread's counter to the next one's, so that no two share a cache line (or the line fetched beside it). */
+    private static final int SPACING = 32;
 
     /** Grown under {@link #IN_USE}, never shrunk. */
     private static Worker[] workers = new Worker[0];
+
+    /** The next part of each thread's share; the caller's is the first. Grown with the workers. */
+    private static AtomicIntegerArray next = new AtomicIntegerArray(SPACING);
 
     // The current run. Written by the caller before it assigns a worker, read by the worker after
     // it accepts: the worker's
     // state orders the two.
     private static Task task;
     private static int parts;
+    private static int shares;
     private static volatile Throwable failure;
 
     private WorkerPool() {}
@@ -76,12 +85,15 @@ public final class WorkerPool {
         grow(helpers);
         WorkerPool.task = task;
         WorkerPool.parts = parts;
+        WorkerPool.shares = helpers + 1;
         failure = null;
-        NEXT_PART.set(0);
+        for (int share = 0; share <= helpers; share++) {
+            next.set(share * SPACING, firstPart(share));
+        }
         for (int i = 0; i < helpers; i++) {
             workers[i].assign();
         }
-        claimParts();
+        claimParts(0);
         for (int i = 0; i < helpers; i++) {
             workers[i].withdrawOrAwait();
         }
@@ -93,15 +105,30 @@ public final class WorkerPool {
         }
     }
 
-    private static void claimParts() {
+    /** Does what is left of a share, then of the shares behind it, around to the one before it. */
+    private static void claimParts(int own) {
         try {
-            for (int part = NEXT_PART.getAndIncrement(); part < parts; part = NEXT_PART.getAndIncrement()) {
-                task.run(part);
+            for (int i = 0; i < shares; i++) {
+                claimShare((own + i) % shares);
             }
         } catch (RuntimeException | Error thrown) {
             failure = thrown;
-            NEXT_PART.set(parts);
+            for (int share = 0; share < shares; share++) {
+                next.set(share * SPACING, parts);
+            }
         }
+    }
+
+    private static void claimShare(int share) {
+        int counter = share * SPACING;
+        int end = firstPart(share + 1);
+        for (int part = next.getAndIncrement(counter); part < end; part = next.getAndIncrement(counter)) {
+            task.run(part);
+        }
+    }
+
+    private static int firstPart(int share) {
+        return (int) ((long) parts * share / shares);
     }
 
     private static void grow(int helpers) {
@@ -109,6 +136,7 @@ public final class WorkerPool {
             return;
         }
         Worker[] grown = Arrays.copyOf(workers, helpers);
+        next = new AtomicIntegerArray((helpers + 1) * SPACING);
         for (int i = workers.length; i < helpers; i++) {
             grown[i] = new Worker(i + 1);
             grown[i].start();
@@ -143,12 +171,14 @@ public final class WorkerPool {
         private static final int ASSIGNED = 1;
         private static final int RUNNING = 2;
 
+        private final int share;
         private final AtomicInteger state = new AtomicInteger(IDLE);
         private volatile boolean parked;
         private volatile Thread waiting;
 
         Worker(int number) {
             super(null, null, "quern-cpu-" + number, 0, false);
+            share = number;
             setDaemon(true);
         }
 
@@ -183,7 +213,7 @@ public final class WorkerPool {
             while (true) {
                 awaitAssignment();
                 if (state.compareAndSet(ASSIGNED, RUNNING)) {
-                    claimParts();
+                    claimParts(share);
                     state.set(IDLE);
                     Thread caller = waiting;
                     if (caller != null) {

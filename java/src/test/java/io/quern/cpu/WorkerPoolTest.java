@@ -4,8 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.junit.jupiter.api.Test;
@@ -26,6 +29,30 @@ class WorkerPoolTest {
                 }
             }
         });
+    }
+
+    /** Each part waits for the other one, so that neither thread can do both. */
+    @Test
+    void aThreadDoesTheSamePartsInEveryCall() {
+        Thread caller = Thread.currentThread();
+        Thread[] threads = new Thread[2];
+        for (int repeat = 0; repeat < 100; repeat++) {
+            CountDownLatch both = new CountDownLatch(2);
+            WorkerPool.run(
+                    part -> {
+                        threads[part] = Thread.currentThread();
+                        both.countDown();
+                        try {
+                            assertTrue(both.await(60, TimeUnit.SECONDS));
+                        } catch (InterruptedException interrupted) {
+                            throw new AssertionError(interrupted);
+                        }
+                    },
+                    2,
+                    2);
+            assertSame(caller, threads[0]);
+            assertEquals("quern-cpu-1", threads[1].getName());
+        }
     }
 
     @Test
