@@ -48,6 +48,7 @@ Counters& Counters::operator+=(const Counters& other) {
     sharedLoads += other.sharedLoads;
     sharedStores += other.sharedStores;
     atomicRequests += other.atomicRequests;
+    matrixFlop += other.matrixFlop;
     barriers += other.barriers;
     divergentBranches += other.divergentBranches;
     warpInstructions += other.warpInstructions;

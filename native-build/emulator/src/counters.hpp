@@ -60,6 +60,7 @@ struct Counters {
     SharedTraffic sharedLoads;
     SharedTraffic sharedStores;
     std::uint64_t atomicRequests = 0;     // atom and red, in every space
+    std::uint64_t matrixFlop = 0;         // additions and multiplications of mma and wmma, of every type
     std::uint64_t barriers = 0;           // arrivals of warps
     std::uint64_t divergentBranches = 0;  // branches of a warp that part its lanes
     std::uint64_t warpInstructions = 0;

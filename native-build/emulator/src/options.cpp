@@ -89,6 +89,14 @@ Options Options::fromEnvironment() {
     ifSet("QUERN_EMULATOR_BUDGET", [&](const char* variable, const std::string& value) {
         options.instructionBudget = wholeNumber(variable, value);
     });
+    ifSet("QUERN_EMULATOR_COPIES", [&](const char* variable, const std::string& value) {
+        if (value != "late" && value != "eager") refuse(variable, value, "late or eager");
+        options.lateCopies = value == "late";
+    });
+    ifSet("QUERN_EMULATOR_MATRIX", [&](const char* variable, const std::string& value) {
+        if (value != "exact" && value != "truncating") refuse(variable, value, "exact or truncating");
+        options.truncatingMatrix = value == "truncating";
+    });
     return options;
 }
 

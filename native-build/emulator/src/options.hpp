@@ -30,8 +30,14 @@ struct Options {
     /// A launch in which some block executes more warp instructions than this is ended as LAUNCH_TIMEOUT; 0: never.
     std::uint64_t instructionBudget = 0;
 
-    /// The defaults, changed by QUERN_EMULATOR_THREADS, _SCHEDULE (forward, reverse, random, preempt, either with :SEED), _CHECKS
-    /// (on, off, all, or some of memory, races, uninitialised), _STORES (early, late), _COUNTERS (on, off), _TIMEOUT (seconds) and _BUDGET (warp instructions a block).
+    /// Whether cp.async copies as late as its waits allow, or at once.
+    bool lateCopies = true;
+    /// Whether mma adds as tensor cores were found to (tensor_core.hpp), or exactly.
+    bool truncatingMatrix = false;
+
+    /// The defaults, changed by QUERN_EMULATOR_THREADS, _SCHEDULE (forward, reverse, random, preempt, either with :SEED),
+    /// _CHECKS (on, off, all, or some of memory, races, uninitialised), _STORES (early, late), _COUNTERS (on, off),
+    /// _TIMEOUT (seconds), _BUDGET (warp instructions a block), _COPIES (late, eager) and _MATRIX (exact, truncating).
     /// Throws std::invalid_argument naming the variable and what it accepts.
     static Options fromEnvironment();
 };

@@ -76,6 +76,13 @@ class Decoder {
     std::int64_t integer(const ptx::Operand& operand) const;
     const std::uint32_t* list(const std::vector<std::uint32_t>& values);
     std::uint32_t newSite() { return program_->sites++; }
+    /// Gives the instruction that was emitted last a second access.
+    void addSecond(Op& op, const Op& second) {
+        op.target = program_->indexOf(op);
+        program_->seconds.push_back(std::make_unique<Op>(second));
+        program_->seconds.back()->target = op.target;
+        op.second = program_->seconds.back().get();
+    }
 
     const Symbol* find(std::string_view name) const { return scope_->find(name); }
     /// As find, and variables of the module's shared memory get their place when they are first named.
@@ -214,6 +221,13 @@ void decodeExit(Decoder& decoder, Spelling spelling);
 void decodeTrap(Decoder& decoder, Spelling spelling);
 void decodeNanosleep(Decoder& decoder, Spelling spelling);
 void decodeBarrier(Decoder& decoder, Spelling spelling);
+void decodeAsyncCopy(Decoder& decoder, Spelling spelling);
+void decodeMbarrier(Decoder& decoder, Spelling spelling);
+void decodeLoadMatrix(Decoder& decoder, Spelling spelling);
+void decodeStoreMatrix(Decoder& decoder, Spelling spelling);
+void decodeMoveMatrix(Decoder& decoder, Spelling spelling);
+void decodeMma(Decoder& decoder, Spelling spelling);
+void decodeWmma(Decoder& decoder, Spelling spelling);
 void decodeFence(Decoder& decoder, Spelling spelling);
 void decodeShuffle(Decoder& decoder, Spelling spelling);
 void decodeVote(Decoder& decoder, Spelling spelling);

@@ -43,6 +43,13 @@ FamilyDecoder familyOf(std::string_view opcode) {
         {"match", decodeMatch},
         {"redux", decodeReduction},
         {"activemask", decodeActiveMask},
+        {"cp", decodeAsyncCopy},
+        {"mbarrier", decodeMbarrier},
+        {"ldmatrix", decodeLoadMatrix},
+        {"stmatrix", decodeStoreMatrix},
+        {"movmatrix", decodeMoveMatrix},
+        {"mma", decodeMma},
+        {"wmma", decodeWmma},
     };
     const auto found = families.find(opcode);
     return found == families.end() ? nullptr : found->second;

@@ -38,7 +38,8 @@ void write(std::ostream& out, const LaunchRecord& record) {
     write(out, "sharedStores", counters.sharedStores);
     out << "\"atomicRequests\":" << counters.atomicRequests << ",\"barriers\":" << counters.barriers
         << ",\"divergentBranches\":" << counters.divergentBranches
-        << ",\"warpInstructions\":" << counters.warpInstructions << ",\"ptxInstructions\":{";
+        << ",\"warpInstructions\":" << counters.warpInstructions << ",\"matrixFlop\":" << counters.matrixFlop
+        << ",\"ptxInstructions\":{";
     for (std::size_t i = 0; i < emulator::INSTRUCTION_CLASSES; ++i) {
         out << (i == 0 ? "\"" : ",\"") << nameOf(static_cast<emulator::InstructionClass>(i))
             << "\":" << counters.ptxInstructions[i];
@@ -79,7 +80,7 @@ std::string LaunchLog::lines() const {
             out << '\t' << traffic.requests << '\t' << traffic.wavefronts << '\t' << traffic.idealWavefronts;
         }
         out << '\t' << c.atomicRequests << '\t' << c.barriers << '\t' << c.divergentBranches << '\t'
-            << c.warpInstructions;
+            << c.warpInstructions << '\t' << c.matrixFlop;
         for (std::size_t i = 0; i < emulator::INSTRUCTION_CLASSES; ++i) {
             out << '\t' << nameOf(static_cast<emulator::InstructionClass>(i)) << '\t' << c.ptxInstructions[i];
         }

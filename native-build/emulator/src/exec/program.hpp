@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -49,6 +50,8 @@ enum class Flow : std::uint8_t {
     SYNC,     // handler, once all lanes of the mask in op.e have come here
     BARRIER,  // of the block; op.a: its number, op.b: how many threads
     ARRIVE,   // barrier that does not wait
+    WARP,     // handler, by all 32 lanes at once: matrices; op.target: their FLOP
+    POLL,     // handler; where it finds that lanes wait in vain (Warp::waits), the warp's turn ends soon
 };
 
 enum class Space : std::uint8_t { GLOBAL, SHARED, LOCAL, PARAMETER, GENERIC };
@@ -59,8 +62,11 @@ enum class Reach : std::uint8_t { BLOCK, DEVICE, SYSTEM };
 
 struct Op {
     Handler run = nullptr;
-    std::int64_t imm = 0;                 // displacement of an address, or what the handler says
-    const std::uint32_t* more = nullptr;  // further operands: vectors, fragments, jump tables
+    std::int64_t imm = 0;  // displacement of an address, or what the handler says
+    union {
+        const std::uint32_t* more = nullptr;  // further operands: vectors, fragments, jump tables
+        const Op* second;                     // of a copy, which has two addresses: its store
+    };
     std::uint32_t dst = SINK;
     std::uint32_t dst2 = SINK;  // of d|p
     std::uint32_t a = 0;
@@ -151,6 +157,7 @@ struct Program {
     std::vector<std::uint8_t> widths;      // bytes of the register in each 64 of the block; 0: predicate
     std::vector<std::uint32_t> functions;  // entry of each of the module's functions, for pointers to them
     std::vector<std::unique_ptr<std::uint32_t[]>> lists;  // what Op::more points into
+    std::vector<std::unique_ptr<Op>> seconds;             // what Op::second points to; target: whose they are
     std::shared_ptr<const std::string> source;            // the module's PTX, for reports
     std::vector<SourceLine> sourceLines;      // the first: not known; none where the PTX has no .loc
     std::vector<std::uint32_t> sourceLineOf;  // for each instruction its place in sourceLines
@@ -163,6 +170,12 @@ struct Program {
     SourceLine sourceLine(const Op& op) const;
     /// The same for people: "kernel.cu:12", "device.h:3 (inlined at kernel.cu:12)"; empty: the PTX does not say.
     std::string describeSource(const Op& op) const;
+
+    /// Where the instruction stands, or the one whose second access it is.
+    std::uint32_t indexOf(const Op& op) const {
+        const bool inside = !std::less<>()(&op, code.data()) && std::less<>()(&op, code.data() + code.size());
+        return inside ? static_cast<std::uint32_t>(&op - code.data()) : op.target;
+    }
 
     /// Bytes of the register at this offset of the block; 0: predicate.
     std::uint32_t widthOf(std::uint32_t offset) const {

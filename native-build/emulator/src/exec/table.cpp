@@ -37,8 +37,10 @@ Index build() {
         case 3: addV3(index); break;
         default: addV2(index); break;
     }
-    for (Entries entries : {atomicTable(), collectiveTable(), controlTable(), runtimeTable()})
+    for (Entries entries : {asyncCopyTable(), atomicTable(), collectiveTable(), controlTable(),
+                            matrixMoveTable(), mbarrierTable(), runtimeTable()}) {
         add(index, entries);
+    }
     return index;
 }
 

@@ -40,7 +40,8 @@ const Entry* findEntry(std::string_view spelling);
     X(integerTable)       \
     X(float32Table)       \
     X(float64Table)       \
-    X(halfTable) X(convertTable) X(compareTable) X(logicTable) X(moveTable) X(memoryTable) X(specialTable)
+    X(halfTable)          \
+    X(convertTable) X(compareTable) X(logicTable) X(moveTable) X(matrixTable) X(memoryTable) X(specialTable)
 
 #define QUERN_DECLARE(name) Entries name();
 namespace v2 {
@@ -55,9 +56,12 @@ QUERN_FAMILIES(QUERN_DECLARE)
 #undef QUERN_DECLARE
 
 // Families that gain nothing from wider vectors.
+Entries asyncCopyTable();
 Entries atomicTable();
 Entries collectiveTable();
 Entries controlTable();
+Entries matrixMoveTable();
+Entries mbarrierTable();
 Entries runtimeTable();
 
 }  // namespace quern::emulator

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "exec/program.hpp"
+#include "exec/tensor_core.hpp"
 #include "memory/device_memory.hpp"
 
 namespace quern::emulator {
@@ -44,6 +45,7 @@ struct Worker {
     std::uint64_t clock = 0;
     Printer* printer = nullptr;
     DeviceMemory* heap = nullptr;  // where kernels allocate
+    TensorCore tensorCore;
     Traffic traffic;
 };
 
@@ -58,6 +60,7 @@ struct SharedMemory {
     std::uint32_t size = 0;
 };
 
+class AsyncCopies;
 class BlockWatch;
 
 struct Warp {
@@ -72,6 +75,10 @@ struct Warp {
     std::uint32_t localBytes = 0;
     std::uint32_t sharedStaticBytes = 0;
     SavedFrames* frames = nullptr;  // null where the program has no framed function
+    bool waits = false;                  // what a poll found: lanes must look again later
+    std::uint32_t blockWarps = 0;        // of the block
+    AsyncCopies* blockCopies = nullptr;  // those of all its warps
+    AsyncCopies* copies = nullptr;       // and of this one
 };
 
 /// A register's lanes. Offsets are multiples of 64 bytes, the block is aligned likewise.

@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t LINE = 64;
 // A turn of one warp: long enough that taking turns costs nothing, short enough for warps that spin.
 constexpr std::uint64_t WARP_QUANTUM = 1 << 14;
+// Only threads of the block arrive at its mbarriers. Where all of them do nothing but ask, time and again, nobody will.
+constexpr std::uint32_t VAIN_ROUNDS = 1 << 18;
 
 std::size_t registersOf(const Grid& grid) { return (grid.program->registerBytes + LINE - 1) & ~(LINE - 1); }
 
@@ -34,6 +36,7 @@ Block::Block(const Grid& grid, Worker& worker, Tally& tally, LaunchWatch* watch)
       tally_(tally),
       warps_(grid.warps),
       frames_(grid.program->usesStack ? grid.warps : 0),
+      copies_(grid.warps),
       order_(grid.warps),
       registerStride_(registersOf(grid) * (grid.options->uninitialised ? 2 : 1)),
       registers_(registerStride_ * grid.warps),
@@ -48,6 +51,9 @@ Block::Block(const Grid& grid, Worker& worker, Tally& tally, LaunchWatch* watch)
         warp.registers = registers_.get() + registerStride_ * w;
         warp.worker = &worker;
         if (!frames_.empty()) warp.frames = &frames_[w];
+        warp.blockWarps = grid.warps;
+        warp.blockCopies = copies_.data();
+        warp.copies = &copies_[w];
         warp.shared = {shared_.get(), grid.sharedBytes};
         warp.localBytes = grid.localBytes;
         warp.local = local_.get() + static_cast<std::size_t>(grid.localBytes) * LANES * w;
@@ -143,10 +149,12 @@ void Block::start(std::uint64_t number) {
     barriers_.fill(Barrier{});
     liveWarps_ = grid_.warps;
     executed_ = 0;
+    vainRounds_ = 0;
     random_ = (grid_.options->seed + 1) * 0x9e3779b97f4a7c15 ^ (number + 1) * 0xd1b54a32d192ed03;
     for (std::uint32_t w = 0; w < grid_.warps; w++) {
         const std::uint32_t threads = std::min<std::uint32_t>(LANES, grid_.threads - w * LANES);
         warps_[w].start(*grid_.program, *this, tally_, w, threads == LANES ? ALL_LANES : (1U << threads) - 1);
+        copies_[w].reset(warps_[w].warp, grid_.options->lateCopies);
         fillSpecials(warps_[w], first);
         order_[w] = grid_.options->schedule == Schedule::REVERSE ? grid_.warps - 1 - w : w;
     }
@@ -166,13 +174,16 @@ bool Block::run(std::uint64_t quantum) {
             for (std::size_t i = order_.size(); i > 1; i--) std::swap(order_[i - 1], order_[random() % i]);
         }
         bool ran = false;
+        bool vain = true;
         for (std::uint32_t w : order_) {
             if (warps_[w].state() != WarpState::READY) continue;
             current_ = w;
             warps_[w].run(WARP_QUANTUM);
             ran = true;
+            vain = vain && warps_[w].waitsInVain();
         }
-        if (!ran && liveWarps_ > 0) raiseDeadlock();
+        vainRounds_ = vain ? vainRounds_ + 1 : 0;
+        if ((!ran || vainRounds_ > VAIN_ROUNDS) && liveWarps_ > 0) raiseDeadlock();
         if (tally_.warpInstructions - begin >= quantum) break;
     }
     executed_ += tally_.warpInstructions - begin;
@@ -185,14 +196,14 @@ bool Block::run(std::uint64_t quantum) {
 
 void Block::raiseDeadlock() const {
     std::string text = "deadlock: no warp can go on";
-    const WarpRun* first = nullptr;
+    const Op* first = nullptr;
     int listed = 0;
     for (const WarpRun& warp : warps_) {
-        if (warp.state() != WarpState::BLOCKED) continue;
-        if (first == nullptr) first = &warp;
+        if (warp.state() == WarpState::DONE) continue;
+        if (first == nullptr) first = &warp.waitingAt();
         if (listed++ < 4) text += "; warp " + std::to_string(warp.index()) + ": " + warp.describeWaiting();
     }
-    raise(FaultKind::DEADLOCK, first->waitingAt(), -1, text);
+    raise(FaultKind::DEADLOCK, *first, -1, text);
 }
 
 std::uint32_t Block::arrive(const WarpRun& run, const Op& op, std::uint32_t mask) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "exec/async_copy.hpp"
 #include "exec/program.hpp"
 #include "exec/watch.hpp"
 #include "options.hpp"
@@ -104,6 +105,7 @@ class Block {
     Dim3 position_;
     std::vector<WarpRun> warps_;
     std::vector<SavedFrames> frames_;  // of each warp; none where no function is framed
+    std::vector<AsyncCopies> copies_;  // of each warp
     std::vector<std::uint32_t> order_;
     std::size_t registerStride_;  // of a warp
     LaneMemory registers_;
@@ -114,6 +116,7 @@ class Block {
     std::uint32_t liveWarps_ = 0;
     std::uint32_t current_ = 0;
     std::uint64_t executed_ = 0;
+    std::uint32_t vainRounds_ = 0;  // in a row, in which all warps that ran waited in vain
     std::uint64_t random_ = 1;
     bool started_ = false;
 };

@@ -210,6 +210,7 @@ class Run {
         worker.parameterBytes = static_cast<std::uint32_t>(config_.parameters.size());
         worker.checks = options_.checks || watch_;
         worker.counters = options_.counters;
+        worker.tensorCore = TensorCore::of(grid_.device->capability(), options_.truncatingMatrix);
         std::vector<Site> sites(grid_.program->sites);
         worker.sites = sites.data();
         std::vector<std::uint64_t> threads(grid_.program->code.size());
@@ -317,7 +318,9 @@ class Run {
         counters.divergentBranches = tally.divergentBranches;
         counters.warpInstructions = tally.warpInstructions;
         for (std::size_t pc = 0; pc < threads.size(); pc++) {
-            counters.ptxInstructions[static_cast<std::size_t>(grid_.program->code[pc].kind)] += threads[pc];
+            const Op& op = grid_.program->code[pc];
+            counters.ptxInstructions[static_cast<std::size_t>(op.kind)] += threads[pc];
+            if (op.flow == Flow::WARP) counters.matrixFlop += threads[pc] / LANES * op.target;
         }
         const std::lock_guard lock(mutex_);
         result_.counters += counters;

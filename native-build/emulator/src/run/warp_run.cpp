@@ -7,6 +7,12 @@
 
 namespace quern::emulator {
 
+namespace {
+
+constexpr std::uint64_t VAIN_STEPS = 64;
+
+}  // namespace
+
 void WarpRun::start(const Program& program, Block& block, Tally& tally, std::uint32_t index,
                     std::uint32_t lanes) {
     program_ = &program;
@@ -70,6 +76,9 @@ void WarpRun::unparkWaiting() {
 
 std::string WarpRun::describeWaiting() const {
     std::string text;
+    if (waitsInVain()) {
+        text = "it asks for ever at PTX line " + std::to_string(program_->code[polledAt_].line);
+    }
     for (int i = 0; i < parkedCount_; i++) {
         const Op& op = program_->code[parked_[i].pc];
         if (!text.empty()) text += "; ";
@@ -78,7 +87,7 @@ std::string WarpRun::describeWaiting() const {
     return text;
 }
 
-const Op& WarpRun::waitingAt() const { return program_->code[parked_[0].pc]; }
+const Op& WarpRun::waitingAt() const { return program_->code[waitsInVain() ? polledAt_ : parked_[0].pc]; }
 
 /// When no group can run: what that means. True where one can again.
 bool WarpRun::settle() {
@@ -224,6 +233,24 @@ void WarpRun::branchIndexed(const Op& op, std::uint32_t mask) {
     if (readyCount_ > before + 1) tally_->divergentBranches++;
 }
 
+/// Matrix instructions: what one lane gets, all have given.
+bool WarpRun::together(const Op& op, std::uint32_t& pc, std::uint32_t& mask) {
+    mask = joinParked(pc, mask);
+    if (mask != ALL_LANES) {
+        if (warp.live != ALL_LANES) {
+            raise(FaultKind::NOT_CONVERGED, op, -1,
+                  "all 32 lanes of the warp execute this together; live are " + describeLanes(warp.live));
+        }
+        park(pc, mask);
+        return false;
+    }
+    warp.mask = mask;
+    op.run(warp, op);
+    tally_->threads[pc] += LANES;
+    pc++;
+    return true;
+}
+
 /// Instructions that are more than a handler. False where the group does not go on: another is to be taken.
 bool WarpRun::flow(const Op& op, std::uint32_t active, std::uint32_t& pc, std::uint32_t& mask) {
     insert(pc + 1, mask & ~active);
@@ -231,6 +258,7 @@ bool WarpRun::flow(const Op& op, std::uint32_t active, std::uint32_t& pc, std::u
     if (active == 0) return false;
     switch (op.flow) {
         case Flow::EXIT:
+            warp.copies->waitAll(active);
             warp.live &= ~active;
             unparkWaiting();
             if (warp.live == 0) block_->warpEnded();
@@ -245,6 +273,12 @@ bool WarpRun::flow(const Op& op, std::uint32_t active, std::uint32_t& pc, std::u
         case Flow::POINTER: callThroughPointer(op, pc, active); return false;
         case Flow::RETURN: returnFrom(op, active); return false;
         case Flow::SYNC: return sync(op, pc, mask);
+        case Flow::WARP: return together(op, pc, mask);
+        case Flow::POLL:
+            warp.mask = active;
+            op.run(warp, op);
+            polledAt_ = pc++;
+            return true;
         case Flow::BARRIER: return barrier(op, pc, mask);
         case Flow::ARRIVE:
             block_->arrive(*this, op, active);
@@ -298,7 +332,7 @@ void WarpRun::go(std::uint64_t quantum) {
                 break;
             }
         }
-        if (op.flow == Flow::NEXT) {
+        if (op.flow == Flow::NEXT || (op.flow == Flow::WARP && active == ALL_LANES)) {
             threads[pc] += static_cast<unsigned>(__builtin_popcount(active));
             if (active != 0) {
                 warp.mask = active;
@@ -312,13 +346,13 @@ void WarpRun::go(std::uint64_t quantum) {
             const std::uint32_t from = pc;
             branch(op, active, pc, mask);
             next = fair ? ~0U : nextPc();
-            if (pc > from || steps < quantum) continue;
+            if (pc > from || (steps < quantum && !warp.waits)) continue;
             // Only loops go backwards: here a warp can be interrupted.
             insert(pc, mask);
             starving_ = !fair;
             break;
         }
-        if (op.flow != Flow::SYNC && op.flow != Flow::BARRIER) {
+        if (op.flow != Flow::SYNC && op.flow != Flow::WARP && op.flow != Flow::BARRIER) {
             threads[pc] += static_cast<unsigned>(__builtin_popcount(active));
         }
         if (flow(op, active, pc, mask)) {
@@ -332,6 +366,9 @@ void WarpRun::go(std::uint64_t quantum) {
         }
         takeNext();
     }
+    // A turn of a few instructions: whoever does something useful between two questions does not wait in vain.
+    vain_ = warp.waits && steps < VAIN_STEPS;
+    warp.waits = false;
     tally_->warpInstructions += steps;
 }
 

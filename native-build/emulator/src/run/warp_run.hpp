@@ -54,6 +54,9 @@ class WarpRun {
         }
     }
 
+    /// Whether the last turn ended because lanes asked for what has not come.
+    bool waitsInVain() const { return state_ == WarpState::READY && vain_; }
+
     /// For reports: where the lanes wait.
     std::string describeWaiting() const;
     /// The instruction that some waiting group stands at.
@@ -89,6 +92,7 @@ class WarpRun {
     bool look(const Op& op, std::uint32_t group, std::uint32_t active, bool mayPause);
     void meet(const Op& op, std::uint32_t lanes);
     bool sync(const Op& op, std::uint32_t& pc, std::uint32_t& mask);
+    bool together(const Op& op, std::uint32_t& pc, std::uint32_t& mask);
     bool barrier(const Op& op, std::uint32_t& pc, std::uint32_t& mask);
     void branchIndexed(const Op& op, std::uint32_t mask);
     void callThroughPointer(const Op& op, std::uint32_t pc, std::uint32_t mask);
@@ -100,7 +104,9 @@ class WarpRun {
     std::uint32_t index_ = 0;
     std::uint32_t lanes_ = 0;
     WarpState state_ = WarpState::DONE;
-    bool starving_ = false;  // the lowest group used up its turn: others come first once
+    bool vain_ = false;
+    std::uint32_t polledAt_ = 0;  // where lanes asked last
+    bool starving_ = false;       // the lowest group used up its turn: others come first once
     int readyCount_ = 0;
     int parkedCount_ = 0;
     std::array<Group, LANES + 1> ready_{};  // by falling address

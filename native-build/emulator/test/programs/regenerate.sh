@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Writes the PTX of the test programs beside their sources, for compute_75 and compute_80. Needs nvcc of CUDA 13.0
+# Writes the PTX of the test programs beside their sources, for compute_75 and compute_80, those that need tensor cores
+# of sm_80 for that alone. Needs nvcc of CUDA 13.0
 # ($NVCC, else the one on PATH), whose headers hold CUB and the cooperative groups.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 for source in *.cu; do
     for arch in compute_75 compute_80; do
+        [[ $source == tensor_* && $arch == compute_75 ]] && continue
         ptx=$arch/${source%.cu}.ptx
         mkdir -p "$arch"
         "${NVCC:-nvcc}" -ptx -fmad=false -std=c++17 -arch="$arch" -o "$ptx" "$source"

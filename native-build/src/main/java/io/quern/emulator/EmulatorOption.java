@@ -30,6 +30,13 @@ public enum EmulatorOption {
     TIMEOUT,
     /** Warp instructions a block may execute before its kernel is ended likewise. */
     BUDGET,
+    /** When {@code cp.async} copies: late (default), when it is waited for; or eager, at once. */
+    COPIES,
+    /**
+     * How matrix instructions add: exact (default), every sum rounded once; or truncating, as the tensor cores of the presented
+     * device were found to add. A kernel must be good enough under both.
+     */
+    MATRIX,
     /** When queued work runs: late (default), when somebody waits for it; or eager, when it is queued. */
     STREAMS,
     /** Milliseconds after which work that nobody waits for runs nevertheless. */

@@ -17,6 +17,7 @@ import java.util.TreeMap;
  * @param barriers arrivals of warps
  * @param divergentBranches branches that part the lanes of a warp
  * @param warpInstructions instructions executed by warps
+ * @param matrixFlop additions and multiplications of mma and wmma, of every type
  * @param ptxInstructions instructions executed by threads, by class
  */
 public record KernelCounters(
@@ -34,6 +35,7 @@ public record KernelCounters(
         long barriers,
         long divergentBranches,
         long warpInstructions,
+        long matrixFlop,
         Map<String, Long> ptxInstructions) {
 
     /** Blocks of a grid or threads of a block. */
@@ -91,6 +93,7 @@ public record KernelCounters(
                 new GlobalTraffic(fields.number(), fields.number(), fields.number()),
                 new SharedTraffic(fields.number(), fields.number(), fields.number()),
                 new SharedTraffic(fields.number(), fields.number(), fields.number()),
+                fields.number(),
                 fields.number(),
                 fields.number(),
                 fields.number(),
