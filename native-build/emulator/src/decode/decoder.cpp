@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 
+#include "exec/workspace.hpp"
 #include "module/load_error.hpp"
 #include "ptx/lexer.hpp"
 
@@ -12,6 +13,10 @@ namespace quern::emulator {
 namespace {
 
 constexpr std::uint32_t REGISTER_ALIGN = 64;
+// Of a warp: half a million registers of 32 bits. What is beyond is no program.
+constexpr std::uint64_t MOST_REGISTER_BYTES = std::uint64_t{64} << 20;
+// Of a thread, as CUDA has it.
+constexpr std::uint64_t MOST_LOCAL_BYTES = 512 << 10;
 
 /// Bytes of the register block that a register of `bytes` (0: predicate) takes.
 std::uint32_t slotBytes(std::uint32_t bytes) {
@@ -54,6 +59,22 @@ constexpr SpecialName SPECIAL_NAMES[] = {
     {"%lanemask_gt", Special::LANEMASK_GT, 4},
     {"%dynamic_smem_size", Special::DYNAMIC_SHARED_BYTES, 4},
     {"%total_smem_size", Special::TOTAL_SHARED_BYTES, 4},
+    {"%aggr_smem_size", Special::TOTAL_SHARED_BYTES, 4},
+    // Clusters of one block.
+    {"%clusterid.x", Special::CTAID_X, 4},
+    {"%clusterid.y", Special::CTAID_Y, 4},
+    {"%clusterid.z", Special::CTAID_Z, 4},
+    {"%clusterid.w", Special::ZERO, 4},
+    {"%nclusterid.x", Special::NCTAID_X, 4},
+    {"%nclusterid.y", Special::NCTAID_Y, 4},
+    {"%nclusterid.z", Special::NCTAID_Z, 4},
+    {"%nclusterid.w", Special::ZERO, 4},
+    {"%cluster_ctaid.x", Special::ZERO, 4},
+    {"%cluster_ctaid.y", Special::ZERO, 4},
+    {"%cluster_ctaid.z", Special::ZERO, 4},
+    {"%cluster_ctaid.w", Special::ZERO, 4},
+    {"%cluster_ctarank", Special::ZERO, 4},
+    {"%current_graph_exec", Special::ZERO, 8},
     {"%reserved_smem_offset_begin", Special::ZERO, 4},
     {"%reserved_smem_offset_end", Special::ZERO, 4},
     {"%reserved_smem_offset_cap", Special::ZERO, 4},
@@ -186,6 +207,62 @@ const Symbol* Decoder::specialSymbol(std::string_view name) {
     return nullptr;
 }
 
+/// Special registers that are the same for all threads of all launches: sizes of a cluster of one block, environment
+/// and performance registers, of which there are none.
+const Symbol* Decoder::constantSymbol(std::string_view name) {
+    std::uint32_t bytes = 4;
+    std::uint64_t value = 0;
+    if (name == "%cluster_nctaid.x" || name == "%cluster_nctaid.y" || name == "%cluster_nctaid.z" ||
+        name == "%cluster_nctaid.w" || name == "%cluster_nctarank") {
+        value = 1;
+    } else if (name == "%is_explicit_cluster") {
+        bytes = 0;
+    } else if (name.starts_with("%pm") && name.size() >= 4 && name[3] >= '0' && name[3] <= '7') {
+        if (name.size() != 4 && name.substr(4) != "_64") return nullptr;
+        bytes = name.size() == 4 ? 4 : 8;
+    } else if (name.starts_with("%envreg")) {
+        return environmentRegister(name);
+    } else {
+        return nullptr;
+    }
+    Symbol& symbol = specialSymbols_[name];
+    symbol.kind = SymbolKind::REGISTER;
+    symbol.bytes = bytes;
+    symbol.place = constant(value, bytes);
+    return &symbol;
+}
+
+/// %envreg1 and 2 are the address of what the blocks of a cooperative launch meet at (0 in other launches): launches have
+/// it behind the parameters. The others are 0.
+const Symbol* Decoder::environmentRegister(std::string_view name) {
+    name.remove_prefix(std::string_view("%envreg").size());
+    unsigned number = 0;
+    if (name.empty() || name.size() > 2) return nullptr;
+    for (const char c : name) {
+        if (c < '0' || c > '9') return nullptr;
+        number = 10 * number + static_cast<unsigned>(c - '0');
+    }
+    if (number > 31) return nullptr;
+    Symbol& symbol = specialSymbols_["%envreg"];
+    symbol.kind = SymbolKind::REGISTER;
+    symbol.bytes = 4;
+    symbol.place = constant(0, 4);
+    if (number != 1 && number != 2) return &symbol;
+    const std::uint32_t value = temporary(4);
+    const std::uint32_t zero = constant(0, 8);
+    Op& op = emit(entry("ld.u32.4.v1"));
+    op.kind = InstructionClass::MOVE;
+    op.space = Space::PARAMETER;
+    op.bytes = 4;
+    op.site = newSite();
+    op.dst = value;
+    op.a = zero;
+    op.imm = static_cast<std::int64_t>(workspaceOffset(kernel_.parameterBytes)) + (number == 2 ? 4 : 0);
+    op.more = list({value});
+    symbol.place = value;
+    return &symbol;
+}
+
 const Symbol& Decoder::resolve(const ptx::Operand& operand) {
     if (const Symbol* symbol = scope_->find(operand.name)) return *symbol;
     for (const ptx::Variable& variable : context_.module->variables) {
@@ -198,6 +275,7 @@ const Symbol& Decoder::resolve(const ptx::Operand& operand) {
         }
     }
     if (const Symbol* symbol = specialSymbol(operand.name)) return *symbol;
+    if (const Symbol* symbol = constantSymbol(operand.name)) return *symbol;
     refuse("unknown name " + std::string(operand.name), operand.place);
 }
 
@@ -397,7 +475,7 @@ Symbol Decoder::declareRegister(const ptx::Variable& variable) {
     if (variable.vectorLength != 1) refuse("vector registers are not supported", variable.place);
     const std::uint32_t stride = slotBytes(symbol.bytes);
     const std::uint32_t count = std::max(variable.rangeCount, 1U);
-    if (registers_.size() + static_cast<std::uint64_t>(count) * stride > std::uint64_t{1} << 30) {
+    if (registers_.size() + static_cast<std::uint64_t>(count) * stride > MOST_REGISTER_BYTES) {
         refuse("too many registers", variable.place);
     }
     symbol.place = registers_.place(static_cast<std::uint64_t>(count) * stride, REGISTER_ALIGN);
@@ -440,8 +518,8 @@ void Decoder::declare(const ptx::Variable& variable) {
         }
         default: refuse("this variable belongs outside of functions", variable.place);
     }
-    if (shared_.size() > std::uint64_t{1} << 30 || local_.size() > std::uint64_t{1} << 24 ||
-        frame_.size() > std::uint64_t{1} << 24) {
+    if (shared_.size() > std::uint64_t{1} << 30 || local_.size() > MOST_LOCAL_BYTES ||
+        frame_.size() > MOST_LOCAL_BYTES) {
         refuse("variable too large", variable.place);
     }
     if (!scope_->add(variable.name, symbol))

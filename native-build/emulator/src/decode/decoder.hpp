@@ -125,6 +125,8 @@ class Decoder {
     /// An instruction that copies between a register and local memory, and does not count as access to memory.
     Op& emitLocal(bool store, std::uint32_t bytes, std::uint32_t reg, const Symbol& symbol,
                   std::int64_t offset);
+    /// The instruction is in the table as it is spelled.
+    void asSpelled() { decodeSpelled(*instruction_); }
     void useStack() { program_->usesStack = true; }
     /// The entry that the callee of this instruction will have.
     void callTo(Op& op, const ptx::Function& function);
@@ -152,6 +154,8 @@ class Decoder {
     void resolveCalls();
     Symbol declareRegister(const ptx::Variable& variable);
     const Symbol* specialSymbol(std::string_view name);
+    const Symbol* constantSymbol(std::string_view name);
+    const Symbol* environmentRegister(std::string_view name);
     std::uint32_t constantOperand(const ptx::Operand& operand, std::uint32_t bytes, char type);
     void takeSourceLines();
     void finish();
@@ -233,6 +237,12 @@ void decodeShuffle(Decoder& decoder, Spelling spelling);
 void decodeVote(Decoder& decoder, Spelling spelling);
 void decodeMatch(Decoder& decoder, Spelling spelling);
 void decodeReduction(Decoder& decoder, Spelling spelling);
+void decodeVideo(Decoder& decoder, Spelling spelling);
+void decodePolicy(Decoder& decoder, Spelling spelling);
+void decodeHint(Decoder& decoder, Spelling spelling);
+void decodeMapAddress(Decoder& decoder, Spelling spelling);
+void decodeElect(Decoder& decoder, Spelling spelling);
+void decodeTexture(Decoder& decoder, Spelling spelling);
 void decodeActiveMask(Decoder& decoder, Spelling spelling);
 
 }  // namespace quern::emulator

@@ -73,6 +73,35 @@ void decodeNanosleep(Decoder& decoder, Spelling spelling) {
     decoder.emit(decoder.entry("nop"));
 }
 
+namespace {
+
+// barrier.cluster.arrive{.sem}{.aligned};  barrier.cluster.wait{.acquire}{.aligned}: of a cluster of one block. Its threads
+// meet at the wait, which is the last of the block's own barriers; the arrival orders memory.
+void decodeClusterBarrier(Decoder& decoder, Spelling spelling) {
+    const bool arrives = spelling.take("arrive");
+    if (!arrives && !spelling.take("wait")) decoder.refuse("unknown form of barrier.cluster");
+    spelling.takeOneOf({"release", "relaxed", "acquire"});
+    const bool aligned = spelling.take("aligned");
+    decoder.expectNothingLeft(spelling);
+    decoder.expectOperands(0, 0);
+    if (arrives) {
+        Op& op = decoder.emit(decoder.entry("fence"));
+        op.order = Order::ACQ_REL;
+        op.reach = Reach::BLOCK;
+        return;
+    }
+    const std::uint32_t number = decoder.constant(15, 4);
+    const std::uint32_t all = decoder.constant(0, 4);
+    Op& op = decoder.emit(Flow::BARRIER, InstructionClass::BARRIER);
+    op.a = number;
+    op.b = all;
+    op.c = TRUE_PREDICATE;
+    op.dst = SINK;
+    op.flags = aligned ? BARRIER_ALIGNED : 0;
+}
+
+}  // namespace
+
 // bar{.cta}.sync a{, b};  .arrive a, b;  .red.popc.u32 d, a{, b}, {!}c;  .red.and|or.pred p, a{, b}, {!}c;
 // bar.warp.sync mask;  barrier likewise, whose threads need not come as whole warps unless .aligned
 void decodeBarrier(Decoder& decoder, Spelling spelling) {
@@ -84,6 +113,7 @@ void decodeBarrier(Decoder& decoder, Spelling spelling) {
         emitCollective(decoder, nop).kind = InstructionClass::BARRIER;
         return;
     }
+    if (spelling.take("cluster")) return decodeClusterBarrier(decoder, std::move(spelling));
     spelling.take("cta");
     std::uint16_t flags = spelling.base() == "bar" ? BARRIER_ALIGNED : 0;
     if (spelling.take("aligned")) flags |= BARRIER_ALIGNED;
@@ -135,6 +165,15 @@ void decodeFence(Decoder& decoder, Spelling spelling) {
     if (spelling.base() == "membar") {
         scope = spelling.takeOneOf({"cta", "gl", "sys"});
         if (scope.empty()) decoder.refuse("membar names a scope");
+    } else if (spelling.take("proxy")) {
+        // Between kinds of access to memory, which are one kind here.
+        if (spelling.takeOneOf({"alias", "async", "tensormap"}).empty())
+            decoder.refuse("fence.proxy names a proxy");
+        spelling.takeOneOf({"global", "shared::cta", "shared::cluster"});
+        scope = "cta";
+    } else if (spelling.take("mbarrier_init")) {
+        if (!spelling.take("release") || !spelling.take("cluster")) decoder.refuse("unknown form of fence");
+        scope = "cluster";
     } else {
         spelling.takeOneOf({"sc", "acq_rel"});
         scope = spelling.takeOneOf({"cta", "cluster", "gpu", "sys"});
@@ -206,6 +245,16 @@ void decodeReduction(Decoder& decoder, Spelling spelling) {
     Op& op = emitCollective(decoder, decoder.entry("redux." + std::string(what) + "." + std::string(type)));
     op.dst = d;
     op.a = a;
+}
+
+// elect.sync d|p, members: the lowest of them is the leader
+void decodeElect(Decoder& decoder, Spelling spelling) {
+    expectSync(decoder, spelling);
+    decoder.expectNothingLeft(spelling);
+    decoder.expectOperands(2, 2);
+    if (decoder.operand(0).kind != ptx::OperandKind::PAIR) decoder.refuse("elect.sync writes d|p");
+    Op& op = emitCollective(decoder, decoder.entry("elect"));
+    decoder.pair(decoder.operand(0), 4, op);
 }
 
 void decodeActiveMask(Decoder& decoder, Spelling spelling) {

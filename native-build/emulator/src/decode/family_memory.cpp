@@ -27,7 +27,8 @@ MemoryType memoryType(Decoder& decoder, std::string_view type) {
 
 Space takeSpace(Spelling& spelling) {
     if (spelling.take("global") || spelling.take("const")) return Space::GLOBAL;
-    if (spelling.take("shared") || spelling.take("shared::cta")) return Space::SHARED;
+    if (spelling.take("shared") || spelling.take("shared::cta") || spelling.take("shared::cluster"))
+        return Space::SHARED;
     if (spelling.take("local")) return Space::LOCAL;
     if (spelling.take("param") || spelling.take("param::entry") || spelling.take("param::func"))
         return Space::PARAMETER;
@@ -43,6 +44,7 @@ struct Ordering {
 /// release and acquire accesses do the same; the checks tell them apart.
 Ordering takeOrdering(Spelling& spelling) {
     if (spelling.take("weak")) return {};
+    spelling.take("mmio");
     if (spelling.take("volatile")) return {Order::RELAXED, Reach::SYSTEM};
     Ordering ordering;
     const std::string_view order = spelling.takeOneOf({"relaxed", "acquire", "release", "acq_rel"});
@@ -57,13 +59,19 @@ Ordering takeOrdering(Spelling& spelling) {
 }
 
 /// How long caches should keep what is accessed: nothing here.
-void takeCacheHints(Decoder& decoder, Spelling& spelling) {
+void takeCacheHints(Spelling& spelling) {
     spelling.takeOneOf({"ca", "cg", "cs", "lu", "cv", "wb", "wt"});
     spelling.takeOneOf(
         {"L1::evict_normal", "L1::evict_unchanged", "L1::evict_first", "L1::evict_last", "L1::no_allocate"});
     spelling.takeOneOf({"L2::evict_normal", "L2::evict_first", "L2::evict_last"});
     spelling.takeOneOf({"L2::64B", "L2::128B", "L2::256B"});
-    if (spelling.has("L2::cache_hint")) decoder.refuse("cache policies (.L2::cache_hint) are not supported");
+}
+
+/// .L2::cache_hint: the last operand is a cache policy, which has no effect here. True where there is one.
+bool takePolicy(Decoder& decoder, Spelling& spelling) {
+    if (!spelling.take("L2::cache_hint")) return false;
+    decoder.read(decoder.operands().back(), 8);
+    return true;
 }
 
 std::uint32_t takeVector(Spelling& spelling) {
@@ -99,11 +107,13 @@ std::vector<std::uint32_t> elements(Decoder& decoder, const ptx::Operand& operan
 }
 
 void decodeAccess(Decoder& decoder, Spelling spelling, bool store) {
-    decoder.expectOperands(2, 2);
+    decoder.expectOperands(2, 3);
     if (store && spelling.has("const")) decoder.refuse("constant memory cannot be stored to");
     const Ordering ordering = takeOrdering(spelling);
     Space space = takeSpace(spelling);
-    takeCacheHints(decoder, spelling);
+    takeCacheHints(spelling);
+    const std::size_t operands = takePolicy(decoder, spelling) ? 3 : 2;
+    decoder.expectOperands(operands, operands);
     if (!store) spelling.take("nc");
     spelling.take("unified");
     const std::uint32_t count = takeVector(spelling);
@@ -144,12 +154,45 @@ void decodeAccess(Decoder& decoder, Spelling spelling, bool store) {
 void decodeLoad(Decoder& decoder, Spelling spelling) { decodeAccess(decoder, std::move(spelling), false); }
 void decodeStore(Decoder& decoder, Spelling spelling) { decodeAccess(decoder, std::move(spelling), true); }
 
+namespace {
+
+/// The vector form (sm_90): each element by itself is atomic, and the vector is not.
+void decodeAtomicVector(Decoder& decoder, const Entry& entry, Space space, const Ordering& ordering,
+                        std::uint32_t bytes, std::uint32_t count, bool returns) {
+    const std::size_t first = returns ? 1 : 0;
+    if (space != Space::GLOBAL && space != Space::GENERIC)
+        decoder.refuse("vectors of atomics are in global memory");
+    std::uint32_t width = bytes;
+    const auto b = elements(decoder, decoder.operand(first + 1), count, width, false, bytes == 4 ? 'f' : 'b');
+    std::vector<std::uint32_t> d(count, SINK);
+    if (returns) d = elements(decoder, decoder.operand(0), count, width, true, 'b');
+    if (width != bytes) decoder.refuse("registers as wide as the elements are expected");
+    for (std::uint32_t k = 0; k < count; k++) {
+        Op& op = decoder.emit(entry);
+        op.space = space;
+        op.store = true;
+        op.bytes = static_cast<std::uint8_t>(bytes);
+        op.order = ordering.order == Order::WEAK ? Order::RELAXED : ordering.order;
+        op.reach = ordering.reach;
+        op.site = decoder.newSite();
+        op.dst = d[k];
+        op.b = b[k];
+        op.c = b[k];
+        decoder.address(op, decoder.operand(first));
+        op.imm += static_cast<std::int64_t>(k * bytes);
+    }
+}
+
+}  // namespace
+
 // atom{.sem}{.scope}{.space}.op{.noftz}.type d, [a], b {, c};  red has no d.
 void decodeAtomic(Decoder& decoder, Spelling spelling) {
     const bool returns = spelling.base() == "atom";
     const Ordering ordering = takeOrdering(spelling);
     const Space space = takeSpace(spelling);
-    if (spelling.has("L2::cache_hint")) decoder.refuse("cache policies (.L2::cache_hint) are not supported");
+    decoder.expectOperands(1, 5);
+    const std::size_t policy = takePolicy(decoder, spelling) ? 1 : 0;
+    const std::uint32_t count = takeVector(spelling);
     const std::string_view what =
         spelling.takeOneOf({"add", "exch", "cas", "inc", "dec", "min", "max", "and", "or", "xor"});
     if (what.empty()) decoder.refuse("unknown atomic operation");
@@ -160,12 +203,18 @@ void decodeAtomic(Decoder& decoder, Spelling spelling) {
 
     const bool swaps = what == "cas";
     const std::size_t first = returns ? 1 : 0;
-    decoder.expectOperands(first + (swaps ? 3 : 2), first + (swaps ? 3 : 2));
+    const std::size_t operands = first + (swaps ? 3 : 2) + policy;
+    decoder.expectOperands(operands, operands);
     const Entry& entry = decoder.entry("atom." + std::string(what) + "." + std::string(type));
     const std::uint32_t bytes = type.ends_with("x2") || type.ends_with("32") ? 4
                                 : type.ends_with("64")                       ? 8
                                                                              : 2;
     const char letter = type == "f32" ? 'f' : type == "f64" ? 'F' : 'b';
+    if (count > 1) {
+        const bool known = what == "add" || what == "min" || what == "max";
+        if (!known || (type != "f32" && !half)) decoder.refuse("no vector form of this operation");
+        return decodeAtomicVector(decoder, entry, space, ordering, bytes, count, returns);
+    }
     const std::uint32_t b = decoder.read(decoder.operand(first + 1), bytes, letter);
     const std::uint32_t c = swaps ? decoder.read(decoder.operand(first + 2), bytes, letter) : b;
     const std::uint32_t d = returns ? decoder.write(decoder.operand(0), bytes) : SINK;
@@ -207,7 +256,8 @@ void decodeAddressConversion(Decoder& decoder, Spelling spelling) {
 
 void decodeIsSpace(Decoder& decoder, Spelling spelling) {
     decoder.expectOperands(2, 2);
-    if (spelling.has("const")) decoder.refuse("isspacep.const is not supported");
+    if (spelling.has("const"))
+        decoder.refuse("isspacep.const: constant and global memory are one space here");
     const Space space = takeSpace(spelling);
     if (space == Space::GENERIC) decoder.refuse("isspacep names a state space");
     decoder.expectNothingLeft(spelling);
@@ -221,6 +271,83 @@ void decodeIsSpace(Decoder& decoder, Spelling spelling) {
     op.dst = d;
     op.a = a;
     op.imm = static_cast<std::int64_t>(window);
+}
+
+// createpolicy.fractional|range|cvt... d, ...: a policy is a number that nothing here reads.
+void decodePolicy(Decoder& decoder, Spelling spelling) {
+    const std::string_view form = spelling.takeOneOf({"fractional", "range", "cvt"});
+    if (form.empty() || spelling.takeLast() != "b64") decoder.refuse("unknown form of createpolicy");
+    if (form == "cvt") {
+        spelling.take("L2");
+        decoder.expectOperands(2, 2);
+        decoder.read(decoder.operand(1), 8);
+    } else {
+        if (form == "range") spelling.take("global");
+        if (spelling
+                .takeOneOf({"L2::evict_last", "L2::evict_normal", "L2::evict_first", "L2::evict_unchanged"})
+                .empty())
+            decoder.refuse("createpolicy names a priority");
+        spelling.takeOneOf({"L2::evict_first", "L2::evict_unchanged"});
+        decoder.expectOperands(form == "range" ? 4 : 1, form == "range" ? 4 : 2);
+        if (form == "fractional" && decoder.operands().size() == 2) decoder.read(decoder.operand(1), 4, 'f');
+        if (form == "range") {
+            for (const std::size_t i : {2U, 3U}) decoder.read(decoder.operand(i), 4);
+        }
+    }
+    decoder.expectNothingLeft(spelling);
+    const std::uint32_t d = decoder.write(decoder.operand(0), 8);
+    const std::uint32_t policy = decoder.constant(0, 8);
+    Op& op = decoder.emit(decoder.entry("mov.b64"));
+    op.dst = d;
+    op.a = policy;
+}
+
+// Hints to caches, to launches that follow, and to profilers.
+void decodeHint(Decoder& decoder, Spelling spelling) {
+    const std::string_view base = spelling.base();
+    if (base == "griddepcontrol") {
+        if (spelling.takeOneOf({"launch_dependents", "wait"}).empty())
+            decoder.refuse("unknown form of griddepcontrol");
+        decoder.expectOperands(0, 0);
+    } else if (base == "pmevent") {
+        spelling.take("mask");
+        decoder.expectOperands(1, 1);
+        decoder.integer(decoder.operand(0));
+    } else {
+        spelling.take("global");
+        if (base == "applypriority" && !spelling.take("L2::evict_normal")) decoder.refuse("unknown priority");
+        if (base == "discard" && !spelling.take("L2")) decoder.refuse("discard names a cache");
+        decoder.expectOperands(2, 2);
+        if (decoder.integer(decoder.operand(1)) != 128) decoder.refuse("the size is 128");
+        // What discard leaves is undefined: that it stays as it was is one of the things that may happen.
+        Op unused;
+        unused.space = Space::GENERIC;
+        decoder.address(unused, decoder.operand(0));
+    }
+    decoder.expectNothingLeft(spelling);
+    decoder.emit(decoder.entry("nop"));
+}
+
+// In a cluster of one block every address is its own: mapa{.space}.type d, a, rank;  getctarank{.space}.type d, a
+void decodeMapAddress(Decoder& decoder, Spelling spelling) {
+    const bool maps = spelling.base() == "mapa";
+    spelling.take("shared::cluster");
+    const std::string_view type = spelling.takeOneOf({"u32", "u64"});
+    if (type.empty()) decoder.refuse("expected .u32 or .u64");
+    decoder.expectNothingLeft(spelling);
+    decoder.expectOperands(maps ? 3 : 2, maps ? 3 : 2);
+    const std::uint32_t bytes = type == "u32" ? 4 : 8;
+    const std::uint32_t a = decoder.read(decoder.operand(1), bytes);
+    if (maps) decoder.read(decoder.operand(2), 4);
+    const std::uint32_t d = decoder.write(decoder.operand(0), maps ? bytes : 4);
+    const std::uint32_t zero = decoder.constant(0, 4);
+    Op& op = decoder.emit(decoder.entry(maps && bytes == 8 ? "mov.b64" : "mov.b32"));
+    op.dst = d;
+    op.a = maps ? a : zero;
+}
+
+void decodeTexture(Decoder& decoder, Spelling spelling) {
+    decoder.refuse(std::string(spelling.base()) + ": textures and surfaces are not supported");
 }
 
 // A hint without effect: not even a wrong address faults.

@@ -120,20 +120,10 @@ void decodeMove(Decoder& decoder, Spelling spelling) {
 // cvt{.rounding}{.ftz}{.sat}{.relu}.to.from d, a;  pairs: cvt.rn{.relu}.f16x2.f32 d, a, b
 void decodeConversion(Decoder& decoder, Spelling spelling) {
     const std::string opcode(decoder.instruction().opcode);
+    if (spelling.has("pack")) return decoder.asSpelled();
     const std::string_view fromName = spelling.takeLast();
     const std::string_view toName = spelling.takeLast();
-    if (toName == "f16x2" || toName == "bf16x2") {
-        decoder.expectOperands(3, 3);
-        const Entry& entry = decoder.entry(opcode);
-        const std::uint32_t a = decoder.read(decoder.operand(1), 4, 'f');
-        const std::uint32_t b = decoder.read(decoder.operand(2), 4, 'f');
-        const std::uint32_t d = decoder.write(decoder.operand(0), 4);
-        Op& op = decoder.emit(entry);
-        op.dst = d;
-        op.a = a;
-        op.b = b;
-        return;
-    }
+    if (toName.ends_with("x2")) return decoder.asSpelled();
     decoder.expectOperands(2, 2);
     const Format to = formatOf(decoder, toName);
     const Format from = formatOf(decoder, fromName);

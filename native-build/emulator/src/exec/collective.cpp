@@ -95,6 +95,16 @@ void activeMask(Warp& warp, const Op& op) {
     write<u32>(warp, op.dst, [=](int) { return mask; });
 }
 
+void elect(Warp& warp, const Op& op) {
+    u32* d = lanesOf<u32>(warp, op.dst);
+    u32 leaders = 0;
+    forEachMember(warp, op, [&](int lane, u32 members) {
+        d[lane] = static_cast<u32>(__builtin_ctz(members));
+        if (__builtin_ctz(members) == lane) leaders |= 1U << lane;
+    });
+    if (op.dst2 != SINK) writePredicate(warp, op.dst2, leaders);
+}
+
 template <typename T>
 void matchAny(Warp& warp, const Op& op) {
     alignas(64) T value[LANES];
@@ -175,6 +185,7 @@ constexpr Entry TABLE[] = {
     {"vote.all", nullptr, vote<all>, WARP},
     {"vote.any", nullptr, vote<any>, WARP},
     {"vote.uni", nullptr, vote<uniform>, WARP},
+    {"elect", nullptr, elect, WARP},
     {"activemask", nullptr, activeMask, WARP},
     {"match.any.b32", nullptr, matchAny<u32>, WARP},
     {"match.any.b64", nullptr, matchAny<u64>, WARP},

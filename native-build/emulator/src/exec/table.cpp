@@ -1,5 +1,7 @@
 #include "exec/table.hpp"
 
+#include "exec/packed.hpp"
+
 #include <cstdlib>
 #include <unordered_map>
 
@@ -38,7 +40,7 @@ Index build() {
         default: addV2(index); break;
     }
     for (Entries entries : {asyncCopyTable(), atomicTable(), collectiveTable(), controlTable(),
-                            matrixMoveTable(), mbarrierTable(), runtimeTable()}) {
+                            matrixMoveTable(), mbarrierTable(), packedTable(), runtimeTable()}) {
         add(index, entries);
     }
     return index;

@@ -106,14 +106,16 @@ class ModuleLoader {
         if (variable.initial.empty()) return;
         const Symbol* symbol = globals_.find(variable.name);
         const std::size_t size = static_cast<std::size_t>(variable.type.bytes());
-        if (symbol == nullptr || variable.initial.size() * size > bytesOf(variable)) {
+        if (size > 8)
+            refuse(LoadErrorKind::INVALID_PTX, variable.place, variable.name,
+                   "initial values of 128 bits are not supported");
+        if (symbol == nullptr || variable.initial.back().at >= bytesOf(variable) / size) {
             refuse(LoadErrorKind::INVALID_PTX, variable.place, variable.name, "too many initial values");
         }
-        char* to = reinterpret_cast<char*>(symbol->place);
+        char* const to = reinterpret_cast<char*>(symbol->place);
         for (const ptx::InitialValue& value : variable.initial) {
             const std::uint64_t bits = bitsOf(variable, value);
-            std::memcpy(to, &bits, size);
-            to += size;
+            std::memcpy(to + value.at * size, &bits, size);
         }
     }
 

@@ -49,6 +49,7 @@ struct Type {
 /// A value of an initialiser: a number, or the address of a variable plus a number.
 struct InitialValue {
     Operand operand;
+    std::uint64_t at = 0;  // which element it is for, vectors taken apart
     bool generic = false;  // generic(name): the address in generic space
 };
 

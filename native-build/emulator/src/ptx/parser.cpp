@@ -368,35 +368,56 @@ class Parser {
                 refuse(name, "unusual number of registers");
             expect('>');
         }
+        std::vector<std::uint64_t> rows;  // lengths, of all dimensions but the first
+        bool first = true;
         while (accept('[')) {
             if (peek().is(']')) {
+                if (!first) refuse(peek(), "only the first dimension may be without a length");
                 variable.unsized = true;
             } else {
                 const std::uint64_t length = smallNumber();
                 if (variable.count * length > std::uint64_t{1} << 40) refuse(name, "array too large");
                 variable.count *= length;
+                if (!first) rows.push_back(length);
             }
+            first = false;
             expect(']');
         }
         if (accept('=')) {
-            initialiser(variable.initial, 0);
+            if (variable.vectorLength > 1) rows.push_back(static_cast<std::uint64_t>(variable.vectorLength));
+            // What a row that is braced holds: the elements of all dimensions within it.
+            std::uint64_t size = 1;
+            for (std::size_t i = rows.size(); i > 0; i--) rows[i - 1] = size *= rows[i - 1];
+            std::uint64_t next = 0;
+            initialiser(variable.initial, rows, 0, next);
             if (variable.unsized) {
-                variable.count = variable.initial.size();
+                // Without the first dimension, count has the product of the others.
+                variable.count = (next + std::max<std::uint64_t>(size, 1) - 1) /
+                                 std::max<std::uint64_t>(size, 1) * variable.count;
                 variable.unsized = false;
             }
         }
         return variable;
     }
 
-    void initialiser(std::vector<InitialValue>& values, int depth) {
+    /// A value, or a row in braces, of which what is not given is zero. `next`: the element that comes next.
+    void initialiser(std::vector<InitialValue>& values, const std::vector<std::uint64_t>& rows,
+                     std::size_t depth, std::uint64_t& next) {
         if (depth > 8) refuse(peek(), "initialiser nested too deeply");
         if (!accept('{')) {
             values.push_back(initialValue());
+            values.back().at = next++;
             return;
         }
+        const std::uint64_t begin = next;
         while (!peek().is('}')) {
-            initialiser(values, depth + 1);
+            initialiser(values, rows, depth + 1, next);
             if (!accept(',')) break;
+        }
+        // The outermost braces hold the whole variable, those within it a row; a number may have braces of its own.
+        if (depth > 0 && depth <= rows.size()) {
+            if (next - begin > rows[depth - 1]) refuse(peek(), "more initial values than a row has");
+            next = begin + rows[depth - 1];
         }
         expect('}');
     }
@@ -511,6 +532,7 @@ class Parser {
         if (opcode.text[0] == '.') refuse(opcode, "unknown directive");
         instruction.opcode = opcode.text;
         instruction.location = location_;
+        inCall_ = opcode.text == "call" || opcode.text.starts_with("call.");
         while (!peek().is(';')) {
             if (!instruction.operands.empty()) expect(',');
             instruction.operands.push_back(operand());
@@ -528,12 +550,14 @@ class Parser {
         if (accept('{')) {
             result.kind = OperandKind::VECTOR;
             elements(result, '}');
-        } else if (accept('(')) {
+        } else if (inCall_ && accept('(')) {
             result.kind = OperandKind::LIST;
             elements(result, ')');
         } else if (accept('[')) {
             result = scalar();
             result.kind = OperandKind::ADDRESS;
+            if (peek().is(','))
+                refuse(peek(), "textures and surfaces, whose addresses have two parts, are not supported");
             expect(']');
         } else if (accept('!')) {
             result = scalar();
@@ -561,8 +585,15 @@ class Parser {
     }
 
     Operand scalar() {
-        if (accept('-')) return numberOperand(true);
-        if (peek().kind == TokenKind::NUMBER) return numberOperand(false);
+        const bool minus = peek().is('-');
+        if (minus || peek().kind == TokenKind::NUMBER || peek().is('(') || peek().is('~')) {
+            const Token& after = peek(minus ? 2 : 1);
+            const bool plain = (!minus || peek(1).kind == TokenKind::NUMBER) && !peek().is('(') &&
+                               !peek().is('~') && !isOperator(after);
+            if (!plain) return expressionOperand();
+            accept('-');
+            return numberOperand(minus);
+        }
         const Token& name = expectWord("an operand");
         Operand operand;
         operand.kind = OperandKind::NAME;
@@ -570,6 +601,121 @@ class Parser {
         operand.place = placeOf(name);
         operand.offset = displacement();
         return operand;
+    }
+
+    // Constant expressions: those of C on integers of 64 bits, signed unless an operand is unsigned.
+
+    static bool isOperator(const Token& token) {
+        return token.kind == TokenKind::PUNCTUATION &&
+               std::string_view("+-*/%&|^<>=!?").find(token.text[0]) != std::string_view::npos;
+    }
+
+    struct Number {
+        std::uint64_t bits = 0;
+        bool isUnsigned = false;
+    };
+
+    Operand expressionOperand() {
+        Operand operand;
+        operand.kind = OperandKind::INTEGER;
+        operand.place = placeOf(peek());
+        operand.value = conditional(0).bits;
+        return operand;
+    }
+
+    Number conditional(int depth) {
+        const Number condition = binary(0, depth);
+        if (!accept('?')) return condition;
+        const Number yes = conditional(depth + 1);
+        expect(':');
+        const Number no = conditional(depth + 1);
+        return {condition.bits != 0 ? yes.bits : no.bits, yes.isUnsigned || no.isUnsigned};
+    }
+
+    /// The operator that stands here, of the lowest precedence first; empty where there is none.
+    std::string_view operatorAt(std::size_t& level) const {
+        static constexpr std::pair<std::string_view, std::size_t> OPERATORS[] = {
+            {"||", 0}, {"&&", 1}, {"==", 5}, {"!=", 5}, {"<=", 6}, {">=", 6}, {"<<", 7}, {">>", 7}, {"|", 2},
+            {"^", 3},  {"&", 4},  {"<", 6},  {">", 6},  {"+", 8},  {"-", 8},  {"*", 9},  {"/", 9},  {"%", 9},
+        };
+        for (const auto& [text, its] : OPERATORS) {
+            if (!peek().is(text[0]) || (text.size() == 2 && !peek(1).is(text[1]))) continue;
+            level = its;
+            return text;
+        }
+        return {};
+    }
+
+    Number binary(std::size_t least, int depth) {
+        if (depth > 64) refuse(peek(), "expression nested too deeply");
+        Number left = unary(depth + 1);
+        for (;;) {
+            const Token& token = peek();
+            std::size_t level = 0;
+            const std::string_view sign = operatorAt(level);
+            if (sign.empty() || level < least) return left;
+            for (std::size_t i = 0; i < sign.size(); i++) next();
+            left = apply(token, sign, left, binary(level + 1, depth + 1));
+        }
+    }
+
+    Number apply(const Token& token, std::string_view sign, Number a, Number b) const {
+        const bool isUnsigned = a.isUnsigned || b.isUnsigned;
+        const auto x = static_cast<std::int64_t>(a.bits);
+        const auto y = static_cast<std::int64_t>(b.bits);
+        const auto truth = [](bool holds) { return Number{holds ? 1U : 0U, false}; };
+        if (sign == "||") return truth(a.bits != 0 || b.bits != 0);
+        if (sign == "&&") return truth(a.bits != 0 && b.bits != 0);
+        if (sign == "==") return truth(a.bits == b.bits);
+        if (sign == "!=") return truth(a.bits != b.bits);
+        if (sign == "<") return truth(isUnsigned ? a.bits < b.bits : x < y);
+        if (sign == ">") return truth(isUnsigned ? a.bits > b.bits : x > y);
+        if (sign == "<=") return truth(isUnsigned ? a.bits <= b.bits : x <= y);
+        if (sign == ">=") return truth(isUnsigned ? a.bits >= b.bits : x >= y);
+        if (sign == "|") return {a.bits | b.bits, isUnsigned};
+        if (sign == "^") return {a.bits ^ b.bits, isUnsigned};
+        if (sign == "&") return {a.bits & b.bits, isUnsigned};
+        if (sign == "+") return {a.bits + b.bits, isUnsigned};
+        if (sign == "-") return {a.bits - b.bits, isUnsigned};
+        if (sign == "*") return {a.bits * b.bits, isUnsigned};
+        if (sign == "<<" || sign == ">>") {
+            if (b.bits > 63) refuse(token, "shift by more than 63");
+            if (sign == "<<") return {a.bits << b.bits, a.isUnsigned};
+            return {a.isUnsigned ? a.bits >> b.bits : static_cast<std::uint64_t>(x >> b.bits), a.isUnsigned};
+        }
+        if (b.bits == 0) refuse(token, "division by zero");
+        if (isUnsigned) return {sign == "/" ? a.bits / b.bits : a.bits % b.bits, true};
+        if (y == -1) return {sign == "/" ? 0 - a.bits : 0, false};
+        return {static_cast<std::uint64_t>(sign == "/" ? x / y : x % y), false};
+    }
+
+    Number unary(int depth) {
+        if (depth > 64) refuse(peek(), "expression nested too deeply");
+        if (accept('-')) {
+            const Number number = unary(depth + 1);
+            return {0 - number.bits, number.isUnsigned};
+        }
+        if (accept('~')) {
+            const Number number = unary(depth + 1);
+            return {~number.bits, number.isUnsigned};
+        }
+        if (accept('!')) return {unary(depth + 1).bits == 0 ? 1U : 0U, false};
+        if (accept('(')) {
+            if (peek().isWord(".s64") || peek().isWord(".u64")) {
+                const bool isUnsigned = next().text == ".u64";
+                expect(')');
+                return {unary(depth + 1).bits, isUnsigned};
+            }
+            const Number number = conditional(depth + 1);
+            expect(')');
+            return number;
+        }
+        if (accept("WARP_SZ")) return {32, false};
+        const Token& token = peek();
+        if (token.kind != TokenKind::NUMBER) refuse(token, "expected a number");
+        next();
+        const std::uint64_t bits = number(token);
+        return {bits, token.text.ends_with('U') || bits >> 63 != 0};
     }
 
     // "+4", "+-4", "-4" or nothing.
@@ -591,6 +737,7 @@ class Parser {
     std::vector<Token> tokens_;
     std::size_t at_ = 0;
     Module module_;
+    bool inCall_ = false;
     std::uint32_t location_ = 0;  // of the instructions that follow
     std::map<std::tuple<std::uint32_t, int, int>, std::uint32_t>
         locationOf_;  // the latest with that file, line, column

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <deque>
 #include <mutex>
 #include <numeric>
@@ -13,6 +14,7 @@
 #include "exec/fault.hpp"
 #include "exec/print.hpp"
 #include "exec/watch.hpp"
+#include "exec/workspace.hpp"
 #include "ptx/lexer.hpp"
 #include "run/block.hpp"
 
@@ -167,6 +169,7 @@ class Run {
             grid_.stackTop = grid_.localBytes + STACK_FACTOR * ((config.stackBytes + 15) & ~15U);
             grid_.localBytes = grid_.stackTop + STACK_SLACK;
         }
+        addWorkspace();
         grid_.serial = ++launches;
         result_.counters = {};
     }
@@ -188,7 +191,26 @@ class Run {
         return std::move(result_);
     }
 
+    ~Run() {
+        if (workspace_ != 0) memory_.free(workspace_);
+    }
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
+
   private:
+    /// What the blocks of a cooperative launch synchronise at: zeros at its begin.
+    void addWorkspace() {
+        constexpr std::uint64_t BYTES = 64;
+        if (config_.cooperative) {
+            workspace_ = memory_.allocate(BYTES, AllocationKind::DEVICE, "workspace of a cooperative launch");
+            if (workspace_ != 0) std::memset(reinterpret_cast<void*>(workspace_), 0, BYTES);
+        }
+        const std::uint32_t at = workspaceOffset(static_cast<std::uint32_t>(config_.parameters.size()));
+        parameters_.resize(at + sizeof workspace_);
+        std::memcpy(parameters_.data(), config_.parameters.data(), config_.parameters.size());
+        std::memcpy(parameters_.data() + at, &workspace_, sizeof workspace_);
+    }
+
     std::size_t workers() const {
         // What watches a launch sees it in one order, the same each time.
         if (watch_) return 1;
@@ -206,8 +228,8 @@ class Run {
         worker.memory = &memory_;
         worker.heap = &memory_;
         worker.printer = &printer_;
-        worker.parameters = config_.parameters.data();
-        worker.parameterBytes = static_cast<std::uint32_t>(config_.parameters.size());
+        worker.parameters = parameters_.data();
+        worker.parameterBytes = static_cast<std::uint32_t>(parameters_.size());
         worker.checks = options_.checks || watch_;
         worker.counters = options_.counters;
         worker.tensorCore = TensorCore::of(grid_.device->capability(), options_.truncatingMatrix);
@@ -330,6 +352,8 @@ class Run {
     DeviceMemory& memory_;
     const Options& options_;
     std::uint64_t blocks_;
+    std::uint64_t workspace_ = 0;
+    std::vector<std::byte> parameters_;  // those of the launch, and the workspace's address
     Printer printer_;
     BlockOrder order_;
     Grid grid_;

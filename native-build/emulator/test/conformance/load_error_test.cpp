@@ -87,20 +87,42 @@ TEST(LoadError, UnknownModifiersAndTypes) {
 // from here to a test of its family.
 TEST(LoadError, WhatIsNotKnownYet) {
     for (const char* statement : {
-             "fns.b32 %r0, %r1, %r2, %r3;",
-             "setp.lt.f16x2 %p0|%p1, %r0, %r1;",
-             "set.eq.f16x2.f16x2 %r0, %r1, %r2;",
              "cvt.rna.tf32.f32 %r0, %r1;",
-             "cvt.pack.sat.s16.s32 %r0, %r1, %r2;",
-             "cvt.pack.sat.u8.s32.b32 %r0, %r1, %r2, %r3;",
-             "createpolicy.fractional.L2::evict_last.b64 %x1, 1.0;",
-             "ld.global.L2::cache_hint.u32 %r0, [%x0], %x1;",
              "isspacep.const %p0, %x0;",
-             "mov.u32 %r0, (1 << 4) | 3;",
+             "tex.2d.v4.f32.f32 {%r0, %r1, %r2, %r3}, [%x0, {%r4, %r5}];",
+             "txq.width.b32 %r0, [%x0];",
+             "multimem.red.global.add.u32 [%x0], %r1;",
+             ".reg .b128 %q; mov.b128 %q, {%x0, %x1};",
          }) {
         expectRefused(statement);
     }
-    expectRefused("elect.sync %r0|%p0, -1;", 90);
+}
+
+// Forms of instructions that are known, which there are not.
+TEST(LoadError, FormsThatDoNotExist) {
+    for (const char* statement : {
+             "setp.lt.f16x2 %p0, %r0, %r1;",                  // one predicate
+             "set.eq.f16x2.bf16x2 %r0, %r1, %r2;",            //
+             "cvt.pack.s16.s32 %r0, %r1, %r2;",               // not saturated
+             "createpolicy.fractional.b64 %x1, 1.0;",         // no priority
+             "ld.global.L2::cache_hint.u32 %r0, [%x0];",      // no policy
+             "ld.global.u32 %r0, [%x0], %x1;",                // a policy that is not announced
+             "elect.sync %r0, -1;",                           // no predicate
+             "vadd4.u32.u32.u32 %r0, %r1, %r2;",              // no third operand
+             "vadd.u32.u32.u32 %r0, %r1.b4, %r2;",            // there are four bytes
+             "vadd4.u32.u32.u32.min %r0, %r1, %r2, %r3;",     //
+             "lop3.xor.b32 %r0|%p0, %r1, %r2, %r3, 1, %p1;",  //
+             "red.shared.add.v2.f32 [%r0], {%r1, %r2};",      // vectors are in global memory
+             "atom.global.exch.v2.f32 {%r0, %r1}, [%x0], {%r2, %r3};",
+             "mov.u32 %r0, %envreg32;",
+             "mov.u32 %r0, %pm8;",
+             "alloca.u64 %x0, %x1, 3;",
+             "call %x0, ();",  // no prototype
+             "mov.u32 %r0, (1 << 64);",
+             "mov.u32 %r0, 1 / 0;",
+         }) {
+        expectRefused(statement);
+    }
 }
 
 TEST(LoadError, OperandsOfTheWrongKind) {

@@ -27,6 +27,12 @@ TEST(Variables, Initialisers) {
 .visible .global .u32 some[5] = {1, 2, 3};
 .visible .global .s32 grid[2][3] = {{1, -2, 3}, {4, 5, -6}};
 .visible .global .s32 open[] = {7, 8, 9};
+.visible .global .s32 ragged[2][3] = {{1}, {4, 5}};
+.visible .global .s32 deep[2][2][2] = {{{1}, {2, 3}}, {{4}}};
+.visible .global .s32 rows[][3] = {{1}, {2}, {3, 4}};
+.visible .global .v2 .s32 pairs[2] = {{1}, {2, 3}};
+.visible .global .s32 braced = {9};
+.visible .global .s32 computed[3] = {(1 << 4) | 3, ~0 & 0xff, 7 > 3 ? -(2 + 3) * 4 : 0};
 .visible .global .f32 mixed[3] = {1.0, 0f3F000000, -2.5};
 )");
     EXPECT_EQ(contents<u8>(machine, "byte")[0], 255);
@@ -43,7 +49,21 @@ TEST(Variables, Initialisers) {
     EXPECT_EQ(contents<u32>(machine, "some"), (std::vector<u32>{1, 2, 3, 0, 0}));
     EXPECT_EQ(contents<s32>(machine, "grid"), (std::vector<s32>{1, -2, 3, 4, 5, -6}));
     EXPECT_EQ(contents<s32>(machine, "open"), (std::vector<s32>{7, 8, 9}));
+    EXPECT_EQ(contents<s32>(machine, "ragged"), (std::vector<s32>{1, 0, 0, 4, 5, 0}));
+    EXPECT_EQ(contents<s32>(machine, "deep"), (std::vector<s32>{1, 0, 2, 3, 4, 0, 0, 0}));
+    EXPECT_EQ(contents<s32>(machine, "rows"), (std::vector<s32>{1, 0, 0, 2, 0, 0, 3, 4, 0}));
+    EXPECT_EQ(contents<s32>(machine, "pairs"), (std::vector<s32>{1, 0, 2, 3}));
+    EXPECT_EQ(contents<s32>(machine, "braced")[0], 9);
+    EXPECT_EQ(contents<s32>(machine, "computed"), (std::vector<s32>{19, 255, -20}));
     EXPECT_EQ(contents<float>(machine, "mixed"), (std::vector<float>{1, 0.5f, -2.5f}));
+}
+
+TEST(Variables, RowsThatAreTooLongAreRefused) {
+    for (const char* variable :
+         {".global .u32 a[2][2] = {{1, 2, 3}};", ".global .u32 a[2] = {1, 2, 3};",
+          ".global .u32 a[2][2] = {{1}, {2}, {3}};", ".global .u32 a[2][] = {{1}, {2}};"}) {
+        EXPECT_THROW(Machine{variable}, LoadError) << variable;
+    }
 }
 
 TEST(Variables, AddressesOfOthers) {
