@@ -108,7 +108,8 @@ std::vector<std::uint32_t> elements(Decoder& decoder, const ptx::Operand& operan
 
 void decodeAccess(Decoder& decoder, Spelling spelling, bool store) {
     decoder.expectOperands(2, 3);
-    if (store && spelling.has("const")) decoder.refuse("constant memory cannot be stored to");
+    const bool constant = spelling.has("const");
+    if (store && constant) decoder.refuse("constant memory cannot be stored to");
     const Ordering ordering = takeOrdering(spelling);
     Space space = takeSpace(spelling);
     takeCacheHints(spelling);
@@ -139,6 +140,7 @@ void decodeAccess(Decoder& decoder, Spelling spelling, bool store) {
     op.count = static_cast<std::uint8_t>(count);
     op.order = ordering.order;
     op.reach = ordering.reach;
+    op.constant = constant;
     op.site = decoder.newSite();
     op.more = decoder.list(registers);
     if (store) {

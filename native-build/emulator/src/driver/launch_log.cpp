@@ -14,16 +14,6 @@ void write(std::ostream& out, const char* name, const Dim3& size) {
     out << '"' << name << "\":[" << size.x << ',' << size.y << ',' << size.z << "],";
 }
 
-void write(std::ostream& out, const char* name, const emulator::GlobalTraffic& traffic) {
-    out << '"' << name << "\":{\"requests\":" << traffic.requests << ",\"sectors\":" << traffic.sectors
-        << ",\"requestedBytes\":" << traffic.bytes << ",\"sectorBytes\":" << traffic.sectorBytes() << "},";
-}
-
-void write(std::ostream& out, const char* name, const emulator::SharedTraffic& traffic) {
-    out << '"' << name << "\":{\"requests\":" << traffic.requests << ",\"wavefronts\":" << traffic.wavefronts
-        << ",\"idealWavefronts\":" << traffic.idealWavefronts << "},";
-}
-
 void write(std::ostream& out, const LaunchRecord& record) {
     // PTX identifiers need no escape in JSON.
     out << "{\"kernel\":\"" << record.kernel << "\",";
@@ -31,18 +21,25 @@ void write(std::ostream& out, const LaunchRecord& record) {
     write(out, "block", record.block);
     out << "\"sharedBytes\":" << record.sharedBytes << ",\"status\":\"" << record.status
         << "\",\"seconds\":" << record.seconds << ',';
-    const Counters& counters = record.counters;
-    write(out, "globalLoads", counters.globalLoads);
-    write(out, "globalStores", counters.globalStores);
-    write(out, "sharedLoads", counters.sharedLoads);
-    write(out, "sharedStores", counters.sharedStores);
-    out << "\"atomicRequests\":" << counters.atomicRequests << ",\"barriers\":" << counters.barriers
-        << ",\"divergentBranches\":" << counters.divergentBranches
-        << ",\"warpInstructions\":" << counters.warpInstructions << ",\"matrixFlop\":" << counters.matrixFlop
-        << ",\"ptxInstructions\":{";
+    // Names with a dot become objects: "globalLoads.sectors" is the member "sectors" of "globalLoads".
+    std::string open;
+    forEachCounter(record.counters, [&](const std::string& name, std::uint64_t value) {
+        const std::size_t dot = name.find('.');
+        const std::string group = dot == std::string::npos ? "" : name.substr(0, dot);
+        if (group != open) {
+            if (!open.empty()) out << "},";
+            if (!group.empty()) out << '"' << group << "\":{";
+            open = group;
+        } else if (!group.empty()) {
+            out << ',';
+        }
+        out << '"' << name.substr(group.empty() ? 0 : dot + 1) << "\":" << value
+            << (group.empty() ? "," : "");
+    });
+    out << "\"ptxInstructions\":{";
     for (std::size_t i = 0; i < emulator::INSTRUCTION_CLASSES; ++i) {
         out << (i == 0 ? "\"" : ",\"") << nameOf(static_cast<emulator::InstructionClass>(i))
-            << "\":" << counters.ptxInstructions[i];
+            << "\":" << record.counters.ptxInstructions[i];
     }
     out << "}}";
 }
@@ -73,16 +70,11 @@ std::string LaunchLog::lines() const {
         for (const Dim3& size : {record.grid, record.block})
             out << '\t' << size.x << '\t' << size.y << '\t' << size.z;
         out << '\t' << record.sharedBytes << '\t' << record.status << '\t' << record.seconds;
-        for (const auto& traffic : {c.globalLoads, c.globalStores}) {
-            out << '\t' << traffic.requests << '\t' << traffic.sectors << '\t' << traffic.bytes;
-        }
-        for (const auto& traffic : {c.sharedLoads, c.sharedStores}) {
-            out << '\t' << traffic.requests << '\t' << traffic.wavefronts << '\t' << traffic.idealWavefronts;
-        }
-        out << '\t' << c.atomicRequests << '\t' << c.barriers << '\t' << c.divergentBranches << '\t'
-            << c.warpInstructions << '\t' << c.matrixFlop;
+        forEachCounter(
+            c, [&](const std::string& name, std::uint64_t value) { out << '\t' << name << '\t' << value; });
         for (std::size_t i = 0; i < emulator::INSTRUCTION_CLASSES; ++i) {
-            out << '\t' << nameOf(static_cast<emulator::InstructionClass>(i)) << '\t' << c.ptxInstructions[i];
+            out << "\tptxInstructions." << nameOf(static_cast<emulator::InstructionClass>(i)) << '\t'
+                << c.ptxInstructions[i];
         }
         out << '\n';
     }

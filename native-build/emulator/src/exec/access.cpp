@@ -1,16 +1,12 @@
 #include "exec/access.hpp"
 
-#include <algorithm>
-
 #include "exec/fault.hpp"
+#include "exec/traffic.hpp"
 #include "exec/watch.hpp"
 
 namespace quern::emulator {
 
 namespace {
-
-constexpr int SECTOR_SHIFT = 5;
-constexpr std::uint32_t BANKS = 32;
 
 Space spaceOfGeneric(std::uint64_t address) {
     switch (address >> WINDOW_SHIFT) {
@@ -75,49 +71,10 @@ std::byte* resolveLane(Warp& warp, const Op& op, int lane, Space space, std::uin
     return places[lane];
 }
 
-std::uint32_t countSectors(std::uint32_t mask, const std::uint64_t* address) {
-    std::uint64_t sector[LANES];
-    int lanes = 0;
-    bool ascending = true;
-    forEachLane(mask, [&](int lane) {
-        sector[lanes] = address[lane] >> SECTOR_SHIFT;
-        if (lanes > 0 && sector[lanes] < sector[lanes - 1]) ascending = false;
-        lanes++;
-    });
-    if (!ascending) std::sort(sector, sector + lanes);
-    return static_cast<std::uint32_t>(std::unique(sector, sector + lanes) - sector);
-}
-
-void countWavefronts(SharedTraffic& traffic, std::uint32_t mask, const std::uint64_t* offset,
-                     std::uint32_t bytes) {
-    traffic.requests++;
-    // Lanes are served in groups that together ask for 128 bytes: all 32 of them up to 4 bytes, then 16, then 8.
-    const int group = bytes <= 4 ? 32 : bytes == 8 ? 16 : 8;
-    const std::uint32_t words = bytes <= 4 ? 1 : bytes / 4;
-    for (int first = 0; first < LANES; first += group) {
-        const std::uint32_t members = mask & (group == 32 ? ALL_LANES : ((1U << group) - 1) << first);
-        if (members == 0) continue;
-        // A bank gives one word a pass; lanes that ask for the same word share it.
-        std::uint64_t word[BANKS];
-        int count = 0;
-        forEachLane(members, [&](int lane) {
-            for (std::uint32_t k = 0; k < words && count < static_cast<int>(BANKS); k++) {
-                word[count++] = (offset[lane] >> 2) + k;
-            }
-        });
-        std::sort(word, word + count);
-        count = static_cast<int>(std::unique(word, word + count) - word);
-        std::uint32_t passes[BANKS] = {};
-        std::uint32_t most = 0;
-        for (int w = 0; w < count; w++) most = std::max(most, ++passes[word[w] % BANKS]);
-        traffic.wavefronts += most;
-        traffic.idealWavefronts++;
-    }
-}
-
 void resolveLanes(Warp& warp, const Op& op, const std::uint64_t* address, std::byte** pointer) {
     std::uint32_t global = 0;
     std::uint32_t shared = 0;
+    std::uint32_t local = 0;
     std::uint64_t plain[LANES];
     forEachLane(warp.mask, [&](int lane) {
         const Space space = op.space == Space::GENERIC ? spaceOfGeneric(address[lane]) : op.space;
@@ -126,18 +83,14 @@ void resolveLanes(Warp& warp, const Op& op, const std::uint64_t* address, std::b
         pointer[lane] = locate(warp, op, lane, space, plain[lane]);
         if (space == Space::GLOBAL) global |= 1U << lane;
         if (space == Space::SHARED) shared |= 1U << lane;
+        if (space == Space::LOCAL) local |= 1U << lane;
     });
     if (warp.watch != nullptr) warp.watch->access(warp, op, global, shared, plain, pointer);
-    Worker& worker = *warp.worker;
-    if (!worker.counters) return;
-    if (global != 0) {
-        GlobalTraffic& traffic = worker.traffic.global[op.store ? 1 : 0];
-        traffic.requests++;
-        traffic.sectors += countSectors(global, plain);
-        traffic.bytes +=
-            static_cast<std::uint64_t>(op.bytes) * static_cast<unsigned>(__builtin_popcount(global));
-    }
-    if (shared != 0) countWavefronts(worker.traffic.shared[op.store ? 1 : 0], shared, plain, op.bytes);
+    if (!warp.worker->counters) return;
+    Traffic& traffic = trafficOf(warp, op);
+    if (global != 0) countGlobal(traffic.global, global, plain, op.bytes);
+    if (shared != 0) countShared(traffic.shared, shared, plain, op.bytes);
+    if (local != 0) countLocal(traffic.local, local, plain, op.bytes);
 }
 
 }  // namespace quern::emulator

@@ -19,13 +19,6 @@ std::byte* resolveLane(Warp& warp, const Op& op, int lane, Space space, std::uin
 /// Looks the allocation of a global access up, puts it in the site, or throws.
 void refillSite(Warp& warp, const Op& op, int lane, std::uint64_t address, std::uint64_t bytes);
 
-/// Distinct 32-byte sectors of accesses that do not cross one.
-std::uint32_t countSectors(std::uint32_t mask, const std::uint64_t* address);
-
-/// Adds a shared request: how often the 32 banks of 4 bytes must be gone through, and how often at best.
-void countWavefronts(SharedTraffic& traffic, std::uint32_t mask, const std::uint64_t* offset,
-                     std::uint32_t bytes);
-
 inline bool covers(const Site& site, std::uint64_t address, std::uint64_t bytes) {
     return address >= site.begin && address < site.end && bytes <= site.end - address;
 }

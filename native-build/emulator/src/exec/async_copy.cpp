@@ -6,6 +6,7 @@
 #include "exec/fault.hpp"
 #include "exec/lanes.hpp"
 #include "exec/mbarrier.hpp"
+#include "exec/traffic.hpp"
 
 namespace quern::emulator {
 
@@ -106,7 +107,7 @@ void AsyncCopies::read(const Record& record, std::uint32_t lanes, std::byte** po
     if (partial == 0) return resolveLanes(warp, op, record.source.data(), pointer);
 
     // Bytes that are not read may lie beyond the allocation. What is read is looked at in aligned pieces.
-    GlobalTraffic& traffic = warp.worker->traffic.global[0];
+    SectorTraffic& traffic = trafficOf(warp, op).global;
     forEachLane(reading, [&](int lane) {
         const std::size_t l = static_cast<std::size_t>(lane);
         Op piece = op;

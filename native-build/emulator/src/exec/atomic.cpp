@@ -3,6 +3,7 @@
 
 #include "exec/access.hpp"
 #include "exec/rounding.hpp"
+#include "exec/traffic.hpp"
 
 namespace quern::emulator {
 
@@ -95,23 +96,37 @@ struct OnPair {
     }
 };
 
+void count(Warp& warp, const Op& op, std::uint64_t* addresses) {
+    std::uint32_t shared = op.space == Space::SHARED ? warp.mask : 0;
+    if (op.space == Space::GENERIC) {
+        forEachLane(warp.mask, [&](int lane) {
+            if (addresses[lane] >> WINDOW_SHIFT == SHARED_WINDOW >> WINDOW_SHIFT) shared |= 1U << lane;
+        });
+    }
+    Traffic& traffic = trafficOf(warp, op);
+    if (shared != 0) countAtomics(traffic.sharedAtomics, shared, addresses);
+    if (shared != warp.mask) countAtomics(traffic.globalAtomics, warp.mask & ~shared, addresses);
+}
+
 /// Lanes take their turn in order, so that one block gives the same result in every run.
 template <typename T, typename F>
 void atomic(Warp& warp, const Op& op) {
     T* d = lanesOf<T>(warp, op.dst);
     const T* b = lanesOf<T>(warp, op.b);
     const T* c = lanesOf<T>(warp, op.c);
-    if (warp.worker->counters) warp.worker->traffic.atomicRequests++;
+    std::uint64_t addresses[LANES];
     forEachLane(warp.mask, [&](int lane) {
         const u64 base = op.wide ? lanesOf<u64>(warp, op.a)[lane] : lanesOf<u32>(warp, op.a)[lane];
         const u64 sum = base + static_cast<u64>(op.imm);
         const u64 address = op.wide ? sum : static_cast<u32>(sum);
+        addresses[lane] = address;
         std::atomic_ref<T> place(*reinterpret_cast<T*>(resolveLane(warp, op, lane, op.space, address)));
         T old = place.load();
         while (!place.compare_exchange_weak(old, static_cast<T>(F()(old, b[lane], c[lane])))) {
         }
         d[lane] = old;
     });
+    if (warp.worker->counters) count(warp, op, addresses);
 }
 
 constexpr InstructionClass ATOMIC = InstructionClass::ATOMIC;

@@ -4,6 +4,7 @@
 // row: a row in memory is 16 bytes, and so are the four lanes that get it.
 #include "exec/access.hpp"
 #include "exec/fragment_walk.hpp"
+#include "exec/traffic.hpp"
 #include "exec/transpose.hpp"
 
 namespace quern::emulator {
@@ -51,10 +52,11 @@ QUERN_INLINE void resolveRows(Warp& warp, const Op& op, std::byte** pointer) {
         if (inside && bits % ROW_BYTES == 0 && conflictFree(address, MATRICES)) {
             for (int i = 0; i < COUNT; i++) pointer[i] = warp.shared.bytes + address[i];
             if (warp.worker->counters) {
-                SharedTraffic& traffic = warp.worker->traffic.shared[op.store ? 1 : 0];
+                SharedTraffic& traffic = trafficOf(warp, op).shared;
                 traffic.requests++;
                 traffic.wavefronts += MATRICES;
                 traffic.idealWavefronts += MATRICES;
+                traffic.bytes += COUNT * ROW_BYTES;
             }
             return;
         }

@@ -4,6 +4,7 @@
 // register>.v<elements>": registers may be wider than what they are loaded from or stored to.
 #include "exec/access.hpp"
 #include "exec/lanes.hpp"
+#include "exec/traffic.hpp"
 
 namespace quern::emulator::QUERN_LEVEL {
 
@@ -51,7 +52,7 @@ QUERN_INLINE bool globalTogether(Warp& warp, const Op& op, u64 first, Access& ac
         refillSite(warp, op, 0, first, ALL);
     }
     if (worker.counters) {
-        GlobalTraffic& traffic = worker.traffic.global[op.store ? 1 : 0];
+        SectorTraffic& traffic = trafficOf(warp, op).global;
         traffic.requests++;
         traffic.sectors += ((first + ALL - 1) >> 5) - (first >> 5) + 1;
         traffic.bytes += ALL;
@@ -66,11 +67,12 @@ QUERN_INLINE bool sharedTogether(Warp& warp, const Op& op, u64 first, Access& ac
     if ((first & (BYTES - 1)) != 0 || first > warp.shared.size || ALL > warp.shared.size - first)
         return false;
     if (warp.worker->counters) {
-        SharedTraffic& traffic = warp.worker->traffic.shared[op.store ? 1 : 0];
+        SharedTraffic& traffic = trafficOf(warp, op).shared;
         constexpr u64 PASSES = BYTES <= 4 ? 1 : ALL / 128;
         traffic.requests++;
         traffic.wavefronts += PASSES;
         traffic.idealWavefronts += PASSES;
+        traffic.bytes += ALL;
     }
     access.together = warp.shared.bytes + first;
     return true;

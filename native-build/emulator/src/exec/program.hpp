@@ -60,6 +60,9 @@ enum class Space : std::uint8_t { GLOBAL, SHARED, LOCAL, PARAMETER, GENERIC };
 enum class Order : std::uint8_t { WEAK, RELAXED, ACQUIRE, RELEASE, ACQ_REL };
 enum class Reach : std::uint8_t { BLOCK, DEVICE, SYSTEM };
 
+/// Op::site of what accesses no memory.
+constexpr std::uint32_t NO_SITE = 0;
+
 struct Op {
     Handler run = nullptr;
     std::int64_t imm = 0;  // displacement of an address, or what the handler says
@@ -76,13 +79,14 @@ struct Op {
     std::uint32_t guard = TRUE_PREDICATE;
     std::uint32_t guardFlip = 0;  // all lanes where the guard is negated
     std::uint32_t target = 0;
-    std::uint32_t site = 0;  // number of this memory access, for what a worker remembers of it
-    std::int32_t line = 0;   // of the PTX
+    std::uint32_t site = NO_SITE;  // number of this memory access, for what a worker remembers of it
+    std::int32_t line = 0;         // of the PTX
     Flow flow = Flow::NEXT;
     Space space = Space::GLOBAL;
     std::uint8_t bytes = 0;  // of one lane's access, all elements
     std::uint8_t count = 1;  // elements of a vector access
     bool store = false;
+    bool constant = false;    // of constant memory: served by a cache of its own, which is not counted
     bool wide = true;         // the address register has 64 bits
     std::uint16_t flags = 0;  // what the handler says
     InstructionClass kind = InstructionClass::MOVE;
@@ -151,7 +155,7 @@ struct Program {
     std::uint32_t localBytes = 0;         // without the stack, which begins behind it
     bool usesStack = false;               // calls a function that is framed, or has alloca
     std::uint32_t dynamicSharedBase = 0;  // where extern shared arrays begin
-    std::uint32_t sites = 0;
+    std::uint32_t sites = 1;              // that of no memory access included
     std::vector<Constant> constants;
     std::vector<SpecialRegister> specials;
     std::vector<std::uint8_t> widths;      // bytes of the register in each 64 of the block; 0: predicate

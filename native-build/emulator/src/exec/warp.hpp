@@ -27,26 +27,19 @@ struct Site {
     std::uint64_t end = 0;
 };
 
-/// Memory traffic as counters.hpp defines it, of one worker.
-struct Traffic {
-    GlobalTraffic global[2];  // loads, stores
-    SharedTraffic shared[2];
-    std::uint64_t atomicRequests = 0;
-};
-
 /// What the warps that one host thread runs have in common.
 struct Worker {
     const DeviceMemory* memory = nullptr;
     const std::byte* parameters = nullptr;
     std::uint32_t parameterBytes = 0;
-    Site* sites = nullptr;  // one for each memory instruction
+    Site* sites = nullptr;       // one for each memory instruction, by Op::site
+    Traffic* traffic = nullptr;  // likewise
     bool checks = true;
     bool counters = true;
     std::uint64_t clock = 0;
     Printer* printer = nullptr;
     DeviceMemory* heap = nullptr;  // where kernels allocate
     TensorCore tensorCore;
-    Traffic traffic;
 };
 
 /// What framed functions of each lane have saved of their registers, the innermost call last.

@@ -203,7 +203,10 @@ class Run {
         constexpr std::uint64_t BYTES = 64;
         if (config_.cooperative) {
             workspace_ = memory_.allocate(BYTES, AllocationKind::DEVICE, "workspace of a cooperative launch");
-            if (workspace_ != 0) std::memset(reinterpret_cast<void*>(workspace_), 0, BYTES);
+            if (workspace_ != 0) {
+                std::memset(reinterpret_cast<void*>(workspace_), 0, BYTES);
+                memory_.markInitialised(workspace_, BYTES);
+            }
         }
         const std::uint32_t at = workspaceOffset(static_cast<std::uint32_t>(config_.parameters.size()));
         parameters_.resize(at + sizeof workspace_);
@@ -235,9 +238,11 @@ class Run {
         worker.tensorCore = TensorCore::of(grid_.device->capability(), options_.truncatingMatrix);
         std::vector<Site> sites(grid_.program->sites);
         worker.sites = sites.data();
-        std::vector<std::uint64_t> threads(grid_.program->code.size());
+        std::vector<Traffic> traffic(grid_.program->sites);
+        worker.traffic = traffic.data();
+        std::vector<Executions> executions(grid_.program->code.size());
         Tally tally;
-        tally.threads = threads.data();
+        tally.executions = executions.data();
 
         std::deque<std::unique_ptr<Block>> begun;
         std::vector<std::unique_ptr<Block>> idle;
@@ -269,7 +274,7 @@ class Run {
                 report(fault, *block);
             }
         }
-        collect(worker, tally, threads);
+        collect(traffic, tally, executions);
     }
 
     void checkTime(const Block& block) const {
@@ -328,21 +333,24 @@ class Run {
         }
     }
 
-    void collect(const Worker& worker, const Tally& tally, const std::vector<std::uint64_t>& threads) {
+    void collect(const std::vector<Traffic>& traffic, const Tally& tally,
+                 const std::vector<Executions>& executions) {
         if (!options_.counters) return;
         Counters counters;
-        counters.globalLoads = worker.traffic.global[0];
-        counters.globalStores = worker.traffic.global[1];
-        counters.sharedLoads = worker.traffic.shared[0];
-        counters.sharedStores = worker.traffic.shared[1];
-        counters.atomicRequests = worker.traffic.atomicRequests;
         counters.barriers = tally.barriers;
-        counters.divergentBranches = tally.divergentBranches;
-        counters.warpInstructions = tally.warpInstructions;
-        for (std::size_t pc = 0; pc < threads.size(); pc++) {
-            const Op& op = grid_.program->code[pc];
-            counters.ptxInstructions[static_cast<std::size_t>(op.kind)] += threads[pc];
-            if (op.flow == Flow::WARP) counters.matrixFlop += threads[pc] / LANES * op.target;
+        const std::vector<Op>& code = grid_.program->code;
+        for (std::size_t pc = 0; pc < code.size(); pc++) {
+            const Op& op = code[pc];
+            const Executions& of = executions[pc];
+            counters.warpInstructions += of.warps;
+            counters.ptxInstructions[static_cast<std::size_t>(op.kind)] += of.threads;
+            counters.divergentBranches += of.divergent;
+            if (op.flow == Flow::BRANCH || op.flow == Flow::INDEX) counters.branches += of.warps;
+            if (op.site != NO_SITE && !op.constant) counters.add(traffic[op.site], op.store);
+            if (op.flow == Flow::WARP) counters.matrixFlop += of.warps * op.target;
+        }
+        for (const auto& second : grid_.program->seconds) {
+            if (second->site != NO_SITE) counters.add(traffic[second->site], second->store);
         }
         const std::lock_guard lock(mutex_);
         result_.counters += counters;

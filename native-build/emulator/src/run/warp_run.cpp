@@ -126,7 +126,7 @@ void WarpRun::arriveUnaligned() {
         if (parked_[i].arrived || op.flow != Flow::BARRIER || (op.flags & BARRIER_ALIGNED) != 0) continue;
         parked_[i].arrived = true;
         parked_[i].barrier = block_->arrive(*this, op, parked_[i].mask);
-        tally_->threads[parked_[i].pc] += static_cast<unsigned>(__builtin_popcount(parked_[i].mask));
+        tally_->executions[parked_[i].pc].executedBy(parked_[i].mask);
     }
     block_->releaseFull();
 }
@@ -167,7 +167,7 @@ bool WarpRun::sync(const Op& op, std::uint32_t& pc, std::uint32_t& mask) {
         warp.watch->collect(warp, op);
     }
     op.run(warp, op);
-    tally_->threads[pc] += static_cast<unsigned>(__builtin_popcount(ready));
+    tally_->executions[pc].executedBy(ready);
     pc++;
     return true;
 }
@@ -178,7 +178,7 @@ bool WarpRun::barrier(const Op& op, std::uint32_t& pc, std::uint32_t& mask) {
         park(pc, mask);
         return false;
     }
-    tally_->threads[pc] += static_cast<unsigned>(__builtin_popcount(mask));
+    tally_->executions[pc].executedBy(mask);
     parked_[parkedCount_++] = {pc, mask, block_->arrive(*this, op, mask), true};
     block_->releaseFull();
     return false;
@@ -190,7 +190,7 @@ void WarpRun::branch(const Op& op, std::uint32_t active, std::uint32_t& pc, std:
     } else if (active == 0) {
         pc++;
     } else {
-        tally_->divergentBranches++;
+        tally_->executions[pc].divergent++;
         insert(op.target, active);
         insert(pc + 1, mask & ~active);
         const Group group = take(false);
@@ -211,7 +211,7 @@ void WarpRun::callThroughPointer(const Op& op, std::uint32_t pc, std::uint32_t m
         link[lane] = pc + 1;
         insert(function, 1U << lane);
     });
-    if (readyCount_ > before + 1) tally_->divergentBranches++;
+    if (readyCount_ > before + 1) tally_->executions[pc].divergent++;
 }
 
 void WarpRun::returnFrom(const Op& op, std::uint32_t mask) {
@@ -219,7 +219,7 @@ void WarpRun::returnFrom(const Op& op, std::uint32_t mask) {
     forEachLane(mask, [&](int lane) { insert(address[lane], 1U << lane); });
 }
 
-void WarpRun::branchIndexed(const Op& op, std::uint32_t mask) {
+void WarpRun::branchIndexed(const Op& op, std::uint32_t pc, std::uint32_t mask) {
     const std::uint32_t* index = lanesOf<std::uint32_t>(warp, op.a);
     const int before = readyCount_;
     forEachLane(mask, [&](int lane) {
@@ -230,7 +230,7 @@ void WarpRun::branchIndexed(const Op& op, std::uint32_t mask) {
         }
         insert(op.more[index[lane]], 1U << lane);
     });
-    if (readyCount_ > before + 1) tally_->divergentBranches++;
+    if (readyCount_ > before + 1) tally_->executions[pc].divergent++;
 }
 
 /// Matrix instructions: what one lane gets, all have given.
@@ -246,7 +246,7 @@ bool WarpRun::together(const Op& op, std::uint32_t& pc, std::uint32_t& mask) {
     }
     warp.mask = mask;
     op.run(warp, op);
-    tally_->threads[pc] += LANES;
+    tally_->executions[pc].executedBy(ALL_LANES);
     pc++;
     return true;
 }
@@ -269,7 +269,7 @@ bool WarpRun::flow(const Op& op, std::uint32_t active, std::uint32_t& pc, std::u
             pc = op.target;
             return true;
         }
-        case Flow::INDEX: branchIndexed(op, active); return false;
+        case Flow::INDEX: branchIndexed(op, pc, active); return false;
         case Flow::POINTER: callThroughPointer(op, pc, active); return false;
         case Flow::RETURN: returnFrom(op, active); return false;
         case Flow::SYNC: return sync(op, pc, mask);
@@ -302,7 +302,7 @@ bool WarpRun::look(const Op& op, std::uint32_t group, std::uint32_t active, bool
 template <bool WATCHED>
 void WarpRun::go(std::uint64_t quantum) {
     const Op* const code = program_->code.data();
-    std::uint64_t* const threads = tally_->threads;
+    Executions* const executions = tally_->executions;
     std::uint64_t steps = 0;
     Group group = take(starving_);
     bool fair = starving_;
@@ -333,7 +333,7 @@ void WarpRun::go(std::uint64_t quantum) {
             }
         }
         if (op.flow == Flow::NEXT || (op.flow == Flow::WARP && active == ALL_LANES)) {
-            threads[pc] += static_cast<unsigned>(__builtin_popcount(active));
+            executions[pc].executedBy(active);
             if (active != 0) {
                 warp.mask = active;
                 op.run(warp, op);
@@ -342,7 +342,7 @@ void WarpRun::go(std::uint64_t quantum) {
             continue;
         }
         if (op.flow == Flow::BRANCH) {
-            threads[pc] += static_cast<unsigned>(__builtin_popcount(active));
+            executions[pc].executedBy(active);
             const std::uint32_t from = pc;
             branch(op, active, pc, mask);
             next = fair ? ~0U : nextPc();
@@ -353,7 +353,7 @@ void WarpRun::go(std::uint64_t quantum) {
             break;
         }
         if (op.flow != Flow::SYNC && op.flow != Flow::WARP && op.flow != Flow::BARRIER) {
-            threads[pc] += static_cast<unsigned>(__builtin_popcount(active));
+            executions[pc].executedBy(active);
         }
         if (flow(op, active, pc, mask)) {
             next = fair ? ~0U : nextPc();

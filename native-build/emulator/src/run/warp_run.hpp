@@ -20,9 +20,8 @@ enum class WarpState { READY, BLOCKED, DONE };
 
 /// What a worker counts beside memory traffic.
 struct Tally {
-    std::uint64_t* threads = nullptr;  // executed by threads, of each instruction of the program
+    Executions* executions = nullptr;  // of each instruction of the program
     std::uint64_t warpInstructions = 0;
-    std::uint64_t divergentBranches = 0;
     std::uint64_t barriers = 0;
 };
 
@@ -94,7 +93,7 @@ class WarpRun {
     bool sync(const Op& op, std::uint32_t& pc, std::uint32_t& mask);
     bool together(const Op& op, std::uint32_t& pc, std::uint32_t& mask);
     bool barrier(const Op& op, std::uint32_t& pc, std::uint32_t& mask);
-    void branchIndexed(const Op& op, std::uint32_t mask);
+    void branchIndexed(const Op& op, std::uint32_t pc, std::uint32_t mask);
     void callThroughPointer(const Op& op, std::uint32_t pc, std::uint32_t mask);
     void returnFrom(const Op& op, std::uint32_t mask);
 
