@@ -149,7 +149,7 @@ TEST(Fuzz, KnownTroublemakers) {
     const std::string header = ".version 7.8\n.target sm_90\n.address_size 64\n";
     const std::string deep(5000, '(');
     const std::string blocks(20000, '{');
-    for (const std::string& body : {
+    for (const std::string& body : std::vector<std::string>{
              std::string(".global .u32 x = ") + deep + "1;",
              ".visible .entry k() { .reg .b32 %r; mov.u32 %r, " + deep + "; ret; }",
              ".visible .entry k() " + blocks,
@@ -175,7 +175,7 @@ TEST(Fuzz, KnownTroublemakers) {
     for (std::string text :
          {"", " ", "\0", "\xff\xfe", ".version", ".version 7.8 .target", "/*", "\"", "0x", "0f", "1."}) {
         loadOnce(text);
-        loadOnce(header + text);
+        loadOnce(header + std::string(text));
     }
 }
 

@@ -4,7 +4,6 @@
 #include <bit>
 #include <cstring>
 
-#include "exec/workspace.hpp"
 #include "module/load_error.hpp"
 #include "ptx/lexer.hpp"
 
@@ -249,16 +248,9 @@ const Symbol* Decoder::environmentRegister(std::string_view name) {
     symbol.place = constant(0, 4);
     if (number != 1 && number != 2) return &symbol;
     const std::uint32_t value = temporary(4);
-    const std::uint32_t zero = constant(0, 8);
-    Op& op = emit(entry("ld.u32.4.v1"));
-    op.kind = InstructionClass::MOVE;
-    op.space = Space::PARAMETER;
-    op.bytes = 4;
-    op.site = newSite();
+    Op& op = emit(entry("environment"));
     op.dst = value;
-    op.a = zero;
-    op.imm = static_cast<std::int64_t>(workspaceOffset(kernel_.parameterBytes)) + (number == 2 ? 4 : 0);
-    op.more = list({value});
+    op.imm = number == 2 ? 4 : 0;
     symbol.place = value;
     return &symbol;
 }

@@ -7,6 +7,7 @@
 #include "exec/fault.hpp"
 #include "exec/lanes.hpp"
 #include "exec/watch.hpp"
+#include "exec/workspace.hpp"
 
 namespace quern::emulator {
 
@@ -39,6 +40,14 @@ void clock(Warp& warp, const Op& op) {
     warp.worker->clock += 32;
     const T now = static_cast<T>(warp.worker->clock);
     write<T>(warp, op.dst, [=](int) { return now; });
+}
+
+/// %envreg1 and 2: the lower and the upper half of the workspace's address.
+void environment(Warp& warp, const Op& op) {
+    u32 half;
+    __builtin_memcpy(&half, warp.worker->parameters + workspaceOffset(warp.worker->parameterBytes) + op.imm,
+                     sizeof half);
+    write<u32>(warp, op.dst, [=](int) { return half; });
 }
 
 template <typename T, int SHIFT>
@@ -144,6 +153,7 @@ constexpr Entry TABLE[] = {
     {"frame.save", nullptr, saveFrame, MOVE},
     {"frame.restore", nullptr, restoreFrame, MOVE},
     {"alloca", nullptr, allocateOnStack, MOVE},
+    {"environment", nullptr, environment, MOVE},
     {"clock.4", nullptr, clock<u32>, MOVE},
     {"clock.8", nullptr, clock<u64>, MOVE},
     {"globaltimer.8", nullptr, globalTimer<u64, 0>, MOVE},

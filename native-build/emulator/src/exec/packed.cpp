@@ -94,7 +94,7 @@ u32 videoOf(const Video& video, u32 a, u32 b, u32 c) {
 
 void video(Warp& warp, const Op& op) {
     Video how;
-    __builtin_memcpy(&how, op.more, sizeof how);
+    __builtin_memcpy(static_cast<void*>(&how), op.more, sizeof how);
     const u32* a = lanesOf<u32>(warp, op.a);
     const u32* b = lanesOf<u32>(warp, op.b);
     const u32* c = lanesOf<u32>(warp, op.c);
@@ -141,7 +141,7 @@ u32 encode(double x) {
     if (exponent < LEAST) exponent = LEAST;
     // Units of the last place; a carry goes into the exponent by itself.
     const double units = std::nearbyint(std::ldexp(clamped, T::FRACTION - exponent));
-    return sign | (static_cast<u32>(exponent - LEAST) << T::FRACTION) + static_cast<u32>(units);
+    return sign | ((static_cast<u32>(exponent - LEAST) << T::FRACTION) + static_cast<u32>(units));
 }
 
 template <typename T>

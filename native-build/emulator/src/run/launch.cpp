@@ -210,7 +210,7 @@ class Run {
         }
         const std::uint32_t at = workspaceOffset(static_cast<std::uint32_t>(config_.parameters.size()));
         parameters_.resize(at + sizeof workspace_);
-        std::memcpy(parameters_.data(), config_.parameters.data(), config_.parameters.size());
+        std::copy(config_.parameters.begin(), config_.parameters.end(), parameters_.begin());
         std::memcpy(parameters_.data() + at, &workspace_, sizeof workspace_);
     }
 
@@ -232,7 +232,7 @@ class Run {
         worker.heap = &memory_;
         worker.printer = &printer_;
         worker.parameters = parameters_.data();
-        worker.parameterBytes = static_cast<std::uint32_t>(parameters_.size());
+        worker.parameterBytes = static_cast<std::uint32_t>(config_.parameters.size());
         worker.checks = options_.checks || watch_;
         worker.counters = options_.counters;
         worker.tensorCore = TensorCore::of(grid_.device->capability(), options_.truncatingMatrix);
