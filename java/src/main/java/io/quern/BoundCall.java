@@ -37,7 +37,10 @@ public final class BoundCall implements AutoCloseable {
         this.bytes = arguments.bytes();
         this.flops = arguments.flops();
         this.range = Nvtx.name(kernel);
-        List<Tensor> tensors = arguments.roles().stream().map(Role::tensor).toList();
+        List<Tensor> tensors = java.util.stream.Stream.concat(
+                        arguments.roles().stream().map(Role::tensor),
+                        java.util.stream.Stream.ofNullable(workspace.given()))
+                .toList();
         this.arenas = tensors.stream()
                 .map(Tensor::arena)
                 .filter(arena -> arena != null)

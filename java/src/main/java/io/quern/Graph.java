@@ -27,12 +27,15 @@ public final class Graph implements AutoCloseable {
     /**
      * Replays the calls in their order on the stream they were captured from.
      *
-     * @throws IllegalStateException if the graph, the stream or memory that a call uses is closed; nothing was run
+     * @throws IllegalStateException if the graph, the stream or memory that a call uses is closed, or the stream is
+     *     capturing; nothing was run
      */
     public void launch() {
         if (closed) {
             throw new IllegalStateException("the graph is closed");
         }
+        stream.requireOpen();
+        stream.requireNotCapturing("takes no other graph");
         for (int i = 0; i < calls.size(); i++) {
             calls.get(i).requireOpenResources();
         }

@@ -26,8 +26,9 @@ public record KernelSet<A extends Arguments>(String name, Kernel<A> reference, K
     /**
      * Binds the operation with a workspace that the caller gives and keeps.
      *
-     * @param workspace densely packed, of any type, at least {@link #workspaceBytes}; overlaps no argument
-     * @throws IllegalArgumentException if the workspace is too small or a tensor lies out of reach
+     * @param workspace densely packed, of any type, at least {@link #workspaceBytes}, beginning at a multiple of 16 bytes;
+     *     overlaps no argument; written
+     * @throws IllegalArgumentException if the workspace is too small, misaligned or read-only, or a tensor lies out of reach
      */
     public BoundCall bind(A arguments, Stream stream, Tensor workspace) {
         check(arguments, stream);
@@ -63,6 +64,7 @@ public record KernelSet<A extends Arguments>(String name, Kernel<A> reference, K
     }
 
     private void check(A arguments, Stream stream) {
+        Check.present("arguments", arguments);
         Check.present("stream", stream);
         stream.requireOpen();
         if (stream.isCapturing()) { // binding may allocate, which a capture cannot take in

@@ -1,7 +1,6 @@
 package io.quern;
 
 import io.quern.cuda.CudaContext;
-import io.quern.cuda.CudaGraph;
 import io.quern.cuda.CudaStream;
 import java.util.ArrayList;
 import java.util.List;
@@ -67,9 +66,11 @@ public final class Stream implements AutoCloseable {
      * Waits until all work given so far is done.
      *
      * @throws CudaException if a kernel of this device failed
+     * @throws IllegalStateException while the stream captures: what is captured has not run
      */
     public void synchronize() {
         requireOpen();
+        requireNotCapturing("cannot be waited for");
         if (cuda != null) {
             cuda.synchronize();
         }
@@ -77,13 +78,16 @@ public final class Stream implements AutoCloseable {
 
     /**
      * Copies all elements, in the stream's order. Between host and device it returns at once, and neither tensor's memory
-     * may be touched or closed before {@link #synchronize}.
+     * may be touched or closed before {@link #synchronize}. Between two host tensors it waits for what the stream was given
+     * before.
      *
      * @param from densely packed
      * @param to densely packed, of the same type and shape; written
+     * @throws IllegalStateException while the stream captures: a graph holds bound calls only
      */
     public void copy(Tensor from, Tensor to) {
         requireOpen();
+        requireNotCapturing("takes no copy");
         Check.sameElements("from", from, "to", to);
         Check.dense("from", from);
         Check.dense("to", to);
@@ -93,6 +97,7 @@ public final class Stream implements AutoCloseable {
         to.requireOpen();
         long bytes = Math.multiplyExact(from.elementCount(), from.dtype().bytes());
         if (from.device().onHost() && to.device().onHost()) {
+            synchronize(); // an earlier copy may still be writing one of them
             to.segment().copyFrom(from.segment());
         } else if (from.device().onHost()) {
             Check.reachable("to", to, device);
@@ -114,44 +119,41 @@ public final class Stream implements AutoCloseable {
      * @return the captured calls, to be replayed at the cost of one launch
      */
     public Graph capture(Runnable work) {
+        Check.present("work", work);
         requireOpen();
-        if (recorded != null) {
-            throw new IllegalStateException("the stream is capturing already");
-        }
+        requireNotCapturing("cannot begin another capture");
         List<BoundCall> calls = new ArrayList<>();
         if (cuda != null) {
             cuda.beginCapture();
         }
         recorded = calls;
-        CudaGraph captured = null;
-        boolean done = false;
         try {
-            work.run();
-            done = true;
-        } finally {
-            recorded = null;
-            if (cuda != null) {
-                captured = endCapture(done);
+            try {
+                work.run();
+            } catch (RuntimeException | Error thrown) {
+                abandonCapture();
+                throw thrown;
+            } finally {
+                recorded = null;
             }
-            if (!done) {
-                calls.forEach(BoundCall::release);
-            }
+            return new Graph(this, List.copyOf(calls), cuda == null ? null : cuda.endCapture());
+        } catch (RuntimeException | Error thrown) {
+            calls.forEach(BoundCall::release);
+            throw thrown;
         }
-        return new Graph(this, List.copyOf(calls), captured);
     }
 
-    private CudaGraph endCapture(boolean wanted) {
-        if (wanted) {
-            return cuda.endCapture();
+    /** Ends a capture whose work threw: that exception is the news, not what the abandoned capture says. */
+    private void abandonCapture() {
+        if (cuda == null) {
+            return;
         }
-        // The work threw: its exception is the news, not what the abandoned capture says.
         try {
             cuda.endCapture().close();
         } catch (CudaException abandoned) {
             System.getLogger(Stream.class.getName())
                     .log(System.Logger.Level.DEBUG, "an abandoned capture ended in an error", abandoned);
         }
-        return null;
     }
 
     /** {@return whether {@link #capture} is under way, so that calls are captured and not run} */
@@ -183,6 +185,12 @@ public final class Stream implements AutoCloseable {
     void requireOpen() {
         if (closed) {
             throw new IllegalStateException("the stream of " + device + " is closed");
+        }
+    }
+
+    void requireNotCapturing(String refusal) {
+        if (recorded != null) {
+            throw new IllegalStateException("the stream of " + device + " is capturing and " + refusal);
         }
     }
 

@@ -9,17 +9,21 @@ import java.lang.foreign.MemorySegment;
  * that uses it says so.
  */
 public final class Workspace implements AutoCloseable {
+    /** The widest access of a kernel. */
+    private static final long GIVEN_ALIGNMENT = 16;
 
     private final long bytes;
     private final long address;
     private final MemorySegment segment;
+    private final Tensor given; // null if owned
     private final Runnable free;
     private boolean closed;
 
-    private Workspace(long bytes, long address, MemorySegment segment, Runnable free) {
+    private Workspace(long bytes, long address, MemorySegment segment, Tensor given, Runnable free) {
         this.bytes = bytes;
         this.address = address;
         this.segment = segment;
+        this.given = given;
         this.free = free;
     }
 
@@ -28,7 +32,7 @@ public final class Workspace implements AutoCloseable {
         return bytes;
     }
 
-    /** {@return where it begins, on the host or the device; aligned to 64 bytes unless the caller gave it} */
+    /** {@return where it begins, on the host or the device; aligned to 64 bytes, or to 16 if the caller gave it} */
     public long address() {
         return address;
     }
@@ -47,18 +51,23 @@ public final class Workspace implements AutoCloseable {
         }
     }
 
+    /** The caller's tensor that it lies in, which must stay open; null if it is owned. */
+    Tensor given() {
+        return given;
+    }
+
     static Workspace allocate(Stream stream, long bytes) {
         if (bytes == 0) {
-            return new Workspace(0, 0, MemorySegment.NULL, () -> {});
+            return new Workspace(0, 0, MemorySegment.NULL, null, () -> {});
         }
         if (stream.device().onHost()) {
             Arena arena = Arena.ofShared();
             MemorySegment memory = HostMemory.allocate(arena, bytes);
-            return new Workspace(bytes, memory.address(), memory, arena::close);
+            return new Workspace(bytes, memory.address(), memory, null, arena::close);
         }
         var context = stream.cuda().context();
         long address = context.allocate(bytes);
-        return new Workspace(bytes, address, MemorySegment.NULL, () -> {
+        return new Workspace(bytes, address, MemorySegment.NULL, null, () -> {
             stream.synchronizeIfOpen();
             context.free(address);
         });
@@ -66,13 +75,23 @@ public final class Workspace implements AutoCloseable {
 
     static Workspace borrow(Tensor memory, long needed) {
         Check.dense("workspace", memory);
+        Check.writable("workspace", memory);
         memory.requireOpen();
         long bytes = memory.elementCount() * memory.dtype().bytes();
         if (bytes < needed) {
             throw new IllegalArgumentException(
                     "workspace must have at least " + needed + " bytes, but has " + bytes + " (" + memory + ")");
         }
+        if (memory.address() % GIVEN_ALIGNMENT != 0) {
+            throw new IllegalArgumentException("workspace must begin at a multiple of "
+                    + GIVEN_ALIGNMENT
+                    + " bytes, but begins at 0x"
+                    + Long.toHexString(memory.address())
+                    + " ("
+                    + memory
+                    + ")");
+        }
         MemorySegment segment = memory.device().onHost() ? memory.segment() : MemorySegment.NULL;
-        return new Workspace(bytes, memory.address(), segment, () -> {});
+        return new Workspace(bytes, memory.address(), segment, memory, () -> {});
     }
 }

@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.List;
@@ -178,13 +180,13 @@ class BoundCallTest {
     void aGivenWorkspaceIsChecked() {
         try (TensorArena arena = TensorArena.open(Device.cpu());
                 Stream stream = Stream.open(Device.cpu())) {
-            Tensor block = arena.allocate(DType.FP64, 33);
+            Tensor block = arena.allocate(DType.FP64, 34);
             Increment arguments = new Increment(block.slice(0, 0, 1));
             assertEquals(256, INCREMENT.workspaceBytes(arguments, stream));
             assertMessage(
                     assertThrows(
                             IllegalArgumentException.class,
-                            () -> INCREMENT.bind(arguments, stream, block.slice(0, 1, 32))),
+                            () -> INCREMENT.bind(arguments, stream, block.slice(0, 2, 33))),
                     "workspace",
                     "256",
                     "248");
@@ -193,11 +195,45 @@ class BoundCallTest {
                     "workspace",
                     "counter",
                     "overlap");
-            try (BoundCall call = INCREMENT.bind(arguments, stream, block.slice(0, 1, 33))) {
+            assertMessage(
+                    assertThrows(
+                            IllegalArgumentException.class,
+                            () -> INCREMENT.bind(arguments, stream, block.slice(0, 1, 34))),
+                    "workspace",
+                    "multiple of 16");
+            MemorySegment constant = Arena.global().allocate(256, 16).asReadOnly();
+            assertMessage(
+                    assertThrows(
+                            IllegalArgumentException.class,
+                            () -> INCREMENT.bind(arguments, stream, Tensor.borrow(constant, DType.FP64, 32))),
+                    "workspace",
+                    "writable");
+            try (BoundCall call = INCREMENT.bind(arguments, stream, block.slice(0, 2, 34))) {
                 call.run();
             }
             assertEquals(1, block.toDoubleArray()[0]);
             block.fill(0); // a given workspace is not freed with the call
+        }
+    }
+
+    @Test
+    void aGivenWorkspaceThatWasClosedIsRefused() {
+        try (TensorArena arena = TensorArena.open(Device.cpu());
+                Stream stream = Stream.open(Device.cpu())) {
+            Tensor counter = arena.allocate(DType.FP64, 1);
+            TensorArena scratch = TensorArena.open(Device.cpu());
+            Arena owner = Arena.ofShared();
+            Tensor borrowed = Tensor.borrow(owner.allocate(256, 16), DType.FP64, 32);
+            try (BoundCall inArena = INCREMENT.bind(new Increment(counter), stream, scratch.allocate(DType.FP64, 32));
+                    BoundCall inBorrowed = INCREMENT.bind(new Increment(counter), stream, borrowed);
+                    Graph graph = stream.capture(inArena::run)) {
+                scratch.close();
+                owner.close();
+                assertMessage(assertThrows(IllegalStateException.class, inArena::run), "tensor arena", "closed");
+                assertMessage(assertThrows(IllegalStateException.class, graph::launch), "tensor arena", "closed");
+                assertMessage(assertThrows(IllegalStateException.class, inBorrowed::run), "borrowed memory", "closed");
+            }
+            assertEquals(0, counter.toDoubleArray()[0]);
         }
     }
 

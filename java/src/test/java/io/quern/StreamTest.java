@@ -58,6 +58,69 @@ class StreamTest {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aCopyWithinTheHostWaitsForThoseBeforeIt(Device device) {
+        try (TensorArena arena = TensorArena.open(device);
+                TensorArena host = TensorArena.open(Device.cpu());
+                Stream stream = Stream.open(device)) {
+            Tensor first = host.allocate(DType.FP32, 100);
+            Tensor second = host.allocate(DType.FP32, 100);
+            stream.copy(arena.allocate(DType.FP32, 100).fill(3), first);
+            stream.copy(first, second);
+            stream.synchronize();
+            assertEquals(3, second.toFloatArray()[99]);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aCaptureTakesBoundCallsOnly(Device device) {
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Tensor parameter = arena.allocate(DType.FP32, 100);
+            Tensor other = arena.allocate(DType.FP32, 100);
+            try (LionCall call = step(stream, arena, parameter);
+                    Graph earlier = stream.capture(call::run)) {
+                List<Runnable> refused = List.of(
+                        () -> stream.copy(parameter, other),
+                        stream::synchronize,
+                        earlier::launch,
+                        () -> stream.capture(() -> {}));
+                try (Graph graph = stream.capture(() -> {
+                    call.run();
+                    for (Runnable work : refused) {
+                        IllegalStateException wrong = assertThrows(IllegalStateException.class, work::run);
+                        assertTrue(wrong.getMessage().contains("is capturing"), wrong::getMessage);
+                    }
+                })) {
+                    graph.launch(); // and the capture went on
+                    stream.synchronize();
+                }
+            }
+            assertEquals(-0.25f, parameter.toFloatArray()[0]);
+        }
+    }
+
+    @Test
+    void aCaptureThatTheDriverRefusesReleasesItsCalls() {
+        CudaContext context = CudaContext.of(0);
+        try (TensorArena arena = TensorArena.open(Device.cuda(0));
+                Stream stream = Stream.open(Device.cuda(0))) {
+            LionCall call = step(stream, arena, arena.allocate(DType.FP32, 100));
+            long before = context.allocatedBytes();
+            assertThrows(
+                    CudaException.class,
+                    () -> stream.capture(() -> {
+                        call.run();
+                        // Behind the stream's back: what waits invalidates a capture.
+                        assertThrows(CudaException.class, stream.cuda()::synchronize);
+                    }));
+            call.close();
+            assertTrue(context.allocatedBytes() < before, "the call's workspace was not freed");
+        }
+    }
+
     @Test
     void aBorrowedContextAndStreamAreLeftToTheirOwner() {
         Device.Cuda device = (Device.Cuda) Device.cuda(0);
