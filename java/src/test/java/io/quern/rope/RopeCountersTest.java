@@ -1,6 +1,8 @@
 package io.quern.rope;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.quern.BoundCall;
 import io.quern.DType;
@@ -9,6 +11,7 @@ import io.quern.Stream;
 import io.quern.Tensor;
 import io.quern.TensorArena;
 import io.quern.TestDevices;
+import io.quern.cuda.CudaContext;
 import io.quern.cuda.CudaDriver;
 import io.quern.emulator.Emulator;
 import io.quern.emulator.KernelCounters;
@@ -17,7 +20,7 @@ import java.util.List;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
-/** What only the emulator shows of the kernels: their memory traffic. */
+/** What only the emulator shows of the kernels: their memory traffic, and where an index leads. */
 class RopeCountersTest {
     private static final int TOKENS = 6;
     private static final int HEADS = 32;
@@ -36,6 +39,7 @@ class RopeCountersTest {
                 tests.add(DynamicTest.dynamicTest("FP32 " + pairing, () -> traffic(device, DType.FP32, pairing)));
                 tests.add(DynamicTest.dynamicTest("FP16 " + pairing, () -> traffic(device, DType.FP16, pairing)));
                 tests.add(DynamicTest.dynamicTest("BF16 " + pairing, () -> traffic(device, DType.BF16, pairing)));
+                tests.add(DynamicTest.dynamicTest("beyond 2^32 " + pairing, () -> beyond2To32(device, pairing)));
             }
         }
         return tests;
@@ -74,6 +78,42 @@ class RopeCountersTest {
             case FP32 -> 128;
             default -> pairing == Pairing.HALVES ? 256 : 128;
         };
+    }
+
+    /**
+     * Two tokens, and the two rows of their table, more than 2^32 elements apart: the emulator's memory is there once it is
+     * touched. An index cut to 32 bits leads to other rows, or out of the memory.
+     */
+    private static void beyond2To32(Device device, Pairing pairing) {
+        RopeCase given = RopeCase.of(RopeCases.rope(pairing, DIM, DIM), DType.FP16, 1, 2, 3);
+        int pairs = given.rope().pairs();
+        long heads = (1L << 32) / DIM + 1; // of a token
+        long parts = (1L << 32) / pairs + 1; // from a row of the table to the next, in rows
+        Device.Cuda cuda = (Device.Cuda) device;
+        CudaContext context = CudaContext.of(cuda.ordinal());
+        long data = context.allocate(2 * heads * DIM * DType.FP16.bytes());
+        long turns = context.allocate(2 * parts * pairs * DType.FP32.bytes());
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Tensor x = Tensor.borrow(cuda, data, DType.FP16, 2, heads, DIM).slice(1, 0, given.heads());
+            Tensor rows = Tensor.borrow(cuda, turns, DType.FP32, 2, parts, pairs);
+            RopeTable table = new RopeTable(rows.select(1, 0), rows.select(1, 1));
+            assertTrue(x.stride(0) > 1L << 32);
+            assertTrue(table.cosine().stride(0) > 1L << 32);
+            x.copyFrom(given.inputs());
+            Tensor positions = arena.allocate(DType.INT64, 2).copyFrom(given.positions());
+            try (BoundCall angles = given.rope().bindTable(stream, positions, table);
+                    BoundCall apply =
+                            given.rope().rotate().x(x).table(table).out(x).bind(stream)) {
+                angles.run();
+                apply.run();
+                stream.synchronize();
+            }
+            assertArrayEquals(given.on(Device.reference(), RopeCase.Way.COMPUTED), x.toDoubleArray());
+        } finally {
+            context.free(turns);
+            context.free(data);
+        }
     }
 
     private static KernelCounters only() {
