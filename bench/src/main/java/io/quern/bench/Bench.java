@@ -42,7 +42,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "bench",
         description = "Measures the machine's ceilings, then each kernel against them; a fork per shape,"
-                + " and only kernels that agree with their oracle.")
+                + " and only kernels that agree with their oracle.",
+        subcommands = BenchLaunch.class)
 final class Bench implements Callable<Integer> {
     /** Fixed, so that two runs mix alike. */
     private static final long MIXED_SEED = 20260;

@@ -56,6 +56,7 @@ class QuernTest {
         "verify --room cellar, no room is named \"cellar\"; rooms are lion",
         "bench nonsense, finds nothing; benchmarks are lion.step",
         "bench (, FILTER is no regular expression",
+        "bench launch nonsense, quern bench launch: Unmatched argument",
         "bench lion --threads 0, --threads must be 1..1024",
         "demo digits-lion --device moon, no device is named \"moon\"",
         "frobnicate, frobnicate",

@@ -15,6 +15,7 @@ import io.quern.cuda.CudaStream;
 import io.quern.cuda.CudaSymbol;
 import io.quern.lion.Lion;
 import io.quern.lion.LionCall;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -157,12 +158,16 @@ public class LaunchBench {
         stream.close();
     }
 
-    /** Builds the driver, times the launches and prints a table. */
-    public static void main(String[] arguments) throws Exception {
+    /**
+     * {@return what each way costs, in time and in garbage}
+     *
+     * @throws IllegalStateException where the driver that does nothing cannot be built, and why
+     */
+    public static Table run() throws IOException, InterruptedException, RunnerException {
         System.setProperty("jmh.ignoreLock", "true");
         Path folder = Files.createTempDirectory("quern-launch");
         try {
-            System.out.print(table(measure(InstantDriver.build(folder))));
+            return table(measure(InstantDriver.build(folder)));
         } finally {
             for (String file : folder.toFile().list()) {
                 Files.delete(folder.resolve(file));

@@ -23,8 +23,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * One step of Lion over one tensor of n parameters. It moves parameter and momentum twice and the gradient once, and does
- * three fma, two products and a difference for each parameter.
+ * One step of Lion over one tensor of n parameters, or over many such tensors in one call. It moves parameter and momentum
+ * twice and the gradient once, and does three fma, two products and a difference for each parameter.
  */
 public final class LionBench {
     private static final Lion LION = Lion.of(1e-4).withWeightDecay(0.1);
@@ -33,6 +33,9 @@ public final class LionBench {
 
     /** In the second-level cache, in the last, in memory. */
     private static final long[] SIZES = {4096, 1_000_000, 100_000_000};
+
+    /** As many small tensors as a model has: what one call for all of them costs beside one large tensor. */
+    private static final int MANY = 1000;
 
     private LionBench() {}
 
@@ -63,37 +66,51 @@ public final class LionBench {
         List<Subject> subjects = new ArrayList<>();
         for (Storage storage : STORAGES) {
             for (long n : SIZES) {
-                subjects.add(subject(storage, n));
+                subjects.add(subject(storage, 1, n));
             }
         }
+        subjects.add(subject(STORAGES.getFirst(), MANY, SIZES[0]));
         return subjects;
     }
 
-    private static Subject subject(Storage storage, long n) {
+    private static Subject subject(Storage storage, int tensors, long each) {
+        long n = tensors * each;
         boolean plain = storage.name().equals("fp32");
-        boolean quick = n != 1_000_000 && (plain || storage.name().equals("bf16"));
+        boolean quick = each != 1_000_000 && (plain || storage.name().equals("bf16"));
         return new Subject(
                 "lion.step",
                 storage.name(),
-                "n=" + n,
+                (tensors == 1 ? "" : tensors + "x") + "n=" + each,
                 new Subject.Work(Traffic.IN_PLACE, n * storage.moved(), n * FLOPS, n * storage.kept()),
                 quick,
                 plain ? StreamPeer.LION : null,
-                device -> open(device, storage, n));
+                device -> open(device, storage, tensors, each));
     }
 
-    private static Workload open(Device device, Storage storage, long n) {
+    /** The tensors lie one behind the other, so that their C peer and their oracle take them for one. */
+    private static Workload open(Device device, Storage storage, int tensors, long each) {
+        long n = tensors * each;
         TensorArena arena = TensorArena.open(device);
         Tensor parameter = Agreement.fill(arena.allocate(storage.parameter(), n), 1);
         Tensor momentum = Agreement.fill(arena.allocate(storage.momentum(), n), 2);
         Tensor gradient = Agreement.fill(arena.allocate(storage.gradient(), n), 3);
         Stream stream = Stream.open(device);
-        LionCall call = LION.bind(stream, parameter, momentum, gradient);
+        LionCall call =
+                LION.bind(stream, parts(parameter, tensors), parts(momentum, tensors), parts(gradient, tensors));
         Peer peer = device instanceof Device.Cpu cpu && storage.name().equals("fp32")
                 ? StreamPeer.lion(parameter.address(), momentum.address(), gradient.address(), n, cpu.threads())
                 : null;
         return new BoundWorkload(
                 arena, stream, call.call(), () -> agree(call, stream, parameter, momentum, gradient), peer);
+    }
+
+    private static List<Tensor> parts(Tensor flat, int count) {
+        long each = flat.elementCount() / count;
+        List<Tensor> parts = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            parts.add(flat.slice(0, i * each, (i + 1) * each));
+        }
+        return parts;
     }
 
     private static void agree(LionCall call, Stream stream, Tensor parameter, Tensor momentum, Tensor gradient) {

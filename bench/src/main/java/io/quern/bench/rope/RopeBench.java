@@ -22,12 +22,17 @@ import java.util.Locale;
 
 /**
  * A rotation of (tokens, 32 heads, 128 channels) from a table. It moves x once each way and the table's rows once, and does
- * two products and two fma for each pair of channels.
+ * two products and two fma for each pair of channels. And the filling of that table: it writes a cosine and a sine for each
+ * token and pair, computed in FP64.
  */
 public final class RopeBench {
     private static final int HEADS = 32;
     private static final int HEAD_DIM = 128;
     private static final long FLOPS_OF_A_PAIR = 2 + 2 * 2;
+
+    /** Of one cosine and sine: 9 to reduce the angle, 1 to square it, 29 for the polynomials. */
+    private static final long FLOPS_OF_AN_ANGLE = 39;
+
     private static final long WINDOW = 4; // tokens
 
     /** In the second-level cache, in memory. */
@@ -79,7 +84,50 @@ public final class RopeBench {
                 subjects.add(subject(new Setting(dtype, Pairing.HALVES, Place.OUT, tokens)));
             }
         }
+        for (long tokens : TOKENS) {
+            subjects.add(table(DType.FP32, tokens));
+            subjects.add(table(DType.FP64, tokens));
+        }
         return subjects;
+    }
+
+    private static Subject table(DType dtype, long rows) {
+        long entries = rows * HEAD_DIM / 2;
+        long bytes = 2 * entries * dtype.bytes();
+        return new Subject(
+                "rope.table",
+                dtype == DType.FP64 ? "fp64" : "fp64+fp32out", // computed in FP64 in either case
+                rows + "x" + HEAD_DIM / 2,
+                // There is no ceiling for writing alone; a line is fetched before it is written, as in a copy.
+                new Subject.Work(Traffic.COPY, bytes, entries * FLOPS_OF_AN_ANGLE, bytes),
+                dtype == DType.FP32 && rows == 4096,
+                null,
+                device -> openTable(device, dtype, rows));
+    }
+
+    private static Workload openTable(Device device, DType dtype, long rows) {
+        TensorArena arena = TensorArena.open(device);
+        Stream stream = Stream.open(device);
+        Rope rope = Rope.of(HEAD_DIM);
+        RopeTable table = RopeTable.allocate(arena, dtype, 0, rows, rope.pairs());
+        BoundCall call = rope.bindTable(stream, table);
+        return new BoundWorkload(arena, stream, call, () -> agree(call, rope, table), null);
+    }
+
+    private static void agree(BoundCall call, Rope rope, RopeTable table) {
+        call.run();
+        call.stream().synchronize();
+        long width = Math.min(WINDOW, table.rows());
+        try (TensorArena arena = TensorArena.open(Device.reference());
+                Stream reference = Stream.open(Device.reference())) {
+            for (long from : Agreement.windows(table.rows(), width)) {
+                RopeTable expected = rope.table(reference, arena, table.dtype(), from, width);
+                Tensor cosine = table.cosine().slice(0, from, from + width);
+                Tensor sine = table.sine().slice(0, from, from + width);
+                Agreement.sameBits("cosine from row " + from, expected.cosine(), cosine);
+                Agreement.sameBits("sine from row " + from, expected.sine(), sine);
+            }
+        }
     }
 
     private static Subject subject(Setting setting) {
