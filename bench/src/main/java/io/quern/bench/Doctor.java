@@ -32,7 +32,7 @@ final class Doctor implements Callable<Integer> {
     @Override
     public Integer call() {
         Machine machine = Machine.here();
-        List<Finding> findings = Examination.of(machine, Rooms.names(), Library.version());
+        List<Finding> findings = Examination.of(machine, Rooms.withPtx(), Library.version());
         boolean healthy = findings.stream().noneMatch(finding -> finding.state() == State.BROKEN);
         PrintWriter out = spec.commandLine().getOut();
         out.println(json ? Json.text(json(machine, findings, healthy)) : text(findings, healthy));

@@ -1,6 +1,7 @@
 package io.quern.bench;
 
 import io.quern.Case;
+import io.quern.attention.AttentionCases;
 import io.quern.bench.lion.LionBench;
 import io.quern.bench.measure.Subject;
 import io.quern.bench.rope.RopeBench;
@@ -11,13 +12,21 @@ import java.util.List;
 
 /** What the workbench knows of the library: the one place to add a room to. */
 public final class Rooms {
-    private static final List<String> NAMES = List.of("lion", "rope");
+    private static final List<String> NAMES = List.of("attention", "lion", "rope");
+
+    /** Attention has none yet. */
+    private static final List<String> WITH_PTX = List.of("lion", "rope");
 
     private Rooms() {}
 
     /** {@return the kernel families} */
     public static List<String> names() {
         return NAMES;
+    }
+
+    /** {@return those that have CUDA kernels} */
+    public static List<String> withPtx() {
+        return WITH_PTX;
     }
 
     /**
@@ -35,6 +44,7 @@ public final class Rooms {
     /** {@return every case of every room} */
     public static List<Case> cases() {
         List<Case> all = new ArrayList<>();
+        all.addAll(AttentionCases.all());
         all.addAll(LionCases.all());
         all.addAll(RopeCases.all());
         return List.copyOf(all);

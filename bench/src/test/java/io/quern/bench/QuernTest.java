@@ -53,7 +53,7 @@ class QuernTest {
     @ParameterizedTest
     @CsvSource({
         "verify --device gpu, no device is named \"gpu\"; devices are reference",
-        "verify --room cellar, no room is named \"cellar\"; rooms are lion",
+        "verify --room cellar, no room is named \"cellar\"; rooms are attention",
         "bench nonsense, finds nothing; benchmarks are lion.step",
         "bench (, FILTER is no regular expression",
         "bench launch nonsense, quern bench launch: Unmatched argument",
