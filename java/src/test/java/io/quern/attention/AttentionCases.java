@@ -24,6 +24,7 @@ public final class AttentionCases {
         List<Case> cases = new ArrayList<>();
         againstTheOracle(cases);
         cases.addAll(AttentionGradients.all());
+        cases.addAll(OnnxAttention.all());
         return List.copyOf(cases);
     }
 
