@@ -82,7 +82,7 @@ final class PrefillVector implements Launch, WorkerPool.Task {
     private static int panelsPerPart(Prefill problem) {
         int columns = microKernel(problem.query().dtype()).columns();
         long all = (long) panels(problem) * problem.batches() * problem.keyHeads();
-        return (int) Math.clamp(all / LEAST_PARTS, 1, PART_ROWS / columns);
+        return Math.clamp(all / LEAST_PARTS, 1, PART_ROWS / columns);
     }
 
     @Override

@@ -23,11 +23,11 @@ record Visibility(long diagonal, long left, long right) {
 
     /** {@return the first key that query i sees, from 0 to keyCount} */
     int begin(long i, int keyCount) {
-        return (int) Math.clamp(i + diagonal - left, 0, keyCount);
+        return Math.clamp(i + diagonal - left, 0, keyCount);
     }
 
     /** {@return the key after the last that query i sees, from {@link #begin} to keyCount} */
     int end(long i, int keyCount) {
-        return (int) Math.clamp(i + diagonal + right + 1, begin(i, keyCount), keyCount);
+        return Math.clamp(i + diagonal + right + 1, begin(i, keyCount), keyCount);
     }
 }
