@@ -7,8 +7,7 @@ import java.lang.foreign.MemorySegment;
  * Rows of heads in host memory: element c of row i of head h of batch b lies at
  * {@code offset + b batchStride + h headStride + i rowStride + c}, counted in elements.
  */
-record HeadRows(
-        MemorySegment segment, DType dtype, long offset, long batchStride, long headStride, long rowStride) {
+record HeadRows(MemorySegment segment, DType dtype, long offset, long batchStride, long headStride, long rowStride) {
 
     /** {@return where a row begins, in bytes from the segment's beginning} */
     long at(int batch, int head, long row) {
