@@ -289,7 +289,8 @@ class PrefillVectorTest {
         }
 
         private static double element(HeadRows rows, int b, int h, int i, int c) {
-            return rows.dtype().get(rows.segment(), rows.at(b, h, i) / rows.dtype().bytes() + c);
+            return rows.dtype()
+                    .get(rows.segment(), rows.at(b, h, i) / rows.dtype().bytes() + c);
         }
 
         /** {@return the largest error of out and LSE as a share of its bound; also checks what must stay} */
@@ -350,12 +351,11 @@ class PrefillVectorTest {
                     expected += term;
                     absolute += Math.abs(term);
                 }
-                double rounding =
-                        switch (dtype) {
-                            case FP16 -> 0x1p-11 * Math.abs(expected) + 0x1p-25;
-                            case BF16 -> 0x1p-8 * Math.abs(expected);
-                            default -> roundoff * Math.abs(expected);
-                        };
+                double rounding = switch (dtype) {
+                    case FP16 -> 0x1p-11 * Math.abs(expected) + 0x1p-25;
+                    case BF16 -> 0x1p-8 * Math.abs(expected);
+                    default -> roundoff * Math.abs(expected);
+                };
                 double bound = weightError * absolute + rounding;
                 double error = Math.abs(expected - element(out, b, h, i, c));
                 worst = Math.max(worst, error == 0 ? 0 : error / bound);
