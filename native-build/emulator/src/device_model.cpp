@@ -20,6 +20,7 @@ DeviceModel turing() {
     model.memoryBusBits = 256;
     model.totalMemoryBytes = 16 * GIB;
     model.l2CacheBytes = 4 * KIB * KIB;
+    model.singleToDoubleRatio = 32;
     model.sharedPerBlockOptin = 64 * KIB;
     model.sharedPerMultiprocessor = 64 * KIB;
     model.sharedReservedPerBlock = 0;
@@ -39,6 +40,7 @@ DeviceModel ampereData() {
     model.memoryBusBits = 5120;
     model.totalMemoryBytes = 80 * GIB;
     model.l2CacheBytes = 40 * KIB * KIB;
+    model.singleToDoubleRatio = 2;
     model.sharedPerBlockOptin = 163 * KIB;
     model.sharedPerMultiprocessor = 164 * KIB;
     model.sharedReservedPerBlock = 1 * KIB;
@@ -57,6 +59,7 @@ DeviceModel ampereGraphics() {
     model.memoryBusBits = 384;
     model.totalMemoryBytes = 48 * GIB;
     model.l2CacheBytes = 6 * KIB * KIB;
+    model.singleToDoubleRatio = 64;
     model.sharedPerBlockOptin = 99 * KIB;
     model.sharedPerMultiprocessor = 100 * KIB;
     model.threadsPerMultiprocessor = 1536;

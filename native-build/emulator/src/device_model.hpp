@@ -17,6 +17,7 @@ struct DeviceModel {
     int memoryBusBits = 0;
     std::uint64_t totalMemoryBytes = 0;
     int l2CacheBytes = 0;
+    int singleToDoubleRatio = 0;  // FP32 operations a clock for each FP64 one
 
     // Shared memory, bytes.
     int sharedPerBlock = 48 * 1024;

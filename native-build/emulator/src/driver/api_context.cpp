@@ -118,6 +118,7 @@ QUERN_EXPORT CUresult cuCtxSynchronize() {
     return entry(__func__, [&](Call& call) {
         const auto context = call.context();
         call.refuseDuringCapture("cuCtxSynchronize");
+        call.countOrFail(CallKind::SYNCHRONIZE);
         call.driver.scheduler.finish(call.lock, *context);
         context->requireUsable();
     });

@@ -50,6 +50,7 @@ bool pageable(const Call& call, const CopySide& side) {
 void copyLater(Call& call, CUstream handle, const Copy& copy) {
     const auto stream = call.stream(handle);
     copy.check(call.driver.allocations());
+    call.countOrFail(CallKind::COPY);
     if (copy.extent.empty()) return;
     if (stream->capture || (!pageable(call, copy.source) && !pageable(call, copy.destination))) {
         call.submit(stream, std::make_shared<CopyOperation>(copy));
@@ -64,6 +65,7 @@ void copyLater(Call& call, CUstream handle, const Copy& copy) {
 void copyNow(Call& call, const Copy& copy) {
     const auto context = call.context();
     copy.check(call.driver.allocations());
+    call.countOrFail(CallKind::COPY);
     if (copy.extent.empty()) return;
     auto operation = std::make_shared<CopyOperation>(copy);
     const bool withinDevice = copy.source.space == Space::DEVICE && copy.destination.space == Space::DEVICE;

@@ -104,6 +104,7 @@ QUERN_EXPORT CUresult cuEventSynchronize(CUevent handle) {
     return entry(__func__, [&](Call& call) {
         const auto event = eventOf(call, handle);
         require(!captured(*event), CUDA_ERROR_CAPTURED_EVENT, "the event was last recorded in a capture");
+        call.countOrFail(CallKind::SYNCHRONIZE);
         if (const WorkPtr work = event->work) call.driver.scheduler.finish(call.lock, work);
         event->context->requireUsable();
     });

@@ -15,7 +15,7 @@ int blocksFor(const Call& call, CUfunction handle, int threads, std::size_t dyna
     require((flags & ~OCCUPANCY_FLAGS) == 0, CUDA_ERROR_INVALID_VALUE, "unknown flags");
     require(threads > 0, CUDA_ERROR_INVALID_VALUE, "the block size must be positive");
     const auto function = call.driver.handles.get<Function>(handle);
-    return blocksPerMultiprocessor(call.driver.model(), function->kernel, threads, dynamicSharedBytes);
+    return blocksPerMultiprocessor(call.driver, *function, threads, dynamicSharedBytes);
 }
 
 void bestBlock(Call& call, int* minGrid, int* blockSize, CUfunction handle, CUoccupancyB2DSize sharedOf,
@@ -34,7 +34,8 @@ void bestBlock(Call& call, int* minGrid, int* blockSize, CUfunction handle, CUoc
     // Whole warps, the largest first: of equally full multiprocessors the one with fewer blocks.
     for (int threads = most; threads > 0; threads = (threads - 1) / model.warpSize * model.warpSize) {
         const std::size_t shared = sharedOf != nullptr ? sharedOf(threads) : dynamicSharedBytes;
-        const int blocks = blocksPerMultiprocessor(model, function->kernel, threads, shared);
+        const Scheduler::Lock again(call.driver.mutex);
+        const int blocks = blocksPerMultiprocessor(call.driver, *function, threads, shared);
         if (blocks * threads > bestBlocks * bestThreads) {
             bestThreads = threads;
             bestBlocks = blocks;
@@ -60,7 +61,7 @@ QUERN_EXPORT CUresult cuFuncGetAttribute(int* value, CUfunction_attribute attrib
             case CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES: *value = int(kernel.staticSharedBytes); return;
             case CU_FUNC_ATTRIBUTE_CONST_SIZE_BYTES: *value = int(kernel.constantBytes); return;
             case CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES: *value = int(kernel.localBytes); return;
-            case CU_FUNC_ATTRIBUTE_NUM_REGS: *value = int(kernel.registers); return;
+            case CU_FUNC_ATTRIBUTE_NUM_REGS: *value = int(function->registers(call.driver.registers)); return;
             case CU_FUNC_ATTRIBUTE_PTX_VERSION:
             case CU_FUNC_ATTRIBUTE_BINARY_VERSION: *value = model.capability(); return;
             case CU_FUNC_ATTRIBUTE_CACHE_MODE_CA: *value = 0; return;

@@ -55,6 +55,7 @@ void instantiate(Call& call, CUgraphExec* exec, CUgraph graph, unsigned long lon
 void launchGraph(Call& call, CUgraphExec handle, CUstream streamHandle) {
     const auto exec = call.driver.handles.get<GraphExec>(handle);
     const auto stream = call.stream(streamHandle);
+    call.countOrFail(CallKind::LAUNCH);
     if (stream->capture) {
         call.submit(stream, exec->launchOperation());
         return;

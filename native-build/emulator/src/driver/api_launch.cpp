@@ -16,6 +16,7 @@ void launchOn(Call& call, CUfunction function, const LaunchShape& shape, CUstrea
     auto operation = makeKernelOperation(call, function, shape, kernelParams, extra);
     require(operation->function().context == stream->context, CUDA_ERROR_INVALID_HANDLE,
             "the kernel and the stream belong to two contexts");
+    call.countOrFail(CallKind::LAUNCH);
     call.submit(stream, std::move(operation));
 }
 
@@ -58,7 +59,12 @@ QUERN_EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction 
                 case CU_LAUNCH_ATTRIBUTE_IGNORE:
                 case CU_LAUNCH_ATTRIBUTE_ACCESS_POLICY_WINDOW:
                 case CU_LAUNCH_ATTRIBUTE_SYNCHRONIZATION_POLICY:
-                case CU_LAUNCH_ATTRIBUTE_PRIORITY: break;  // hints
+                case CU_LAUNCH_ATTRIBUTE_CLUSTER_SCHEDULING_POLICY_PREFERENCE:
+                // The next kernel may begin early; here it never does, which is allowed.
+                case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION:
+                case CU_LAUNCH_ATTRIBUTE_PRIORITY:
+                case CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN_MAP:
+                case CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN: break;  // hints
                 case CU_LAUNCH_ATTRIBUTE_COOPERATIVE:
                     shape.cooperative = attribute.value.cooperative != 0;
                     break;

@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "driver/call.hpp"
+#include "driver/device.hpp"
 
 using namespace quern::driver;
 
@@ -17,6 +18,7 @@ CUdeviceptr allocate(Call& call, std::size_t bytes, Block::Kind kind) {
     const auto context = call.context();
     call.refuseDuringCapture("memory is allocated");
     require(bytes != 0, CUDA_ERROR_INVALID_VALUE, "an allocation of 0 bytes");
+    call.countOrFail(CallKind::ALLOCATION);
     return call.allocate(context, bytes, kind);
 }
 
@@ -43,6 +45,7 @@ void allocateHost(Call& call, void** pointer, std::size_t bytes, unsigned flags)
     require(bytes != 0, CUDA_ERROR_INVALID_VALUE, "an allocation of 0 bytes");
     const auto context = call.context();
     call.refuseDuringCapture("memory is allocated");
+    call.countOrFail(CallKind::ALLOCATION);
     require(bytes <= SIZE_MAX - PAGE, CUDA_ERROR_OUT_OF_MEMORY, "the size overflows 64 bits");
     void* const memory = std::aligned_alloc(PAGE, (bytes + PAGE - 1) / PAGE * PAGE);
     require(memory != nullptr, CUDA_ERROR_OUT_OF_MEMORY, "the host has no such amount of memory");
@@ -54,6 +57,13 @@ void allocateHost(Call& call, void** pointer, std::size_t bytes, unsigned flags)
     call.driver.allocations().add(
         {address, bytes, Block::Kind::PINNED_HOST, context.get(), flags, nullptr, false, 0});
     *pointer = memory;
+}
+
+void requireManaged(const Call& call, CUdeviceptr pointer, std::size_t bytes) {
+    call.driver.allocations().requireRange(pointer, bytes, "managed memory");
+    const Block* const block = call.driver.allocations().find(pointer);
+    require(block != nullptr && block->kind == Block::Kind::MANAGED, CUDA_ERROR_INVALID_VALUE,
+            "the memory is not managed");
 }
 
 }  // namespace
@@ -125,6 +135,7 @@ QUERN_EXPORT CUresult cuMemHostRegister_v2(void* pointer, std::size_t bytes, uns
         require(bytes != 0, CUDA_ERROR_INVALID_VALUE, "a range of 0 bytes");
         require((flags & ~REGISTER_FLAGS) == 0, CUDA_ERROR_INVALID_VALUE, "unknown flags");
         const auto context = call.context();
+        call.countOrFail(CallKind::ALLOCATION);
         const auto address = reinterpret_cast<std::uintptr_t>(pointer);
         require(call.driver.memory().registerHost(address, bytes), CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED,
                 "the range overlaps memory that the driver knows already");
@@ -165,6 +176,36 @@ QUERN_EXPORT CUresult cuMemHostGetFlags(unsigned* flags, void* pointer) {
         require(block != nullptr && block->kind == Block::Kind::PINNED_HOST, CUDA_ERROR_INVALID_VALUE,
                 "the pointer is not pinned host memory");
         *flags = block->flags | CU_MEMHOSTALLOC_DEVICEMAP;
+    });
+}
+
+// Where managed memory should live is advice; here it lives in one place, reachable by all.
+QUERN_EXPORT CUresult cuMemPrefetchAsync(CUdeviceptr pointer, std::size_t bytes, CUdevice device,
+                                         CUstream stream) {
+    return entry(__func__, [&](Call& call) {
+        if (device != CU_DEVICE_CPU) requireDevice(device);
+        call.stream(stream);
+        requireManaged(call, pointer, bytes);
+    });
+}
+
+QUERN_EXPORT CUresult cuMemAdvise(CUdeviceptr pointer, std::size_t bytes, CUmem_advise advice,
+                                  CUdevice device) {
+    return entry(__func__, [&](Call& call) {
+        require(advice >= CU_MEM_ADVISE_SET_READ_MOSTLY && advice <= CU_MEM_ADVISE_UNSET_ACCESSED_BY,
+                CUDA_ERROR_INVALID_VALUE, "unknown advice");
+        if (device != CU_DEVICE_CPU) requireDevice(device);
+        requireManaged(call, pointer, bytes);
+    });
+}
+
+QUERN_EXPORT CUresult cuStreamAttachMemAsync(CUstream stream, CUdeviceptr pointer, std::size_t,
+                                             unsigned flags) {
+    return entry(__func__, [&](Call& call) {
+        require(flags == 1 || flags == 2 || flags == 4, CUDA_ERROR_INVALID_VALUE,
+                "flags must be CU_MEM_ATTACH_GLOBAL, _HOST or _SINGLE");
+        call.stream(stream);
+        requireManaged(call, pointer, 1);
     });
 }
 

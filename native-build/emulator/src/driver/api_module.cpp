@@ -1,12 +1,11 @@
 // Loading PTX.
-#include <algorithm>
-#include <cstdio>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <iterator>
-#include <vector>
 
 #include "driver/call.hpp"
+#include "driver/jit_options.hpp"
 #include "driver/module.hpp"
 
 using namespace quern::driver;
@@ -14,65 +13,15 @@ namespace emulator = quern::emulator;
 
 namespace {
 
-// A log buffer of cuModuleLoadDataEx: the size arrives as a value in the option's slot and leaves there as the bytes
-// written.
-struct LogBuffer {
-    char* buffer = nullptr;
-    void** size = nullptr;
-
-    void write(const std::string& text) const {
-        if (buffer == nullptr || size == nullptr) return;
-        const std::size_t room = static_cast<unsigned>(reinterpret_cast<std::uintptr_t>(*size));
-        if (room == 0) return;
-        const std::size_t length = std::min(room - 1, text.size());
-        std::memcpy(buffer, text.data(), length);
-        buffer[length] = '\0';
-        *size = reinterpret_cast<void*>(length + 1);
+// As ptxas -v says it, as far as that is known here.
+std::string describe(const emulator::Module& module) {
+    std::string lines;
+    for (const emulator::Kernel* const kernel : module.kernels()) {
+        lines += "info: " + kernel->name + ": " + std::to_string(kernel->registers) +
+                 " registers (estimated), " + std::to_string(kernel->staticSharedBytes) + " bytes smem, " +
+                 std::to_string(kernel->localBytes) + " bytes lmem\n";
     }
-};
-
-struct JitOptions {
-    LogBuffer info;
-    LogBuffer error;
-    void** wallTime = nullptr;
-
-    static JitOptions of(unsigned count, const CUjit_option* options, void** values) {
-        JitOptions jit;
-        if (count == 0) return jit;
-        requireNotNull(options, "options");
-        requireNotNull(values, "optionValues");
-        for (unsigned i = 0; i < count; ++i) {
-            switch (options[i]) {
-                case CU_JIT_INFO_LOG_BUFFER: jit.info.buffer = static_cast<char*>(values[i]); break;
-                case CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES: jit.info.size = &values[i]; break;
-                case CU_JIT_ERROR_LOG_BUFFER: jit.error.buffer = static_cast<char*>(values[i]); break;
-                case CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES: jit.error.size = &values[i]; break;
-                case CU_JIT_WALL_TIME: jit.wallTime = &values[i]; break;
-                default: break;  // how to optimise: an interpreter does not
-            }
-        }
-        return jit;
-    }
-};
-
-CUresult resultOf(emulator::LoadErrorKind kind) {
-    switch (kind) {
-        case emulator::LoadErrorKind::INVALID_PTX: return CUDA_ERROR_INVALID_PTX;
-        case emulator::LoadErrorKind::UNSUPPORTED_TARGET: return CUDA_ERROR_NO_BINARY_FOR_GPU;
-        case emulator::LoadErrorKind::OUT_OF_MEMORY: return CUDA_ERROR_OUT_OF_MEMORY;
-    }
-    return CUDA_ERROR_UNKNOWN;
-}
-
-// Cubins and fat binaries begin with a magic number; text begins with text.
-void requirePtx(const char* image) {
-    const bool elf = std::strncmp(image,
-                                  "\x7f"
-                                  "ELF",
-                                  4) == 0;
-    const bool fatBinary = std::strncmp(image, "\x50\xed\x55\xba", 4) == 0;
-    require(!elf && !fatBinary, CUDA_ERROR_NO_BINARY_FOR_GPU,
-            "the image is machine code (cubin or fatbin); the emulator executes PTX: compile with nvcc -ptx");
+    return lines;
 }
 
 void load(Call& call, CUmodule* module, const char* image, const JitOptions& jit) {
@@ -80,10 +29,9 @@ void load(Call& call, CUmodule* module, const char* image, const JitOptions& jit
     requireNotNull(image, "image");
     const auto context = call.context();
     if (image[0] != '\0') requirePtx(image);
-    if (jit.wallTime != nullptr) {
-        const float none = 0;
-        std::memcpy(jit.wallTime, &none, sizeof none);
-    }
+    call.countOrFail(CallKind::MODULE_LOAD);
+    jit.requireTarget(call.driver.model().capability());
+    const auto begin = std::chrono::steady_clock::now();
     std::shared_ptr<emulator::Module> code;
     try {
         code = emulator::Module::load(image, call.driver.model(), call.driver.memory());
@@ -91,9 +39,14 @@ void load(Call& call, CUmodule* module, const char* image, const JitOptions& jit
         jit.error.write(error.what());
         throw Failure(resultOf(error.kind), error.what());
     }
-    jit.info.write("");
+    if (jit.wallTime != nullptr) {
+        const float milliseconds =
+            std::chrono::duration<float, std::milli>(std::chrono::steady_clock::now() - begin).count();
+        std::memcpy(jit.wallTime, &milliseconds, sizeof milliseconds);
+    }
+    jit.info.write(jit.verbose ? describe(*code) : "");
     jit.error.write("");
-    const auto loaded = std::make_shared<Module>(context, std::move(code));
+    const auto loaded = std::make_shared<Module>(context, std::move(code), contentHash(image));
     loaded->handle = call.driver.handles.add(loaded);
     *module = loaded->handle;
 }

@@ -48,6 +48,7 @@ CUdeviceptr allocate(Call& call, std::size_t bytes, const std::shared_ptr<Memory
     require(!stream->capture, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED,
             "the emulator's graphs hold no allocation nodes");
     require(bytes != 0, CUDA_ERROR_INVALID_VALUE, "an allocation of 0 bytes");
+    call.countOrFail(CallKind::ALLOCATION);
     const CUdeviceptr address = call.allocate(stream->context, bytes, Block::Kind::POOLED, pool);
     pool->took(bytes);
     return address;

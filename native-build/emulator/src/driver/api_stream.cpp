@@ -50,6 +50,7 @@ QUERN_EXPORT CUresult cuStreamSynchronize(CUstream handle) {
             throw Failure(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED,
                           "the stream captures: it has no work to wait for");
         }
+        call.countOrFail(CallKind::SYNCHRONIZE);
         call.driver.scheduler.finish(call.lock, stream);
         stream->context->requireUsable();
     });

@@ -58,6 +58,19 @@ void Call::refuseDuringCapture(const char* what) const {
     }
 }
 
+void Call::countOrFail(CallKind kind) const {
+    const CUresult result = driver.faults.pass(kind);
+    if (result == CUDA_SUCCESS) return;
+    const std::string message = "call " + std::to_string(driver.faults.calls(kind)) + " of kind " +
+                                nameOf(kind) + " fails, as ordered";
+    const auto& stack = contextStack();
+    if (isSticky(result) && !stack.empty() && stack.back() != nullptr) {
+        stack.back()->error = result;
+        stack.back()->errorMessage = message;
+    }
+    throw Failure(result, message);
+}
+
 WorkPtr Call::submit(const std::shared_ptr<Stream>& stream, OperationPtr operation) {
     if (stream->capture) {
         Capture& capture = *stream->capture;

@@ -31,6 +31,10 @@ class Call {
     /// Refuses what may not be called while the calling thread, or a stream in global mode, captures.
     void refuseDuringCapture(const char* what) const;
 
+    /// Counts a call of `kind`, and throws where it was ordered to fail. After every other check: what is refused
+    /// anyway is not counted.
+    void countOrFail(CallKind kind) const;
+
     /// Queues `operation` on `stream`; or, while the stream captures, adds it to the graph and returns null.
     WorkPtr submit(const std::shared_ptr<Stream>& stream, OperationPtr operation);
 

@@ -203,6 +203,16 @@ CUresult cuLaunchCooperativeKernel(CUfunction function, unsigned gridX, unsigned
 CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction function, void** kernelParams,
                           void** extra);
 
+// Linking (api_link.cpp)
+CUresult cuLinkCreate_v2(unsigned optionCount, CUjit_option* options, void** optionValues,
+                         CUlinkState* state);
+CUresult cuLinkAddData_v2(CUlinkState state, CUjitInputType type, void* data, std::size_t bytes,
+                          const char* name, unsigned optionCount, CUjit_option* options, void** optionValues);
+CUresult cuLinkAddFile_v2(CUlinkState state, CUjitInputType type, const char* path, unsigned optionCount,
+                          CUjit_option* options, void** optionValues);
+CUresult cuLinkComplete(CUlinkState state, void** image, std::size_t* bytes);
+CUresult cuLinkDestroy(CUlinkState state);
+
 // Memory (api_memory.cpp)
 CUresult cuMemGetInfo_v2(std::size_t* freeBytes, std::size_t* totalBytes);
 CUresult cuMemAlloc_v2(CUdeviceptr* pointer, std::size_t bytes);
@@ -217,6 +227,9 @@ CUresult cuMemHostRegister_v2(void* pointer, std::size_t bytes, unsigned flags);
 CUresult cuMemHostUnregister(void* pointer);
 CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr* device, void* pointer, unsigned flags);
 CUresult cuMemHostGetFlags(unsigned* flags, void* pointer);
+CUresult cuMemPrefetchAsync(CUdeviceptr pointer, std::size_t bytes, CUdevice device, CUstream stream);
+CUresult cuMemAdvise(CUdeviceptr pointer, std::size_t bytes, CUmem_advise advice, CUdevice device);
+CUresult cuStreamAttachMemAsync(CUstream stream, CUdeviceptr pointer, std::size_t bytes, unsigned flags);
 CUresult cuMemGetAddressRange_v2(CUdeviceptr* base, std::size_t* bytes, CUdeviceptr pointer);
 
 // Modules (api_module.cpp)

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <stdexcept>
+#include <utility>
 
 #include "driver/event.hpp"
 #include "driver/failure.hpp"
@@ -17,8 +18,13 @@ Driver& Driver::instance() {
 
 void Driver::readSettings() {
     try {
-        settings_ = Settings::fromEnvironment();
-        options_ = emulator::Options::fromEnvironment();
+        Settings settings = Settings::fromEnvironment();
+        emulator::Options options = emulator::Options::fromEnvironment();
+        // An order is carried out once, not again whenever some other setting changes.
+        if (settings.fail != settings_.fail) faults.order(settings.fail);
+        if (settings.registers != settings_.registers) registers.read(settings.registers);
+        settings_ = std::move(settings);
+        options_ = options;
     } catch (const std::invalid_argument& wrong) {
         throw Failure(CUDA_ERROR_INVALID_VALUE, wrong.what());
     }
@@ -88,6 +94,7 @@ void Driver::forgetReports() {
     report_.clear();
     leaks_.clear();
     launches.clear();
+    faults.reset();
 }
 
 std::vector<std::shared_ptr<Context>>& contextStack() {

@@ -10,8 +10,10 @@
 #include "device_model.hpp"
 #include "driver/allocations.hpp"
 #include "driver/context.hpp"
+#include "driver/fault_injection.hpp"
 #include "driver/handles.hpp"
 #include "driver/launch_log.hpp"
+#include "driver/register_table.hpp"
 #include "driver/scheduler.hpp"
 #include "driver/settings.hpp"
 #include "memory/device_memory.hpp"
@@ -31,6 +33,8 @@ class Driver {
     HandleTable handles;
     Scheduler scheduler;
     LaunchLog launches;
+    FaultInjection faults;
+    RegisterTable registers;
     std::shared_ptr<MemoryPool> defaultPool;  // made on first use
     std::shared_ptr<MemoryPool> currentPool;  // null: the default one
     bool initialised = false;

@@ -15,6 +15,7 @@ const char* nameOf(HandleKind kind) {
         case HandleKind::GRAPH_NODE: return "graph node";
         case HandleKind::GRAPH_EXEC: return "executable graph";
         case HandleKind::POOL: return "memory pool";
+        case HandleKind::LINK: return "link";
     }
     return "unknown";
 }
@@ -26,7 +27,7 @@ std::string HandleTable::describeBad(std::uintptr_t value, HandleKind expected) 
     std::snprintf(text, sizeof text, "0x%zx", static_cast<std::size_t>(value));
     const auto kind = static_cast<HandleKind>(value & 0xFF);
     const bool tagged =
-        value >> 8 != 0 && value >> 8 <= serial_ && kind >= HandleKind::CONTEXT && kind <= HandleKind::POOL;
+        value >> 8 != 0 && value >> 8 <= serial_ && kind >= HandleKind::CONTEXT && kind <= HandleKind::LINK;
     if (!tagged) return std::string(text) + " is not a handle of this driver; expected: " + wanted;
     if (kind != expected) return std::string(text) + " is a " + nameOf(kind) + " handle; expected: " + wanted;
     return "the " + wanted + " " + text + " has been destroyed";

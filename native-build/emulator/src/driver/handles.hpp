@@ -17,6 +17,7 @@ class Event;
 class Function;
 class Graph;
 class GraphExec;
+class Link;
 class MemoryPool;
 class Module;
 class Stream;
@@ -31,7 +32,8 @@ enum class HandleKind : std::uint8_t {
     GRAPH,
     GRAPH_NODE,
     GRAPH_EXEC,
-    POOL
+    POOL,
+    LINK
 };
 
 const char* nameOf(HandleKind kind);
@@ -55,6 +57,7 @@ QUERN_HANDLE(Event, CUevent, EVENT, CUDA_ERROR_INVALID_HANDLE)
 QUERN_HANDLE(Graph, CUgraph, GRAPH, CUDA_ERROR_INVALID_VALUE)
 QUERN_HANDLE(GraphNode, CUgraphNode, GRAPH_NODE, CUDA_ERROR_INVALID_VALUE)
 QUERN_HANDLE(GraphExec, CUgraphExec, GRAPH_EXEC, CUDA_ERROR_INVALID_VALUE)
+QUERN_HANDLE(Link, CUlinkState, LINK, CUDA_ERROR_INVALID_HANDLE)
 QUERN_HANDLE(MemoryPool, CUmemoryPool, POOL, CUDA_ERROR_INVALID_VALUE)
 #undef QUERN_HANDLE
 

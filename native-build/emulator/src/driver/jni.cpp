@@ -84,6 +84,30 @@ QUERN_JNI(jstring) Java_io_quern_emulator_Emulator_nativeLeaks(JNIEnv* env, jcla
     });
 }
 
+QUERN_JNI(void)
+Java_io_quern_emulator_Emulator_nativeRegisters(JNIEnv* env, jclass, jstring ptx, jstring kernel,
+                                                jint count) {
+    const std::string text = textOf(env, ptx);
+    const std::string name = textOf(env, kernel);
+    Driver& driver = Driver::instance();
+    const std::lock_guard<std::mutex> guard(driver.mutex);
+    driver.registers.set(text, name, static_cast<std::uint32_t>(count));
+}
+
+QUERN_JNI(void)
+Java_io_quern_emulator_Emulator_nativeFailNext(JNIEnv*, jclass, jint kind, jlong n, jint result) {
+    Driver& driver = Driver::instance();
+    const std::lock_guard<std::mutex> guard(driver.mutex);
+    driver.faults.failNext(static_cast<quern::driver::CallKind>(kind), static_cast<std::uint64_t>(n),
+                           static_cast<CUresult>(result));
+}
+
+QUERN_JNI(jlong) Java_io_quern_emulator_Emulator_nativeCalls(JNIEnv*, jclass, jint kind) {
+    Driver& driver = Driver::instance();
+    const std::lock_guard<std::mutex> guard(driver.mutex);
+    return static_cast<jlong>(driver.faults.calls(static_cast<quern::driver::CallKind>(kind)));
+}
+
 QUERN_JNI(void) Java_io_quern_emulator_Emulator_nativeReset(JNIEnv*, jclass) {
     Driver& driver = Driver::instance();
     const std::lock_guard<std::mutex> guard(driver.mutex);

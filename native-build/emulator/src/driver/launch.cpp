@@ -37,7 +37,27 @@ bool within(const emulator::Dim3& size, int x, int y, int z) {
            size.y <= static_cast<unsigned>(y) && size.z <= static_cast<unsigned>(z);
 }
 
-void checkShape(const emulator::DeviceModel& model, const Function& function, const LaunchShape& shape) {
+// Registers are given out to warps in units.
+std::uint64_t registersPerWarp(const emulator::DeviceModel& model, std::uint32_t perThread) {
+    const auto unit = unsigned(model.registerAllocationUnit);
+    return (std::uint64_t{perThread} * model.warpSize + unit - 1) / unit * unit;
+}
+
+// Only counts that somebody measured refuse a launch: an estimate may be too high.
+void checkRegisters(const Driver& driver, const Function& function, std::uint64_t threads) {
+    const emulator::DeviceModel& model = driver.model();
+    const auto measured = driver.registers.find(function.moduleHash, function.kernel.name);
+    if (!measured) return;
+    const std::uint64_t warps = (threads + model.warpSize - 1) / model.warpSize;
+    if (registersPerWarp(model, *measured) * warps <= unsigned(model.registersPerBlock)) return;
+    refuse(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, function,
+           "too many resources requested: a block of " + std::to_string(threads) + " threads with " +
+               std::to_string(*measured) + " registers each; a block has " +
+               std::to_string(model.registersPerBlock));
+}
+
+void checkShape(const Driver& driver, const Function& function, const LaunchShape& shape) {
+    const emulator::DeviceModel& model = driver.model();
     const emulator::Kernel& kernel = function.kernel;
     if (!within(shape.grid, model.gridX, model.gridY, model.gridZ)) {
         refuse(CUDA_ERROR_INVALID_VALUE, function,
@@ -65,10 +85,11 @@ void checkShape(const emulator::DeviceModel& model, const Function& function, co
                std::to_string(shared) + " bytes of shared memory a block; the limit is " +
                    std::to_string(limit) + " (see CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES)");
     }
+    checkRegisters(driver, function, threads);
     if (shape.cooperative) {
         const auto resident =
             std::uint64_t(model.multiprocessors) *
-            unsigned(blocksPerMultiprocessor(model, kernel, int(threads), shape.sharedBytes));
+            unsigned(blocksPerMultiprocessor(driver, function, int(threads), shape.sharedBytes));
         if (shape.grid.count() > resident) {
             refuse(CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE, function,
                    "a cooperative grid of " + std::to_string(shape.grid.count()) + " blocks; " +
@@ -177,7 +198,7 @@ std::shared_ptr<KernelOperation> makeKernelOperation(const Call& call, CUfunctio
                                                      const LaunchShape& shape, void** kernelParams,
                                                      void** extra) {
     auto function = call.driver.handles.get<Function>(handle);
-    checkShape(call.driver.model(), *function, shape);
+    checkShape(call.driver, *function, shape);
     if (kernelParams != nullptr && extra != nullptr) {
         refuse(CUDA_ERROR_INVALID_VALUE, *function, "both kernelParams and extra are given");
     }
@@ -185,8 +206,10 @@ std::shared_ptr<KernelOperation> makeKernelOperation(const Call& call, CUfunctio
     return std::make_shared<KernelOperation>(std::move(function), shape, std::move(parameters));
 }
 
-int blocksPerMultiprocessor(const emulator::DeviceModel& model, const emulator::Kernel& kernel, int threads,
+int blocksPerMultiprocessor(const Driver& driver, const Function& function, int threads,
                             std::size_t dynamicSharedBytes) {
+    const emulator::DeviceModel& model = driver.model();
+    const emulator::Kernel& kernel = function.kernel;
     if (unsigned(threads) > kernel.maxThreadsPerBlock(model)) return 0;
     const int warps = (threads + model.warpSize - 1) / model.warpSize;
     std::uint64_t blocks = model.blocksPerMultiprocessor;
@@ -200,8 +223,7 @@ int blocksPerMultiprocessor(const emulator::DeviceModel& model, const emulator::
     if (shared != 0)
         blocks = std::min<std::uint64_t>(blocks, unsigned(model.sharedPerMultiprocessor) / shared);
 
-    const auto unit = unsigned(model.registerAllocationUnit);
-    const std::uint64_t perWarp = (std::uint64_t{kernel.registers} * model.warpSize + unit - 1) / unit * unit;
+    const std::uint64_t perWarp = registersPerWarp(model, function.registers(driver.registers));
     if (perWarp != 0)
         blocks = std::min(blocks, unsigned(model.registersPerMultiprocessor) / (perWarp * unsigned(warps)));
     return static_cast<int>(blocks);

@@ -44,9 +44,8 @@ std::shared_ptr<KernelOperation> makeKernelOperation(const Call& call, CUfunctio
                                                      const LaunchShape& shape, void** kernelParams,
                                                      void** extra);
 
-/// Blocks of `threads` threads that fit on a multiprocessor at once: by threads, blocks, shared memory, and registers
-/// as estimated from PTX.
-int blocksPerMultiprocessor(const emulator::DeviceModel& model, const emulator::Kernel& kernel, int threads,
+/// Blocks of `threads` threads that fit on a multiprocessor at once: by threads, blocks, shared memory and registers.
+int blocksPerMultiprocessor(const Driver& driver, const Function& function, int threads,
                             std::size_t dynamicSharedBytes);
 
 }  // namespace quern::driver

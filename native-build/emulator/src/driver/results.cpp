@@ -117,6 +117,12 @@ const ResultText* findResult(int code) {
     return found != std::end(RESULTS) && found->code == code ? found : nullptr;
 }
 
+const ResultText* findResultNamed(std::string_view name) {
+    const auto* const found = std::find_if(std::begin(RESULTS), std::end(RESULTS),
+                                           [&](const ResultText& row) { return row.name == name; });
+    return found != std::end(RESULTS) ? found : nullptr;
+}
+
 const char* nameOf(CUresult code) {
     const ResultText* const row = findResult(code);
     return row == nullptr ? "unknown result" : row->name;

@@ -71,6 +71,8 @@ Settings Settings::fromEnvironment() {
     choose("QUERN_EMULATOR_STREAMS", "eager", "late", settings.eagerStreams);
     choose("QUERN_EMULATOR_LAUNCH", "discard", "run", settings.discardLaunches);
     choose("QUERN_EMULATOR_LOG", "on", "off", settings.log);
+    settings.registers = variable("QUERN_EMULATOR_REGISTERS").value_or("");
+    settings.fail = variable("QUERN_EMULATOR_FAIL").value_or("");
     return settings;
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 namespace quern::driver {
 
@@ -13,9 +14,12 @@ struct Settings {
     std::chrono::milliseconds patience{100};  // after which work that nobody waits for runs anyway
     bool discardLaunches = false;             // cuLaunchKernel returns at once and does nothing at all
     bool log = false;                         // reports go to stderr as well
+    std::string registers;                    // a file of register counts: RegisterTable::read
+    std::string fail;                         // calls that shall fail: FaultInjection::order
 
     /// The defaults, changed by QUERN_EMULATOR_DEVICE (sm_75, sm_80, sm_86, sm_89, sm_90), _MEMORY (bytes; k, m, g
-    /// or t may follow), _STREAMS (late, eager), _PATIENCE (milliseconds), _LAUNCH (run, discard) and _LOG (on, off).
+    /// or t may follow), _STREAMS (late, eager), _PATIENCE (milliseconds), _LAUNCH (run, discard), _LOG (on, off),
+    /// _REGISTERS (a file) and _FAIL (KIND:N:RESULT, ...).
     /// Throws std::invalid_argument naming the variable and what it accepts.
     static Settings fromEnvironment();
 };

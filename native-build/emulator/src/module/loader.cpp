@@ -4,6 +4,7 @@
 
 #include "decode/decoder.hpp"
 #include "module/module.hpp"
+#include "module/register_estimate.hpp"
 #include "ptx/lexer.hpp"
 #include "ptx/parser.hpp"
 
@@ -178,6 +179,7 @@ class ModuleLoader {
         std::copy(std::begin(function.requiredThreads), std::end(function.requiredThreads),
                   kernel.requiredThreads);
         kernel.minBlocks = function.minBlocks;
+        kernel.registers = estimateRegisters(function, tree_);
         Layout layout;
         for (const ptx::Variable& variable : function.parameters) {
             Parameter parameter;

@@ -28,6 +28,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint64_t BLOCK_QUANTUM = 1 << 18;
 // The same where blocks are interrupted on purpose.
 constexpr std::uint64_t SHORT_QUANTUM = 1 << 4;
+// The same in a cooperative launch, where they surely do: what a block spins for is done in another's turn.
+constexpr std::uint64_t COOPERATIVE_QUANTUM = 1 << 13;
 // How many blocks of a launch that does not ask for all of them a worker keeps going at most.
 constexpr std::size_t RESIDENT_BLOCKS = 32;
 
@@ -225,6 +227,11 @@ class Run {
         return static_cast<std::size_t>(std::clamp<std::uint64_t>(useful, 1, wanted));
     }
 
+    std::uint64_t quantum() const {
+        if (options_.schedule == Schedule::PREEMPT) return SHORT_QUANTUM;
+        return config_.cooperative ? COOPERATIVE_QUANTUM : BLOCK_QUANTUM;
+    }
+
     /// One worker: begins blocks, and lets those that it has begun take turns.
     void work() {
         Worker worker;
@@ -264,7 +271,7 @@ class Run {
                 break;
             }
             try {
-                if (block->run(options_.schedule == Schedule::PREEMPT ? SHORT_QUANTUM : BLOCK_QUANTUM)) {
+                if (block->run(quantum())) {
                     idle.push_back(std::move(block));
                 } else {
                     checkTime(*block);

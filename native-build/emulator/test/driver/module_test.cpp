@@ -74,5 +74,55 @@ TEST_F(ModuleTest, AttributesAndOccupancy) {
                   cuFuncGetAttribute(&value, static_cast<CUfunction_attribute>(99), function("add")));
 }
 
+TEST_F(ModuleTest, RegisterCountsAreEstimatedUntilMeasured) {
+    const CUfunction add = function("add");
+    int estimate = 0, measured = 0, blocks = 0;
+    EXPECT_OK(cuFuncGetAttribute(&estimate, CU_FUNC_ATTRIBUTE_NUM_REGS, add));
+    EXPECT_GE(estimate, 5);
+    EXPECT_LE(estimate, 12);
+    const auto measure = [](const std::string& kernel, std::uint32_t registers) {
+        const std::lock_guard<std::mutex> guard(Driver::instance().mutex);
+        Driver::instance().registers.set(KERNELS, kernel, registers);
+    };
+    measure("add", 128);
+    EXPECT_OK(cuFuncGetAttribute(&measured, CU_FUNC_ATTRIBUTE_NUM_REGS, add));
+    EXPECT_EQ(128, measured);
+    EXPECT_OK(cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, add, 256, 0));
+    EXPECT_EQ(2, blocks) << "65,536 registers, 32,768 a block";
+    CUdeviceptr words = zeros(64);
+    unsigned count = 64, value = 3;
+    void* arguments[] = {&words, &count, &value};
+    EXPECT_OK(cuLaunchKernel(add, 1, 1, 1, 512, 1, 1, 0, nullptr, arguments, nullptr));
+    EXPECT_RESULT(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES,
+                  cuLaunchKernel(add, 1, 1, 1, 513, 1, 1, 0, nullptr, arguments, nullptr));
+    EXPECT_NE(std::string::npos, report().find("too many resources requested")) << report();
+    measure("add", static_cast<std::uint32_t>(estimate));
+}
+
+TEST_F(ModuleTest, JitOptionsAreUnderstoodOrRefused) {
+    char info[400] = "";
+    CUmodule loaded = nullptr;
+    CUjit_option options[] = {CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES, CU_JIT_INFO_LOG_BUFFER, CU_JIT_LOG_VERBOSE,
+                              CU_JIT_TARGET, CU_JIT_WALL_TIME};
+    void* values[] = {reinterpret_cast<void*>(sizeof info), info, reinterpret_cast<void*>(1),
+                      reinterpret_cast<void*>(80), nullptr};
+    EXPECT_OK(cuModuleLoadDataEx(&loaded, KERNELS, 5, options, values));
+    EXPECT_NE(nullptr, std::strstr(info, "shared: ")) << info;
+    EXPECT_NE(nullptr, std::strstr(info, "40000 bytes smem")) << info;
+    float milliseconds = 0;
+    std::memcpy(&milliseconds, &values[4], sizeof milliseconds);
+    EXPECT_GT(milliseconds, 0);
+    values[3] = reinterpret_cast<void*>(90);
+    EXPECT_RESULT(CUDA_ERROR_NO_BINARY_FOR_GPU, cuModuleLoadDataEx(&loaded, KERNELS, 5, options, values));
+    CUjit_option names = CU_JIT_GLOBAL_SYMBOL_NAMES;
+    EXPECT_RESULT(CUDA_ERROR_NOT_SUPPORTED, cuModuleLoadDataEx(&loaded, KERNELS, 1, &names, values));
+    CUjit_option none = static_cast<CUjit_option>(99);
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuModuleLoadDataEx(&loaded, KERNELS, 1, &none, values));
+    for (int known : {0, 1, 7, 8, 10, 11, 13, 14, 16, 30}) {
+        CUjit_option option = static_cast<CUjit_option>(known);
+        EXPECT_OK(cuModuleLoadDataEx(&loaded, KERNELS, 1, &option, values)) << known;
+    }
+}
+
 }  // namespace
 }  // namespace quern::driver::test

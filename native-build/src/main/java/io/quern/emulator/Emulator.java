@@ -38,7 +38,9 @@ public final class Emulator {
             return;
         }
         String named = System.getProperty(LIBRARY_PROPERTY);
-        Path library = named == null ? PackagedLibrary.place() : Path.of(named).toAbsolutePath();
+        Path library = named == null
+                ? PackagedLibrary.place()
+                : Path.of(named).toAbsolutePath();
         if (!Files.isRegularFile(library)) {
             throw new UnsatisfiedLinkError("-D" + LIBRARY_PROPERTY + ": there is no file " + library);
         }
@@ -50,6 +52,18 @@ public final class Emulator {
             }
         }
         loaded = true;
+    }
+
+    /**
+     * Loads the emulator and sets what is chosen, for everything that happens from now on.
+     *
+     * @throws UnsatisfiedLinkError as {@link #load()}
+     * @throws IllegalArgumentException if an option does not accept its value; those before it are set
+     * @throws IllegalStateException if another device, or other memory, has been presented already
+     */
+    public static void install(EmulatorOptions options) {
+        load();
+        options.values().forEach(Emulator::set);
     }
 
     /**
@@ -88,7 +102,44 @@ public final class Emulator {
     }
 
     /**
-     * Forgets report, counters and leaks, and heals contexts that a failed kernel made unusable: their memory and modules
+     * Makes a call fail: the {@code n}-th of its kind from now on, 1 being the next one, returns {@code result} and does
+     * nothing. A result that costs a device its context, such as CUDA_ERROR_ILLEGAL_ADDRESS, makes the current context
+     * unusable. Calls that are refused for a reason of their own do not count. Orders add up.
+     *
+     * @param result a CUresult: 2 is CUDA_ERROR_OUT_OF_MEMORY
+     */
+    public static void failNext(CallKind kind, long n, int result) {
+        if (n < 1 || result < 1 || result > 999) {
+            throw new IllegalArgumentException("failNext(" + kind + ", " + n + ", " + result
+                    + "): expected n from 1 and a CUresult that is an error");
+        }
+        load();
+        nativeFailNext(kind.ordinal(), n, result);
+    }
+
+    /** {@return calls of a kind since {@link #reset()}: as many as {@link #failNext} could make fail} */
+    public static long calls(CallKind kind) {
+        load();
+        return nativeCalls(kind.ordinal());
+    }
+
+    /**
+     * Tells how many registers a thread of a kernel has, as NVIDIA's assembler counted them for the presented device:
+     * occupancy and the largest block follow from it, as on that device. Without it there is an estimate, which refuses no
+     * launch.
+     *
+     * @param ptx the module's text, as it is loaded
+     */
+    public static void registers(String ptx, String kernel, int registers) {
+        if (registers < 0 || registers > 255) {
+            throw new IllegalArgumentException(kernel + ": " + registers + " registers; a thread has 0 to 255");
+        }
+        load();
+        nativeRegisters(ptx, kernel, registers);
+    }
+
+    /**
+     * Forgets report, counters, leaks and what was ordered to fail, and heals contexts that a failed kernel made unusable: their memory and modules
      * stay. A real driver offers no such thing; a test that provokes an error goes on with the next one.
      */
     public static void reset() {
@@ -105,6 +156,12 @@ public final class Emulator {
     private static native String nativeCountersJson();
 
     private static native String nativeLeaks();
+
+    private static native void nativeFailNext(int kind, long n, int result);
+
+    private static native long nativeCalls(int kind);
+
+    private static native void nativeRegisters(String ptx, String kernel, int registers);
 
     private static native void nativeReset();
 }

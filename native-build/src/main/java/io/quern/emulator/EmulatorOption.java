@@ -46,6 +46,16 @@ public enum EmulatorOption {
      * what a launch costs its caller; results are then worthless.
      */
     LAUNCH,
+    /**
+     * A file of register counts as NVIDIA's assembler gives them, lines of a kernel's name and a number. Other kernels have
+     * an estimate. Occupancy follows from them.
+     */
+    REGISTERS,
+    /**
+     * Calls that shall fail: {@code ALLOCATION:3:CUDA_ERROR_OUT_OF_MEMORY} is the third from now, several are divided by
+     * commas; the kinds are those of {@link CallKind}.
+     */
+    FAIL,
     /** Whether reports go to the standard error stream too: on or off (default). */
     LOG;
 

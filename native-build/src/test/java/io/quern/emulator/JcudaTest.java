@@ -1,10 +1,14 @@
 package io.quern.emulator;
 
+import static jcuda.driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_NUM_REGS;
 import static jcuda.driver.CUresult.CUDA_ERROR_ILLEGAL_ADDRESS;
 import static jcuda.driver.CUresult.CUDA_ERROR_INVALID_PTX;
 import static jcuda.driver.CUresult.CUDA_ERROR_INVALID_VALUE;
+import static jcuda.driver.CUresult.CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
 import static jcuda.driver.CUresult.CUDA_ERROR_NOT_FOUND;
 import static jcuda.driver.CUresult.CUDA_ERROR_NOT_SUPPORTED;
+import static jcuda.driver.CUresult.CUDA_ERROR_OUT_OF_MEMORY;
+import static jcuda.driver.CUresult.CUDA_ERROR_UNKNOWN;
 import static jcuda.driver.CUresult.CUDA_SUCCESS;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -21,10 +25,13 @@ import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUfunction;
+import jcuda.driver.CUjitInputType;
+import jcuda.driver.CUlinkState;
 import jcuda.driver.CUmodule;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
+import jcuda.driver.JITOptions;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -154,6 +161,69 @@ class JcudaTest {
         Emulator.set(EmulatorOption.SCHEDULE, "forward");
         assertThrows(IllegalArgumentException.class, () -> Emulator.set(EmulatorOption.SCHEDULE, "sideways"));
         assertThrows(IllegalStateException.class, () -> Emulator.set(EmulatorOption.DEVICE, "sm_90"));
+    }
+
+    @Test
+    void optionsAreInstalledTogether() {
+        Emulator.install(EmulatorOptions.none().withSchedule("random:3").withThreads(2));
+        assertThrows(
+                IllegalStateException.class,
+                () -> Emulator.install(EmulatorOptions.none().withDevice("sm_75")));
+        Emulator.install(EmulatorOptions.none().withSchedule("forward").withThreads(0));
+    }
+
+    @Test
+    void callsFailAsOrdered() {
+        CUdeviceptr device = allocate(COUNT * Sizeof.FLOAT);
+        Emulator.reset();
+        Emulator.failNext(CallKind.ALLOCATION, 2, CUDA_ERROR_OUT_OF_MEMORY);
+        Emulator.failNext(CallKind.LAUNCH, 1, CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
+        allocate(4);
+        refused(CUDA_ERROR_OUT_OF_MEMORY, JCudaDriver.cuMemAlloc(new CUdeviceptr(), 4));
+        assertTrue(Emulator.report().contains("as ordered"), Emulator.report());
+        allocate(4);
+        assertEquals(3, Emulator.calls(CallKind.ALLOCATION));
+        refused(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, launch(device, COUNT));
+        assertEquals(0, Emulator.counters().size());
+        ok(launch(device, COUNT));
+        Emulator.set(EmulatorOption.FAIL, "SYNCHRONIZE:1:CUDA_ERROR_UNKNOWN");
+        refused(CUDA_ERROR_UNKNOWN, JCudaDriver.cuCtxSynchronize());
+        ok(JCudaDriver.cuCtxSynchronize());
+        Emulator.set(EmulatorOption.FAIL, "");
+        assertThrows(IllegalArgumentException.class, () -> Emulator.set(EmulatorOption.FAIL, "COPY:1"));
+        assertThrows(IllegalArgumentException.class, () -> Emulator.failNext(CallKind.COPY, 0, 2));
+    }
+
+    @Test
+    void registerCountsDecideOccupancy() {
+        CUfunction twice = new CUfunction();
+        ok(JCudaDriver.cuModuleGetFunction(twice, module, "twice"));
+        int[] registers = new int[1];
+        int[] blocks = new int[1];
+        Emulator.registers(PTX, "twice", 255);
+        ok(JCudaDriver.cuFuncGetAttribute(registers, CU_FUNC_ATTRIBUTE_NUM_REGS, twice));
+        assertEquals(255, registers[0]);
+        ok(JCudaDriver.cuOccupancyMaxActiveBlocksPerMultiprocessor(blocks, twice, 256, 0));
+        assertEquals(1, blocks[0]);
+        Emulator.registers(PTX, "twice", 10);
+        ok(JCudaDriver.cuOccupancyMaxActiveBlocksPerMultiprocessor(blocks, twice, 256, 0));
+        assertEquals(8, blocks[0]);
+    }
+
+    @Test
+    void ptxIsLinked() {
+        CUlinkState link = new CUlinkState();
+        ok(JCudaDriver.cuLinkCreate(new JITOptions(), link));
+        byte[] text = ptx(PTX);
+        ok(JCudaDriver.cuLinkAddData(
+                link, CUjitInputType.CU_JIT_INPUT_PTX, Pointer.to(text), text.length, "twice.ptx", new JITOptions()));
+        Pointer image = new Pointer();
+        long[] bytes = new long[1];
+        ok(JCudaDriver.cuLinkComplete(link, image, bytes));
+        CUmodule linked = new CUmodule();
+        ok(JCudaDriver.cuModuleLoadDataJIT(linked, image, new JITOptions()));
+        ok(JCudaDriver.cuLinkDestroy(link));
+        ok(JCudaDriver.cuModuleGetFunction(new CUfunction(), linked, "twice"));
     }
 
     private CUdeviceptr allocate(long bytes) {
