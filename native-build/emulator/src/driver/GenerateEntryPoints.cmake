@@ -58,6 +58,7 @@ file(CONFIGURE OUTPUT ${OUT}/exports.map @ONLY CONTENT [[
     global:
 @exports@        Java_io_quern_emulator_*;
         JNI_OnLoad;
+        quernEmulator*;
     local:
         *;
 };

@@ -26,8 +26,8 @@ public final class Emulator {
     private Emulator() {}
 
     /**
-     * Loads the emulator: the library packed with this class, or the one that the system property
-     * {@code io.quern.emulator.library} names. Sets every {@link EmulatorOption} that has a system property. Later calls do
+     * Loads the emulator, and its stand-in for cuBLAS: the libraries packed with this class, or the one that the system
+     * property {@code io.quern.emulator.library} names. Sets every {@link EmulatorOption} that has a system property. Later calls do
      * nothing.
      *
      * @throws UnsatisfiedLinkError if the library is not there, cannot be placed, or does not load
@@ -39,7 +39,7 @@ public final class Emulator {
         }
         String named = System.getProperty(LIBRARY_PROPERTY);
         Path library = named == null
-                ? PackagedLibrary.place()
+                ? PackagedLibrary.place(PackagedLibrary.CUDA)
                 : Path.of(named).toAbsolutePath();
         if (!Files.isRegularFile(library)) {
             throw new UnsatisfiedLinkError("-D" + LIBRARY_PROPERTY + ": there is no file " + library);
@@ -52,6 +52,17 @@ public final class Emulator {
             }
         }
         loaded = true;
+        loadCublas(named == null ? null : library);
+    }
+
+    // Under its soname, so that JCublas2 binds to it. Beside a library that was named there need not be one.
+    private static void loadCublas(Path named) {
+        Path cublas = named == null
+                ? PackagedLibrary.place(PackagedLibrary.CUBLAS)
+                : named.resolveSibling(PackagedLibrary.CUBLAS);
+        if (Files.isRegularFile(cublas)) {
+            System.load(cublas.toString());
+        }
     }
 
     /**

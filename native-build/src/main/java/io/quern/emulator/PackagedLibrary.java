@@ -15,34 +15,37 @@ import java.util.HexFormat;
 import java.util.List;
 
 /**
- * The library in this jar, as a file: in a folder that only this user can enter, named after the file's content, and put
+ * A library in this jar, as a file: in a folder that only this user can enter, named after the file's content, and put
  * there whole or not at all, so that JVMs that start together do not meet.
  */
 final class PackagedLibrary {
-    private static final String FILE = "libcuda.so.1";
-    private static final String RESOURCE = "linux-x86_64/" + FILE;
+    /** The driver. */
+    static final String CUDA = "libcuda.so.1";
+
+    /** The stand-in for cuBLAS. */
+    static final String CUBLAS = "libcublas.so.12";
 
     private PackagedLibrary() {}
 
     /** {@return the file, in the user's cache folder or, where that does not work, in the temporary one} */
-    static Path place() {
-        return place(folders());
+    static Path place(String name) {
+        return place(name, folders());
     }
 
-    static Path place(List<Path> parents) {
-        byte[] content = read();
+    static Path place(String name, List<Path> parents) {
+        byte[] content = read(name);
         List<String> reasons = new ArrayList<>();
         for (Path parent : parents) {
             try {
                 Path folder = parent.resolve(hash(content));
                 makePrivate(parent);
                 makePrivate(folder);
-                return write(content, folder.resolve(FILE));
+                return write(content, folder.resolve(name));
             } catch (IOException e) {
                 reasons.add(e.toString());
             }
         }
-        throw new UnsatisfiedLinkError("no folder can hold the emulator's " + FILE + ": " + String.join("; ", reasons));
+        throw new UnsatisfiedLinkError("no folder can hold the emulator's " + name + ": " + String.join("; ", reasons));
     }
 
     private static List<Path> folders() {
@@ -81,7 +84,7 @@ final class PackagedLibrary {
         if (Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) && Arrays.equals(Files.readAllBytes(file), content)) {
             return file;
         }
-        Path whole = Files.createTempFile(file.getParent(), FILE, ".part");
+        Path whole = Files.createTempFile(file.getParent(), file.getFileName().toString(), ".part");
         try {
             Files.write(whole, content);
             Files.move(whole, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
@@ -91,16 +94,17 @@ final class PackagedLibrary {
         return file;
     }
 
-    private static byte[] read() {
-        try (InputStream in = PackagedLibrary.class.getResourceAsStream(RESOURCE)) {
+    private static byte[] read(String name) {
+        String resource = "linux-x86_64/" + name;
+        try (InputStream in = PackagedLibrary.class.getResourceAsStream(resource)) {
             if (in == null) {
-                throw new UnsatisfiedLinkError("the jar of the emulator lacks " + RESOURCE
+                throw new UnsatisfiedLinkError("the jar of the emulator lacks " + resource
                         + ": it was built elsewhere than on Linux x86-64; name a library with"
                         + " -Dio.quern.emulator.library");
             }
             return in.readAllBytes();
         } catch (IOException e) {
-            throw new UnsatisfiedLinkError("cannot read " + RESOURCE + ": " + e);
+            throw new UnsatisfiedLinkError("cannot read " + resource + ": " + e);
         }
     }
 

@@ -23,7 +23,7 @@ class ExportsTest {
                     .orElseThrow();
         }
         String named = System.getProperty("io.quern.emulator.library");
-        Path library = named == null ? PackagedLibrary.place() : Path.of(named);
+        Path library = named == null ? PackagedLibrary.place(PackagedLibrary.CUDA) : Path.of(named);
         Set<String> imported = driverSymbols("--undefined-only", natives);
         Set<String> missing = new TreeSet<>(imported);
         missing.removeAll(driverSymbols("--defined-only", library));
