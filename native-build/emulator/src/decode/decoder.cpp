@@ -231,7 +231,7 @@ const Symbol* Decoder::constantSymbol(std::string_view name) {
     return &symbol;
 }
 
-/// %envreg1 and 2 are the address of what the blocks of a cooperative launch meet at (0 in other launches): launches have
+/// %envreg1 and 2 are the upper and the lower half of the address of what the blocks of a cooperative launch meet at (0 in other launches): launches have
 /// it behind the parameters. The others are 0.
 const Symbol* Decoder::environmentRegister(std::string_view name) {
     name.remove_prefix(std::string_view("%envreg").size());
@@ -250,7 +250,7 @@ const Symbol* Decoder::environmentRegister(std::string_view name) {
     const std::uint32_t value = temporary(4);
     Op& op = emit(entry("environment"));
     op.dst = value;
-    op.imm = number == 2 ? 4 : 0;
+    op.imm = number == 1 ? 4 : 0;
     symbol.place = value;
     return &symbol;
 }

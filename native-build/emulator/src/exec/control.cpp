@@ -42,7 +42,7 @@ void clock(Warp& warp, const Op& op) {
     write<T>(warp, op.dst, [=](int) { return now; });
 }
 
-/// %envreg1 and 2: the lower and the upper half of the workspace's address.
+/// %envreg1 and 2: the upper and the lower half of the workspace's address.
 void environment(Warp& warp, const Op& op) {
     u32 half;
     __builtin_memcpy(&half, warp.worker->parameters + workspaceOffset(warp.worker->parameterBytes) + op.imm,

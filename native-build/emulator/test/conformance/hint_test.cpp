@@ -87,7 +87,7 @@ TEST(Hint, BlocksOfACooperativeLaunchMeet) {
     Machine machine(threadKernel(R"(
     mov.u32 %r0, %envreg2;
     mov.u32 %r1, %envreg1;
-    mov.b64 %x0, {%r1, %r0};
+    mov.b64 %x0, {%r0, %r1};
     mov.u32 %d, 0;
     setp.eq.u64 %p0, %x0, 0;
     @%p0 bra DONE;

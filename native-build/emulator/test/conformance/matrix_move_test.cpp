@@ -173,11 +173,11 @@ TEST(MatrixMove, Counters) {
         return machine.launch("test", {1}, {32}, {out, machine.upload(input())}).counters;
     };
     const Counters apart = count("mad.lo.u32 %r2, %t, 32, %s;");
-    EXPECT_EQ(apart.sharedLoads, (SharedTraffic{1, 8, 4}));
+    EXPECT_EQ(apart.sharedLoads, (SharedTraffic{1, 8, 4, 512}));
     const Counters dense = count("mad.lo.u32 %r2, %t, 16, %s;");
-    EXPECT_EQ(dense.sharedLoads, (SharedTraffic{1, 4, 4}));
+    EXPECT_EQ(dense.sharedLoads, (SharedTraffic{1, 4, 4, 512}));
     const Counters same = count("mov.u32 %r2, %s;");  // one row again and again is one word of each bank
-    EXPECT_EQ(same.sharedLoads, (SharedTraffic{1, 4, 4}));
+    EXPECT_EQ(same.sharedLoads, (SharedTraffic{1, 4, 4, 512}));
     EXPECT_EQ(dense.instructions(InstructionClass::MATRIX), 32u);
 }
 
