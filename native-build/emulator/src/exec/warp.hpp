@@ -67,7 +67,7 @@ struct Warp {
     std::byte* local = nullptr;  // lane l's begins at l * localBytes
     std::uint32_t localBytes = 0;
     std::uint32_t sharedStaticBytes = 0;
-    SavedFrames* frames = nullptr;  // null where the program has no framed function
+    SavedFrames* frames = nullptr;       // null where the program has no framed function
     bool waits = false;                  // what a poll found: lanes must look again later
     std::uint32_t blockWarps = 0;        // of the block
     AsyncCopies* blockCopies = nullptr;  // those of all its warps

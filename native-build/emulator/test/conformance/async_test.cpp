@@ -218,7 +218,8 @@ TEST(AsyncCopy, Counters) {
     const LaunchResult result = machine.launch("test", {1}, {32}, {out, machine.upload(numbers(4 * 32))});
     ASSERT_TRUE(result.ok()) << result.report;
     EXPECT_EQ(result.counters.globalLoads, (SectorTraffic{1, 16, 512}));
-    EXPECT_EQ(result.counters.sharedStores, (SharedTraffic{2, 8, 8, 2 * 512}));  // and the one before the copy
+    EXPECT_EQ(result.counters.sharedStores,
+              (SharedTraffic{2, 8, 8, 2 * 512}));  // and the one before the copy
 }
 
 TEST(AsyncCopy, WrongFormsFailTheLoad) {
