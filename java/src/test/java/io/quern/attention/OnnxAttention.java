@@ -218,11 +218,16 @@ record OnnxAttention(
             if (masked) {
                 count = Math.min(count, attnMask.shape()[attnMask.shape().length - 1]);
             }
-            Alignment alignment = withPast || lengthsGiven ? Alignment.BOTTOM_RIGHT : Alignment.TOP_LEFT;
+            // Query 0 stands beside the key after the past, even where that and those behind it are not there.
+            long ahead = withPast && bounded ? pastLength + query.size(2) - count : 0;
+            Band band = new Band(
+                    withPast || lengthsGiven ? Alignment.BOTTOM_RIGHT : Alignment.TOP_LEFT,
+                    before == Band.ALL ? Band.ALL : before - ahead,
+                    after == Band.ALL ? Band.ALL : after + ahead);
             Attention attention = Attention.full((int) query.size(3))
                     .withValueDim((int) values.size(3))
                     .withSoftcap(cap)
-                    .withBand(new Band(alignment, before, after));
+                    .withBand(band);
             Forward.Roles roles = (Double.isNaN(scaleOrNaN) ? attention : attention.withScale(scaleOrNaN))
                     .forward()
                     .query(query)
