@@ -177,7 +177,8 @@ END:
     EXPECT_DOUBLE_EQ(counters.lanesPerInstruction(), (64 * 2 + 8 + 56 * 2 + 8 + 64) / 13.0);
 }
 
-/// Global and shared memory, atomics, divergence, barriers and loops whose length depends on the thread.
+/// Global and shared memory, atomics, divergence, barriers and loops whose length depends on the thread. The sum goes to the
+/// word behind what the threads read.
 const char* const MIXED = R"(
 .extern .shared .align 16 .b8 s[];
 .visible .entry k(.param .u64 at) {
@@ -196,7 +197,7 @@ DONE:
     bar.sync 0;
     xor.b32 %r6, %r4, 8; ld.shared.u32 %r7, [%r6]; add.u32 %r3, %r3, %r7;
     shfl.sync.bfly.b32 %r3, %r3, 1, 31, 0xffffffff;
-    red.global.add.u32 [%rd0], %r3;
+    red.global.add.u32 [%rd0+76800], %r3;
     bar.sync 0;
     ret;
 })";
@@ -211,8 +212,9 @@ TEST(Counters, NeitherThreadsNorScheduleMatter) {
                 bench.options.schedule = schedule;
                 bench.options.seed = seed;
                 bench.load(MIXED);
-                const LaunchResult result = bench.run("k", {200, 1, 1}, {96, 1, 1}, 96 * 8,
-                                                      bench.upload(std::vector<std::uint32_t>(200 * 96, 3)));
+                const LaunchResult result =
+                    bench.run("k", {200, 1, 1}, {96, 1, 1}, 96 * 8,
+                              bench.upload(std::vector<std::uint32_t>(200 * 96 + 1, 3)));
                 ASSERT_TRUE(result.ok()) << result.report;
                 if (!first) first = result.counters;
                 EXPECT_EQ(result.counters, *first) << threads << " threads, seed " << seed;
