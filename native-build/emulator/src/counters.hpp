@@ -97,9 +97,6 @@ struct Traffic {
     SharedTraffic shared;
     AtomicTraffic globalAtomics;
     AtomicTraffic sharedAtomics;
-
-    Traffic& operator+=(const Traffic& other);
-    bool operator==(const Traffic&) const = default;
 };
 
 /// How often one instruction of the program was executed.
@@ -112,8 +109,6 @@ struct Executions {
         warps++;
         threads += static_cast<unsigned>(__builtin_popcount(lanes));
     }
-    Executions& operator+=(const Executions& other);
-    bool operator==(const Executions&) const = default;
 };
 
 struct Counters {

@@ -262,20 +262,9 @@ public record Backward(Inputs inputs, Saved saved, Incoming incoming, Gradients 
             return this;
         }
 
-        /**
-         * Checks everything and prepares the call.
-         *
-         * @throws IllegalArgumentException naming the tensor, what was expected and what it is
-         */
+        @Override
         public BoundCall bind(Stream stream) {
             return Attention.BACKWARD.bind(arguments(), stream);
-        }
-
-        /** Binds and runs once. */
-        public void run(Stream stream) {
-            try (BoundCall call = bind(stream)) {
-                call.run();
-            }
         }
 
         /** {@return the arguments, checked} */

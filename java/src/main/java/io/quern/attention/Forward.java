@@ -130,20 +130,9 @@ public record Forward(Inputs inputs, Tensor out, Statistics statistics) implemen
             return this;
         }
 
-        /**
-         * Checks everything and prepares the call.
-         *
-         * @throws IllegalArgumentException naming the tensor, what was expected and what it is
-         */
+        @Override
         public BoundCall bind(Stream stream) {
             return Attention.FORWARD.bind(arguments(), stream);
-        }
-
-        /** Binds and runs once. */
-        public void run(Stream stream) {
-            try (BoundCall call = bind(stream)) {
-                call.run();
-            }
         }
 
         /** {@return the arguments, checked} */

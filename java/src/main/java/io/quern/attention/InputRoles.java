@@ -1,5 +1,7 @@
 package io.quern.attention;
 
+import io.quern.BoundCall;
+import io.quern.Stream;
 import io.quern.Tensor;
 
 /**
@@ -93,6 +95,20 @@ public abstract sealed class InputRoles<R extends InputRoles<R>> permits Forward
     public R sinks(Tensor sinks) {
         this.sinks = sinks;
         return self();
+    }
+
+    /**
+     * Checks everything and prepares the call.
+     *
+     * @throws IllegalArgumentException naming the tensor, what was expected and what it is
+     */
+    public abstract BoundCall bind(Stream stream);
+
+    /** Binds and runs once. */
+    public void run(Stream stream) {
+        try (BoundCall call = bind(stream)) {
+            call.run();
+        }
     }
 
     Inputs inputs() {
