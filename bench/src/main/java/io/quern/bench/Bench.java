@@ -63,6 +63,13 @@ final class Bench implements Callable<Integer> {
     @Option(names = "--mixed", description = "then all of them in random order in one JVM, against their own forks")
     private boolean mixed;
 
+    @Option(
+            names = "--rounds",
+            paramLabel = "N",
+            defaultValue = "5",
+            description = "of --mixed: how often own forks and the one JVM take turns (default: ${DEFAULT-VALUE})")
+    private int rounds;
+
     @Option(names = "--json", paramLabel = "FILE", description = "write the results there")
     private Path json;
 
@@ -72,6 +79,9 @@ final class Bench implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         List<Subject> subjects = subjects();
+        if (rounds < 1 || rounds > 100) {
+            throw new IllegalArgumentException("--rounds must be 1..100, but is " + rounds);
+        }
         Set<Integer> counts = threadCounts();
         Pace pace = quick ? Pace.QUICK : Pace.FULL;
         Machine machine = Machine.here();
@@ -177,7 +187,7 @@ final class Bench implements Callable<Integer> {
         }
     }
 
-    private static void mix(
+    private void mix(
             Measurement measurement,
             Set<Integer> counts,
             List<Result> alone,
@@ -190,7 +200,7 @@ final class Bench implements Callable<Integer> {
                         .toList();
                 try {
                     if (!own.isEmpty()) { // all of them were refused, and that was said
-                        together.addAll(measurement.mixed(own, count, MIXED_SEED));
+                        together.addAll(measurement.mixed(own, count, MIXED_SEED, rounds));
                     }
                 } catch (Disagreement | ForkFailedException wrong) {
                     refused.add("all in one JVM on " + count + " thread(s): " + wrong.getMessage());

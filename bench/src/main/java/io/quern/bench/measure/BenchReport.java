@@ -31,9 +31,16 @@ public record BenchReport(
     /** What sharing a JVM with all others may cost a kernel. */
     public static final double MIXED_LOSS = 0.05;
 
-    /** {@return whether a kernel lost more than {@link #MIXED_LOSS} to the others' profiles} */
+    private static final double LEAST_RATIO = 1 / (1 + MIXED_LOSS);
+
+    /** {@return whether a kernel lost more than {@link #MIXED_LOSS} to the others' profiles, in the median of the rounds} */
     public static boolean lost(Result mixed) {
-        return mixed.ratio() < 1 / (1 + MIXED_LOSS);
+        return mixed.ratio() < LEAST_RATIO;
+    }
+
+    /** {@return whether it did so in every round, so that noise does not explain it} */
+    public static boolean lostForSure(Result mixed) {
+        return mixed.ratios().high() < LEAST_RATIO;
     }
 
     /** {@return as the workbench's JSON has it; a mixed result is one whose peer is the own fork} */
@@ -129,7 +136,8 @@ public record BenchReport(
                 ">floor",
                 ">of ceiling",
                 "peer",
-                ">ratio");
+                ">ratio",
+                ">95% interval");
         for (Result result : results) {
             table.row(
                     result.subject().benchmark(),
@@ -143,7 +151,8 @@ public record BenchReport(
                     Units.seconds(result.floor()),
                     Units.percent(result.ceilingShare()),
                     result.peer(),
-                    result.peer() == null ? null : Units.significant(result.ratio()));
+                    result.peer() == null ? null : Units.significant(result.ratio()),
+                    result.peer() == null ? null : interval(result.ratios()));
         }
         return table;
     }
@@ -156,7 +165,8 @@ public record BenchReport(
     }
 
     private Table mixedTable() {
-        Table table = new Table("benchmark", "dtype", "shape", ">threads", ">own fork", ">mixed", ">ratio", "");
+        Table table =
+                new Table("benchmark", "dtype", "shape", ">threads", ">own fork", ">mixed", ">ratio", ">of rounds", "");
         for (Result result : mixed) {
             table.row(
                     result.subject().benchmark(),
@@ -166,7 +176,9 @@ public record BenchReport(
                     Units.seconds(result.sample().median() * result.ratio()),
                     Units.seconds(result.sample().median()),
                     Units.significant(result.ratio()),
-                    lost(result) ? "SLOWER" : null);
+                    Units.significant(result.ratios().low()) + ".."
+                            + Units.significant(result.ratios().high()),
+                    lostForSure(result) ? "SLOWER" : lost(result) ? "slower?" : null);
         }
         return table;
     }
@@ -175,13 +187,16 @@ public record BenchReport(
         Result worst =
                 mixed.stream().min(Comparator.comparingDouble(Result::ratio)).orElseThrow();
         long lost = mixed.stream().filter(BenchReport::lost).count();
+        long surely = mixed.stream().filter(BenchReport::lostForSure).count();
         return "in one JVM with all others: "
                 + lost
                 + " of "
                 + mixed.size()
                 + " lose more than "
                 + Units.percent(MIXED_LOSS)
-                + "; the worst runs at "
+                + " in the median, "
+                + surely
+                + " in every round; the worst runs at "
                 + Units.percent(worst.ratio())
                 + " of its own fork's speed ("
                 + worst.subject()

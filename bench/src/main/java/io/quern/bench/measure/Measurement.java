@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
 /** Times subjects, each in a fork of its own or all in one. */
@@ -37,38 +38,66 @@ public final class Measurement {
         List<Visit> visits = List.of(new Visit(warmups + iterations, subject.id(), paired));
         double[] seconds = Forks.time(visits, warmups, iterations, pace, "cpu", threads);
         if (!paired) {
-            return result(subject, threads, Sample.of(seconds), null, Double.NaN);
+            return result(subject, threads, Sample.of(seconds), null, null);
         }
         double[] ours = everySecond(seconds, 0);
         double[] theirs = everySecond(seconds, 1);
-        return result(subject, threads, Sample.of(ours), subject.peer(), medianRatio(theirs, ours));
+        return result(subject, threads, Sample.of(ours), subject.peer(), ratios(theirs, ours));
     }
 
     /**
-     * Times subjects in one JVM: first all of them in random order until they are compiled with each other's profiles,
-     * then again in other random orders.
+     * Times subjects in one JVM of all, in turn with their own forks. A kernel is not compiled to the same code in every
+     * JVM, and a shared machine is not equally fast at all times: so this is done several times, and what counts is what a
+     * round's own forks took against what that round's JVM of all took.
      *
-     * @param alone what the same subjects took in their own forks, at the same thread count
-     * @return results whose peer is the own fork
+     * @param alone what the same subjects took in their own forks, at the same thread count: the first round's
+     * @param rounds how often
+     * @return results whose peer is the own fork; a ratio for each round
      */
-    public List<Result> mixed(List<Result> alone, int threads, long seed) {
+    public List<Result> mixed(List<Result> alone, int threads, long seed, int rounds) {
         List<Subject> subjects = alone.stream().map(Result::subject).toList();
         Random random = new Random(seed);
-        List<Visit> visits = new ArrayList<>(round(subjects, pace.warmups(), random));
+        double[][] ratios = new double[subjects.size()][rounds];
+        double[][] together = new double[subjects.size()][0];
+        for (int round = 0; round < rounds; round++) {
+            for (int i = 0; i < ratios.length; i++) {
+                Sample own = round == 0 ? alone.get(i).sample() : Sample.of(own(subjects.get(i), threads));
+                ratios[i][round] = own.median();
+            }
+            double[][] seconds = together(subjects, threads, random);
+            for (int i = 0; i < ratios.length; i++) {
+                ratios[i][round] /= Sample.of(seconds[i]).median();
+                together[i] = concatenated(together[i], seconds[i]);
+            }
+        }
+        return IntStream.range(0, subjects.size())
+                .mapToObj(
+                        i -> result(subjects.get(i), threads, Sample.of(together[i]), "own fork", Sample.of(ratios[i])))
+                .toList();
+    }
+
+    private double[] own(Subject subject, int threads) {
+        List<Visit> visits = List.of(new Visit(pace.warmups() + pace.iterations(), subject.id(), false));
+        return Forks.time(visits, pace.warmups(), pace.iterations(), pace, "cpu", threads);
+    }
+
+    /** First all in random order until they are compiled with each other's profiles, then again in other random orders. */
+    private double[][] together(List<Subject> subjects, int threads, Random random) {
+        List<Visit> visits = new ArrayList<>(inRandomOrder(subjects, pace.warmups(), random));
         int perVisit = Math.ceilDiv(pace.iterations(), MIXED_VISITS);
         for (int i = 0; i < MIXED_VISITS; i++) {
-            visits.addAll(round(subjects, perVisit, random));
+            visits.addAll(inRandomOrder(subjects, perVisit, random));
         }
         int warmups = subjects.size() * pace.warmups();
         int iterations = subjects.size() * perVisit * MIXED_VISITS;
         double[] seconds = Forks.time(visits, warmups, iterations, pace, "cpu", threads);
         List<Visit> timed = visits.subList(subjects.size(), visits.size());
-        return alone.stream()
-                .map(own -> result(own, threads, secondsOf(own.subject(), timed, perVisit, seconds)))
-                .toList();
+        return subjects.stream()
+                .map(subject -> secondsOf(subject, timed, perVisit, seconds))
+                .toArray(double[][]::new);
     }
 
-    private static List<Visit> round(List<Subject> subjects, int iterations, Random random) {
+    private static List<Visit> inRandomOrder(List<Subject> subjects, int iterations, Random random) {
         List<Subject> shuffled = new ArrayList<>(subjects);
         Collections.shuffle(shuffled, random);
         return shuffled.stream()
@@ -83,14 +112,8 @@ public final class Measurement {
                 .toArray();
     }
 
-    private Result result(Result own, int threads, double[] seconds) {
-        Sample sample = Sample.of(seconds);
-        double ratio = own.sample().median() / sample.median();
-        return result(own.subject(), threads, sample, "own fork", ratio);
-    }
-
-    private Result result(Subject subject, int threads, Sample sample, String peer, double ratio) {
-        return new Result(subject, "cpu", threads, sample, ceilings.floor(subject, threads, l2Bytes), peer, ratio);
+    private Result result(Subject subject, int threads, Sample sample, String peer, Sample ratios) {
+        return new Result(subject, "cpu", threads, sample, ceilings.floor(subject, threads, l2Bytes), peer, ratios);
     }
 
     private static double[] everySecond(double[] values, int from) {
@@ -99,10 +122,14 @@ public final class Measurement {
                 .toArray();
     }
 
-    /** {@return the median of a/b, neighbour by neighbour: what disturbs one turn usually disturbs the next} */
-    private static double medianRatio(double[] a, double[] b) {
+    /** {@return a/b, neighbour by neighbour: what disturbs one turn usually disturbs the next} */
+    private static Sample ratios(double[] a, double[] b) {
         double[] ratios = new double[a.length];
         Arrays.setAll(ratios, i -> a[i] / b[i]);
-        return Sample.of(ratios).median();
+        return Sample.of(ratios);
+    }
+
+    private static double[] concatenated(double[] a, double[] b) {
+        return DoubleStream.concat(Arrays.stream(a), Arrays.stream(b)).toArray();
     }
 }

@@ -9,10 +9,15 @@ package io.quern.bench.measure;
  * @param sample how long a call took
  * @param floor how long it would take at the machine's ceiling; NaN where no ceiling was measured
  * @param peer what it is compared with, or null
- * @param ratio the peer's time over ours: above 1 ours is faster; NaN without a peer
+ * @param ratios the peer's time over ours, turn by turn: above 1 ours is faster; null without a peer
  */
 public record Result(
-        Subject subject, String device, int threads, Sample sample, double floor, String peer, double ratio) {
+        Subject subject, String device, int threads, Sample sample, double floor, String peer, Sample ratios) {
+
+    /** {@return the peer's time over ours; NaN without a peer} */
+    public double ratio() {
+        return ratios == null ? Double.NaN : ratios.median();
+    }
 
     /** {@return floor over median} */
     public double ceilingShare() {

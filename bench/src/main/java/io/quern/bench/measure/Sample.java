@@ -3,7 +3,7 @@ package io.quern.bench.measure;
 import java.util.Arrays;
 
 /**
- * What a series of timings says, in seconds. The interval of the median comes from order statistics: it assumes nothing
+ * What a series of timings says, in seconds, or of ratios between timings. The interval of the median comes from order statistics: it assumes nothing
  * about the shape of the noise, which on a shared machine is anything but normal.
  *
  * @param median half of the timings are smaller

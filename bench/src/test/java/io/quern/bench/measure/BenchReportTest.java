@@ -1,6 +1,7 @@
 package io.quern.bench.measure;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
@@ -19,8 +20,8 @@ class BenchReportTest {
         var work = new Subject.Work(Traffic.IN_PLACE, 1000, 10, 1 << 30);
         Subject subject = new Subject("lion.step", "fp32", "n=50", work, true, "C loop", _ -> null);
         Sample sample = new Sample(2e-6, 1e-6, 1.5e-6, 3e-6);
-        Result own = new Result(subject, "cpu", 1, sample, 1e-6, "C loop", 1.25);
-        Result mixed = new Result(subject, "cpu", 1, sample, Double.NaN, "own fork", 0.9);
+        Result own = new Result(subject, "cpu", 1, sample, 1e-6, "C loop", Sample.of(1.25));
+        Result mixed = new Result(subject, "cpu", 1, sample, Double.NaN, "own fork", Sample.of(0.9, 0.8, 0.94));
         return new BenchReport(
                 new JsonObject(), ceilings, List.of(own), List.of(mixed), List.of("x: differs"), List.of("y"));
     }
@@ -55,6 +56,16 @@ class BenchReportTest {
         JsonObject mixed = json.getAsJsonArray("results").get(1).getAsJsonObject();
         assertEquals("NaN", mixed.get("floor").getAsString());
         assertEquals("own fork", mixed.get("peer").getAsString());
+    }
+
+    @Test
+    void aLossThatRoundsDisagreeAboutIsUnsure() {
+        Result lost = report().mixed().getFirst();
+        assertTrue(BenchReport.lostForSure(lost));
+        Result noise =
+                new Result(lost.subject(), "cpu", 1, lost.sample(), Double.NaN, "own fork", Sample.of(0.9, 0.8, 1.1));
+        assertTrue(BenchReport.lost(noise));
+        assertFalse(BenchReport.lostForSure(noise));
     }
 
     @Test
