@@ -21,7 +21,8 @@
  *
  * <h2>What runs where</h2>
  *
- * The CPU runs the reference where it has no faster kernel; CUDA runs it on the host, through copies, until its kernels
- * come: such a call waits for the stream and cannot be captured into a graph.
+ * The CPU runs the reference where it has no faster kernel. On CUDA the forward pass has kernels for every setting; the
+ * backward pass runs the reference on the host, through copies, until its kernels come: such a call waits for the stream and
+ * cannot be captured into a graph.
  */
 package io.quern.attention;

@@ -1,0 +1,112 @@
+// Tiles of the SIMT kernels: how threads share rows of queries and keys, and how channels come into shared memory.
+#pragma once
+
+#include "scores.cuh"
+
+namespace quern::attention {
+
+constexpr int ACROSS = 16;  // threads that share a row of scores: threadIdx.x
+constexpr int DOWN = 8;     // groups of rows: threadIdx.y
+constexpr int THREADS = ACROSS * DOWN;
+constexpr int TILE_KEYS = ACROSS * KEYS;
+
+template <typename C>
+struct Tile {
+    static constexpr int N = 16 / sizeof(C);             // numbers of a pack, the widest access
+    static constexpr int ROWS = sizeof(C) == 8 ? 2 : 4;  // of a thread
+    static constexpr int QUERIES = DOWN * ROWS;          // of a block
+    static constexpr int CHANNELS = ACROSS * N;          // of a chunk: a pack a thread
+    static constexpr int STRIDE = CHANNELS + N;  // of its rows: eight neighbouring rows fill all banks
+    static constexpr int WEIGHT_STRIDE = TILE_KEYS + N;      // of rows of weights
+    static constexpr int CHUNK = TILE_KEYS * STRIDE;         // numbers
+    static constexpr int WEIGHTS = QUERIES * WEIGHT_STRIDE;  // numbers
+};
+
+/// Packs, one row behind the other, that hold that many channels.
+template <typename C>
+__device__ __forceinline__ int paddedChannels(int64_t channels) {
+    constexpr int N = Tile<C>::N;
+    return static_cast<int>((channels + N - 1) / N * N);
+}
+
+/// A pack of the channels from c on, zero beyond `channels`. PACKED: rows begin at whole packs and end with one.
+template <bool PACKED, typename C, typename T>
+__device__ __forceinline__ Pack<C, Tile<C>::N> channelPack(const T* row, int c, int channels) {
+    constexpr int N = Tile<C>::N;
+    Pack<C, N> pack{};
+    if constexpr (PACKED) {
+        const Pack<T, N> stored = loadPack<N>(row + c, 0);
+#pragma unroll
+        for (int n = 0; n < N; n++) {
+            pack.at[n] = widen<C>(stored.at[n]);
+        }
+    } else {
+#pragma unroll
+        for (int n = 0; n < N; n++) {
+            if (c + n < channels) {
+                pack.at[n] = widen<C>(row[c + n]);
+            }
+        }
+    }
+    return pack;
+}
+
+/// In which row of a chunk a key lies. Scores are computed from keys 4 t .. 4 t + 3 by thread t: in this order, threads
+/// that work side by side read rows that lie side by side.
+__device__ __forceinline__ int keyRow(int key) { return key % KEYS * ACROSS + key / KEYS; }
+
+/// A chunk of keys or values, (TILE_KEYS, STRIDE): channels c .. c + CHANNELS of the rows that there are, zero otherwise.
+/// \return whether all of this thread's are finite
+template <bool INTERLEAVED, typename C, typename T>
+__device__ __forceinline__ bool loadChunk(const T* rows, int64_t stride, int64_t there, int c, int channels,
+                                          bool packed, C* chunk) {
+    constexpr int N = Tile<C>::N;
+    const int mine = threadIdx.x * N;
+    bool finite = true;
+    const auto put = [&](int key, Pack<C, N> pack) {
+#pragma unroll
+        for (int n = 0; n < N; n++) {
+            finite = finite && isfinite(pack.at[n]);
+        }
+        storePack<N>(chunk + (INTERLEAVED ? keyRow(key) : key) * Tile<C>::STRIDE + mine, 0, pack);
+    };
+    if (c + mine < channels) {
+        if (packed) {  // four loads in flight
+#pragma unroll 4
+            for (int key = threadIdx.y; key < TILE_KEYS; key += DOWN) {
+                put(key, key < there ? channelPack<true, C>(rows + key * stride, c + mine, channels)
+                                     : Pack<C, N>{});
+            }
+        } else {
+#pragma unroll 1
+            for (int key = threadIdx.y; key < TILE_KEYS; key += DOWN) {
+                put(key, key < there ? channelPack<false, C>(rows + key * stride, c + mine, channels)
+                                     : Pack<C, N>{});
+            }
+        }
+    }
+    return finite;
+}
+
+/// Over the threads of a row.
+template <typename N>
+__device__ __forceinline__ N sumOfRow(N x) {
+#pragma unroll
+    for (int lanes = ACROSS / 2; lanes > 0; lanes /= 2) {
+        x += __shfl_xor_sync(0xffffffff, x, lanes);
+    }
+    return x;
+}
+
+/// Over the threads of a row; NaN loses.
+template <typename C>
+__device__ __forceinline__ C mostOfRow(C x) {
+#pragma unroll
+    for (int lanes = ACROSS / 2; lanes > 0; lanes /= 2) {
+        const C other = __shfl_xor_sync(0xffffffff, x, lanes);
+        x = other > x ? other : x;
+    }
+    return x;
+}
+
+}  // namespace quern::attention
