@@ -97,6 +97,13 @@ Options Options::fromEnvironment() {
         if (value != "exact" && value != "truncating") refuse(variable, value, "exact or truncating");
         options.truncatingMatrix = value == "truncating";
     });
+    ifSet("QUERN_EMULATOR_APPROX", [&](const char* variable, const std::string& value) {
+        if (value != "exact" && value != "low" && value != "high")
+            refuse(variable, value, "exact, low or high");
+        options.approximation = value == "low"    ? Approximation::LOW
+                                : value == "high" ? Approximation::HIGH
+                                                  : Approximation::EXACT;
+    });
     return options;
 }
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "approximation.hpp"
+
 namespace quern::emulator {
 
 /// The order in which the warps of a block, and the blocks of a grid, get their turn.
@@ -34,10 +36,13 @@ struct Options {
     bool lateCopies = true;
     /// Whether mma adds as tensor cores were found to (tensor_core.hpp), or exactly.
     bool truncatingMatrix = false;
+    /// Where results of .approx instructions lie.
+    Approximation approximation = Approximation::EXACT;
 
     /// The defaults, changed by QUERN_EMULATOR_THREADS, _SCHEDULE (forward, reverse, random, preempt, either with :SEED),
     /// _CHECKS (on, off, all, or some of memory, races, uninitialised), _STORES (early, late), _COUNTERS (on, off),
-    /// _TIMEOUT (seconds), _BUDGET (warp instructions a block), _COPIES (late, eager) and _MATRIX (exact, truncating).
+    /// _TIMEOUT (seconds), _BUDGET (warp instructions a block), _COPIES (late, eager), _MATRIX (exact, truncating) and
+    /// _APPROX (exact, low, high).
     /// Throws std::invalid_argument naming the variable and what it accepts.
     static Options fromEnvironment();
 };

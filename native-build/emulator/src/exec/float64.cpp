@@ -58,25 +58,7 @@ QUERN_INLINE bool isSubnormal(double a) {
 }
 QUERN_INLINE bool isNormal(double a) { return isFinite(a) && !isSubnormal(a); }  // PTX counts zeros as normal
 
-// Approximations of 20 bits and more: their low word is zero, as the hardware leaves it.
-QUERN_INLINE double highWord(double a) {
-    const std::uint64_t bits = std::bit_cast<std::uint64_t>(a);
-    return std::bit_cast<double>(a != a ? 0x7fffffff00000000 : bits & 0xffffffff00000000);
-}
-QUERN_INLINE double flushSubnormal(double a) {
-    const std::uint64_t bits = std::bit_cast<std::uint64_t>(a);
-    return std::bit_cast<double>((bits & INFINITE) == 0 ? bits & 0x8000000000000000 : bits);
-}
-QUERN_INLINE double approximateReciprocal(double a) {
-    return flushSubnormal(highWord(1.0 / flushSubnormal(a)));
-}
-QUERN_INLINE double approximateRsqrt(double a) { return highWord(1.0 / __builtin_sqrt(a)); }
-QUERN_INLINE double approximateRsqrtFlushed(double a) {
-    return highWord(1.0 / __builtin_sqrt(flushSubnormal(a)));
-}
-
 constexpr InstructionClass FP64 = InstructionClass::FP64;
-constexpr InstructionClass SPECIAL = InstructionClass::SPECIAL;
 
 #define ROUNDED(name, sig, F)                                                                           \
     {name ".rn.f64", sig, lanes<F>, FP64}, {name ".rz.f64", sig, &Directed<&F>::run, FP64, ROUND_ZERO}, \
@@ -107,9 +89,6 @@ constexpr Entry TABLE[] = {
     {"testp.notanumber.f64", "p=F", testProperty<isNotNumber>, FP64},
     {"testp.normal.f64", "p=F", testProperty<isNormal>, FP64},
     {"testp.subnormal.f64", "p=F", testProperty<isSubnormal>, FP64},
-    {"rcp.approx.ftz.f64", "F=F", lanes<approximateReciprocal>, SPECIAL},
-    {"rsqrt.approx.f64", "F=F", lanes<approximateRsqrt>, SPECIAL},
-    {"rsqrt.approx.ftz.f64", "F=F", lanes<approximateRsqrtFlushed>, SPECIAL},
 };
 
 }  // namespace

@@ -1,7 +1,6 @@
 // FP16 and BF16 arithmetic, scalar and in pairs. Each result is rounded once, from an exact or oddly rounded value.
-#include <cmath>
-
-#include "exec/rounding.hpp"
+#include "exec/approximate.hpp"
+#include "exec/elementary.hpp"
 
 namespace quern::emulator::QUERN_LEVEL {
 
@@ -15,6 +14,10 @@ struct F16 {
     QUERN_INLINE float widen(u16 h) { return fromF16(h); }
     QUERN_INLINE u16 round(double x) { return toF16(x); }
     QUERN_INLINE u16 roundFloat(float x) { return nearestF16(x); }
+    static u16 nearest(double x) { return toF16(x); }
+    static u16 above(double x) { return toF16(x, ROUND_UP); }
+    static u16 below(double x) { return toF16(x, ROUND_DOWN); }
+    static double wide(u16 h) { return static_cast<double>(fromF16(h)); }
     static constexpr u16 INFINITE = 0x7c00;
     static constexpr u16 ONE = 0x3c00;
     static constexpr u16 NORMAL = 0x0400;
@@ -23,6 +26,10 @@ struct Bf16 {
     QUERN_INLINE float widen(u16 h) { return fromBf16(h); }
     QUERN_INLINE u16 round(double x) { return toBf16(x); }
     QUERN_INLINE u16 roundFloat(float x) { return nearestBf16(x); }
+    static u16 nearest(double x) { return toBf16(x); }
+    static u16 above(double x) { return toBf16(x, ROUND_UP); }
+    static u16 below(double x) { return toBf16(x, ROUND_DOWN); }
+    static double wide(u16 h) { return static_cast<double>(fromBf16(h)); }
     static constexpr u16 INFINITE = 0x7f80;
     static constexpr u16 ONE = 0x3f80;
     static constexpr u16 NORMAL = 0x0080;
@@ -115,11 +122,27 @@ QUERN_INLINE u16 opposite(u16 a) {
     return (FLAGS & FLAG_FTZ) != 0 && (a & 0x7fff) < T::NORMAL ? u16(~a & 0x8000) : u16(a ^ 0x8000);
 }
 
-QUERN_INLINE float exp2Of(float a) { return ::exp2f(a); }
-QUERN_INLINE float tanhOf(float a) { return ::tanhf(a); }
-template <typename T, unsigned FLAGS, float (*F)(float)>
-QUERN_INLINE u16 approximate(u16 a) {
-    return finish<T, FLAGS>(T::roundFloat(F(operand<T, FLAGS>(a))));
+// Approximations, with the errors that the PTX ISA has in "Half Precision Floating Point Instructions".
+
+struct Exp2OfF16 {
+    static double value(double a) { return exp2Exactly(a); }
+    static double error(double value) { return value * 0x1.125fbep-10; }  // 2^-9.9
+};
+struct Exp2OfBf16 : Exp2OfF16 {
+    static double error(double value) { return value * 0x1p-7; }
+};
+struct TanhOfF16 {
+    static double value(double a) { return tanhExactly(a); }
+    static double error(double) { return 0x1.02502p-11; }  // 2^-10.987
+};
+struct TanhOfBf16 : TanhOfF16 {
+    static double error(double) { return 0x1p-8; }
+};
+template <typename T, unsigned FLAGS, class F, Approximation WHERE>
+u16 approximate(u16 h) {
+    const double a = static_cast<double>(operand<T, FLAGS>(h));
+    const double value = F::value(a);
+    return finish<T, FLAGS>(placed<WHERE, T>(value, isFixed(a) || isFixed(value) ? 0 : F::error(value)));
 }
 
 /// F on both halves of a 32-bit register.
@@ -156,6 +179,20 @@ constexpr InstructionClass SPECIAL = InstructionClass::SPECIAL;
         BOTH(op ".xorsign.abs", bf16, "h=hh", "w=ww", &extremeOfMagnitudes<Bf16, false, L>),  \
         BOTH(op ".NaN.xorsign.abs", bf16, "h=hh", "w=ww", &extremeOfMagnitudes<Bf16, true, L>)
 
+template <typename T, unsigned FLAGS, class F>
+constexpr Handler approximately16 = approximated<lanes<&approximate<T, FLAGS, F, Approximation::EXACT>>,
+                                                 lanes<&approximate<T, FLAGS, F, Approximation::LOW>>,
+                                                 lanes<&approximate<T, FLAGS, F, Approximation::HIGH>>>;
+template <typename T, unsigned FLAGS, class F>
+constexpr Handler approximatelyPair =
+    approximated<lanes<&Pair<&approximate<T, FLAGS, F, Approximation::EXACT>>::apply>,
+                 lanes<&Pair<&approximate<T, FLAGS, F, Approximation::LOW>>::apply>,
+                 lanes<&Pair<&approximate<T, FLAGS, F, Approximation::HIGH>>::apply>>;
+#define APPROXIMATE(op, type, T, FLAGS, F)                                \
+    {op "." #type, "h=h", approximately16<T, FLAGS, F>, SPECIAL}, {       \
+        op "." #type "x2", "w=w", approximatelyPair<T, FLAGS, F>, SPECIAL \
+    }
+
 constexpr Entry TABLE[] = {
     ARITHMETIC("add", "h=hh", "w=ww", add),
     ARITHMETIC("add.rn", "h=hh", "w=ww", add),
@@ -175,10 +212,10 @@ constexpr Entry TABLE[] = {
     BOTH("neg.ftz", f16, "h=h", "w=w", &opposite<F16, FLAG_FTZ>),
     BOTH("abs", bf16, "h=h", "w=w", &magnitude<Bf16, 0>),
     BOTH("neg", bf16, "h=h", "w=w", &opposite<Bf16, 0>),
-    BOTH("ex2.approx", f16, "h=h", "w=w", &approximate<F16, 0, exp2Of>),
-    BOTH("ex2.approx.ftz", bf16, "h=h", "w=w", &approximate<Bf16, FLAG_FTZ, exp2Of>),
-    BOTH("tanh.approx", f16, "h=h", "w=w", &approximate<F16, 0, tanhOf>),
-    BOTH("tanh.approx", bf16, "h=h", "w=w", &approximate<Bf16, 0, tanhOf>),
+    APPROXIMATE("ex2.approx", f16, F16, 0, Exp2OfF16),
+    APPROXIMATE("ex2.approx.ftz", bf16, Bf16, FLAG_FTZ, Exp2OfBf16),
+    APPROXIMATE("tanh.approx", f16, F16, 0, TanhOfF16),
+    APPROXIMATE("tanh.approx", bf16, Bf16, 0, TanhOfBf16),
 };
 
 }  // namespace

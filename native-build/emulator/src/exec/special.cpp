@@ -1,45 +1,78 @@
 // Functions that hardware approximates: ex2, lg2, sin, cos, tanh, reciprocals and roots.
 //
 // PTX bounds their error and leaves their bits to the device. Here they are the exact values, computed in FP64 and
-// rounded once (sin and cos, whose bound is absolute, too), with the results that PTX fixes for special operands.
-#include <cmath>
+// rounded once, or one of the ends of what PTX documents (approximation.hpp), with the results that PTX fixes for special
+// operands. Each function states its value and its error as "Floating Point Instructions" of the PTX ISA has it.
 #include <limits>
 
-#include "exec/rounding.hpp"
+#include "exec/approximate.hpp"
+#include "exec/elementary.hpp"
 
 namespace quern::emulator::QUERN_LEVEL {
 
 namespace {
 
-// libm may be slow and may set flags; it neither traps nor depends on the rounding mode being changed here.
-float base2Exponential(float a) { return static_cast<float>(std::exp2(static_cast<double>(a))); }
-float base2Logarithm(float a) { return static_cast<float>(std::log2(static_cast<double>(a))); }
-float sine(float a) { return static_cast<float>(std::sin(static_cast<double>(a))); }
-float cosine(float a) { return static_cast<float>(std::cos(static_cast<double>(a))); }
-float hyperbolicTangent(float a) { return static_cast<float>(std::tanh(static_cast<double>(a))); }
-float reciprocal(float a) { return 1.0F / a; }
-float reciprocalRoot(float a) { return static_cast<float>(1.0 / std::sqrt(static_cast<double>(a))); }
-float squareRoot(float a) { return std::sqrt(a); }
+using Limits = std::numeric_limits<float>;
 
-/// div.approx is a * (1 / b), and gives 0 where the divisor is so large (2^126 to 2^128) that its reciprocal is flushed.
-float quotientApproximate(float a, float b) {
-    const float magnitude = std::fabs(b);
-    if (magnitude > 0x1p126F && magnitude <= std::numeric_limits<float>::max()) {
-        return std::isinf(a) ? std::numeric_limits<float>::quiet_NaN()
-                             : std::copysign(0.0F, a) * std::copysign(1.0F, b);
+struct Base2Exponential {
+    static double value(float a) { return exp2Exactly(static_cast<double>(a)); }
+    static double error(double value, float) { return 2 * ulp(value); }
+};
+struct Base2Logarithm {
+    static double value(float a) {
+        if (a == 0) return -Limits::infinity();
+        if (!(a > 0)) return Limits::quiet_NaN();
+        return a > Limits::max() ? Limits::infinity() : log2Exactly(static_cast<double>(a));
     }
-    return a / b;
+    static double error(double value, float a) {
+        return (a > 0.5F && a < 2 ? 1 : __builtin_fabs(value)) * 0x1p-22;
+    }
+};
+constexpr float HUNDRED_PI = 314.159265F;
+double errorOfAngle(float a) {
+    constexpr float TWO_PI = 6.2831853F;
+    const float magnitude = __builtin_fabsf(a);
+    // 2^-20.5, 2^-14.7
+    return magnitude <= TWO_PI ? 0x1.6a09e6p-21 : magnitude <= HUNDRED_PI ? 0x1.3b2c47p-15 : 0;
 }
-float quotientFull(float a, float b) { return a / b; }
-
-/// F of FP32 operands, NaN made canonical.
-template <auto F, bool FTZ>
-struct Function;
-template <typename... A, float (*F)(A...), bool FTZ>
-struct Function<F, FTZ> {
-    static float apply(A... a) {
-        const float x = canonical(FTZ ? F(flush(a)...) : F(a...));
-        return FTZ ? flush(x) : x;
+struct Sine {
+    static double value(float a) { return sinExactly(a); }
+    static double error(double, float a) { return errorOfAngle(a); }
+};
+struct Cosine {
+    static double value(float a) { return cosExactly(a); }
+    static double error(double, float a) { return errorOfAngle(a); }
+};
+struct HyperbolicTangent {
+    static double value(float a) { return tanhExactly(static_cast<double>(a)); }
+    static double error(double value, float) { return __builtin_fabs(value) * 0x1p-11; }
+};
+struct Reciprocal {
+    static double value(float a) { return 1.0 / static_cast<double>(a); }
+    static double error(double value, float) { return ulp(value); }
+};
+struct ReciprocalRoot {
+    static double value(float a) { return 1.0 / __builtin_sqrt(static_cast<double>(a)); }
+    static double error(double value, float) { return __builtin_fabs(value) * 0x1.125fbep-23; }  // 2^-22.9
+};
+struct SquareRoot {
+    static double value(float a) { return __builtin_sqrt(static_cast<double>(a)); }
+    static double error(double value, float) { return __builtin_fabs(value) * 0x1p-23; }
+};
+struct QuotientFull {
+    static double value(float a, float b) { return static_cast<double>(a) / static_cast<double>(b); }
+    static double error(double value, float, float) { return 2 * ulp(value); }
+};
+/// div.approx is a * (1 / b), and gives 0 where the divisor is so large (2^126 to 2^128) that its reciprocal is flushed.
+struct Quotient : QuotientFull {
+    static double value(float a, float b) {
+        const float magnitude = __builtin_fabsf(b);
+        if (magnitude > 0x1p126F && magnitude <= Limits::max()) {
+            return __builtin_fabsf(a) > Limits::max() ? Limits::quiet_NaN()
+                                                      : __builtin_copysign(0.0, static_cast<double>(a)) *
+                                                            __builtin_copysign(1.0, static_cast<double>(b));
+        }
+        return QuotientFull::value(a, b);
     }
 };
 
@@ -53,26 +86,26 @@ double canonical64(double x) {
     return x != x ? std::bit_cast<double>(std::uint64_t{0x7fffffff00000000}) : upperHalf(x);
 }
 double reciprocal64(double a) { return canonical64(1.0 / upperHalf(a)); }
-double reciprocalRoot64(double a) { return canonical64(1.0 / std::sqrt(upperHalf(a))); }
+double reciprocalRoot64(double a) { return canonical64(1.0 / __builtin_sqrt(upperHalf(a))); }
 
 constexpr InstructionClass SPECIAL = InstructionClass::SPECIAL;
 
-#define BOTH(name, type, signature, F)                                          \
-    {name type, signature, lanes<&Function<&F, false>::apply>, SPECIAL}, {      \
-        name ".ftz" type, signature, lanes<&Function<&F, true>::apply>, SPECIAL \
+#define BOTH(name, type, signature, F, ...)                                       \
+    {name type, signature, approximately<F, false, __VA_ARGS__>, SPECIAL}, {      \
+        name ".ftz" type, signature, approximately<F, true, __VA_ARGS__>, SPECIAL \
     }
 
 constexpr Entry TABLE[] = {
-    BOTH("ex2.approx", ".f32", "f=f", base2Exponential),
-    BOTH("lg2.approx", ".f32", "f=f", base2Logarithm),
-    BOTH("sin.approx", ".f32", "f=f", sine),
-    BOTH("cos.approx", ".f32", "f=f", cosine),
-    BOTH("rcp.approx", ".f32", "f=f", reciprocal),
-    BOTH("rsqrt.approx", ".f32", "f=f", reciprocalRoot),
-    BOTH("sqrt.approx", ".f32", "f=f", squareRoot),
-    BOTH("div.approx", ".f32", "f=ff", quotientApproximate),
-    BOTH("div.full", ".f32", "f=ff", quotientFull),
-    {"tanh.approx.f32", "f=f", lanes<&Function<&hyperbolicTangent, false>::apply>, SPECIAL},
+    BOTH("ex2.approx", ".f32", "f=f", Base2Exponential, float),
+    BOTH("lg2.approx", ".f32", "f=f", Base2Logarithm, float),
+    BOTH("sin.approx", ".f32", "f=f", Sine, float),
+    BOTH("cos.approx", ".f32", "f=f", Cosine, float),
+    BOTH("rcp.approx", ".f32", "f=f", Reciprocal, float),
+    BOTH("rsqrt.approx", ".f32", "f=f", ReciprocalRoot, float),
+    BOTH("sqrt.approx", ".f32", "f=f", SquareRoot, float),
+    BOTH("div.approx", ".f32", "f=ff", Quotient, float, float),
+    BOTH("div.full", ".f32", "f=ff", QuotientFull, float, float),
+    {"tanh.approx.f32", "f=f", approximately<HyperbolicTangent, false, float>, SPECIAL},
     {"rcp.approx.ftz.f64", "F=F", lanes<reciprocal64>, SPECIAL},
     {"rsqrt.approx.f64", "F=F", lanes<reciprocalRoot64>, SPECIAL},
     {"rsqrt.approx.ftz.f64", "F=F", lanes<reciprocalRoot64>, SPECIAL},

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "approximation.hpp"
 #include "exec/program.hpp"
 #include "exec/tensor_core.hpp"
 #include "memory/device_memory.hpp"
@@ -40,6 +41,7 @@ struct Worker {
     Printer* printer = nullptr;
     DeviceMemory* heap = nullptr;  // where kernels allocate
     TensorCore tensorCore;
+    Approximation approximation = Approximation::EXACT;
 };
 
 /// What framed functions of each lane have saved of their registers, the innermost call last.

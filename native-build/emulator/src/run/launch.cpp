@@ -243,6 +243,7 @@ class Run {
         worker.checks = options_.checks || watch_;
         worker.counters = options_.counters;
         worker.tensorCore = TensorCore::of(grid_.device->capability(), options_.truncatingMatrix);
+        worker.approximation = options_.approximation;
         std::vector<Site> sites(grid_.program->sites);
         worker.sites = sites.data();
         std::vector<Traffic> traffic(grid_.program->sites);

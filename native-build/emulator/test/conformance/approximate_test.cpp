@@ -1,9 +1,21 @@
-// Approximations, held to the error that the PTX ISA documents and to its tables of special values.
+// Approximations, held to the error that the PTX ISA documents and to its tables of special values: the nearest results,
+// and those at either end of that error.
 #include "conformance/evaluate.hpp"
 #include "conformance/rounding.hpp"
 
 namespace quern::emulator {
 namespace {
+
+class Approximate : public ::testing::TestWithParam<Approximation> {
+  protected:
+    void SetUp() override { approximation = GetParam(); }
+    void TearDown() override { approximation = Approximation::EXACT; }
+};
+
+constexpr const char* NAMES[] = {"Exact", "Low", "High"};
+INSTANTIATE_TEST_SUITE_P(Results, Approximate,
+                         ::testing::Values(Approximation::EXACT, Approximation::LOW, Approximation::HIGH),
+                         [](const auto& info) { return NAMES[static_cast<int>(info.param)]; });
 
 constexpr double INF = std::numeric_limits<double>::infinity();
 
@@ -50,7 +62,7 @@ const std::vector<float> SPECIALS{0.0f,      -0.0f,     INFINITY,   -INFINITY, N
                                   0x1p-149f, 0x1p-127f, -0x1p-127f, 0x1p-126f, 0x1p127f, 2.0f, 0.5f};
 
 // "ex2.approx.ftz.f32: subnormal inputs are flushed; 2^-0 = 2^+0 = 1." Error 2 ulp, so 2^-22 of the result.
-TEST(Approximate, Ex2) {
+TEST_P(Approximate, Ex2) {
     const auto inputs = together(SPECIALS, between(-155, 130, 3000), between(-1, 1, 1000));
     expectEach<float>(
         "ex2.approx.f32 %d, %a;", [](float a) { return relative(std::exp2(double{a}), 0x1p-22, false); },
@@ -61,7 +73,7 @@ TEST(Approximate, Ex2) {
 }
 
 // Absolute error 2^-22 for results near zero (inputs in (0.5, 2)), relative beyond.
-TEST(Approximate, Lg2) {
+TEST_P(Approximate, Lg2) {
     const auto inputs = together(SPECIALS, ofMagnitudes(-148, 127), between(0.5, 2, 3000));
     const auto expected = [](double a) {
         const double exact = std::log2(a);
@@ -76,7 +88,7 @@ TEST(Approximate, Lg2) {
 }
 
 // Absolute error 2^-20.5 within [-2 pi, 2 pi], 2^-14.7 within [-100 pi, 100 pi].
-TEST(Approximate, SinAndCos) {
+TEST_P(Approximate, SinAndCos) {
     const auto inputs = together({0.0f, -0.0f, 1.5707964f, 3.1415927f, -3.1415927f, 6.2831855f},
                                  between(-2 * M_PI, 2 * M_PI, 3000), between(-100 * M_PI, 100 * M_PI, 3000));
     const auto tolerance = [](float a) {
@@ -119,7 +131,7 @@ TEST(Approximate, SinAndCos) {
 }
 
 // 1 ulp of binary32: at most 2^-23 of the result.
-TEST(Approximate, RcpSqrtRsqrt) {
+TEST_P(Approximate, RcpSqrtRsqrt) {
     auto inputs = together(SPECIALS, ofMagnitudes(-149, 127), between(1, 4, 2000));
     for (const char* flush : {"", ".ftz"}) {
         const bool ftz = *flush != 0;
@@ -130,12 +142,12 @@ TEST(Approximate, RcpSqrtRsqrt) {
         expectEach<float>(
             "sqrt" + suffix, [&](float a) { return relative(std::sqrt(in(a)), 0x1p-23, ftz); }, inputs);
         expectEach<float>(
-            "rsqrt" + suffix, [&](float a) { return relative(1 / std::sqrt(in(a)), std::exp2(-22.4), ftz); },
+            "rsqrt" + suffix, [&](float a) { return relative(1 / std::sqrt(in(a)), std::exp2(-22.9), ftz); },
             inputs);
     }
 }
 
-TEST(Approximate, ZerosKeepTheirSign) {
+TEST_P(Approximate, ZerosKeepTheirSign) {
     const std::vector<float> zeros{0.0f, -0.0f};
     const auto bits = [](float value) { return std::bit_cast<u32>(value); };
     expectEach<u32>(
@@ -155,7 +167,7 @@ TEST(Approximate, ZerosKeepTheirSign) {
 
 // "rsqrt.approx.f64 implements an approximation to the reciprocal square root", error 1 ulp in the upper word's 20 bits;
 // .ftz.f64 forms give an "extremely gross" approximation: the upper 32 bits, the lower zero.
-TEST(Approximate, GrossDoubles) {
+TEST_P(Approximate, GrossDoubles) {
     std::vector<double> inputs;
     for (float value : ofMagnitudes(-60, 60)) inputs.push_back(value);
     expectEach<double>(
@@ -178,7 +190,7 @@ TEST(Approximate, GrossDoubles) {
 }
 
 // "max relative error 2^-11"; results lie within [-1, 1].
-TEST(Approximate, Tanh) {
+TEST_P(Approximate, Tanh) {
     const auto inputs = together(SPECIALS, between(-10, 10, 3000), ofMagnitudes(-149, 127, 1));
     expectEach<float>(
         "tanh.approx.f32 %d, %a;",
@@ -191,7 +203,7 @@ TEST(Approximate, Tanh) {
 }
 
 // 2 ulp: .approx where the divisor lies in [2^-126, 2^126], .full everywhere.
-TEST(Approximate, Div) {
+TEST_P(Approximate, Div) {
     const auto numbers = together({0.0f, 1.0f, -3.0f}, ofMagnitudes(-126, 127, 1));
     const auto divisors = together({1.0f, -7.0f}, ofMagnitudes(-126, 125, 1));
     const auto quotient = [](float a, float b) { return relative(double{a} / b, 2 * 0x1p-23, false); };
@@ -222,7 +234,7 @@ Near narrowly(double exact, double tolerance) {
     return {exact, tolerance + std::ldexp(1.0, exponent - T::PRECISION)};
 }
 
-TEST(Approximate, HalvesEx2AndTanh) {
+TEST_P(Approximate, HalvesEx2AndTanh) {
     expectEach<f16>(
         "ex2.approx.f16 %d, %a;",
         [](f16 a) {
@@ -253,6 +265,69 @@ TEST(Approximate, HalvesEx2AndTanh) {
                 operation + ".f16 %h1, %b; mov.b32 %r2, {%h0, %h1}; xor.b32 %d, %r1, %r2;",
             [](f16, f16) { return 0u; }, halves, halves);
     }
+}
+
+template <class T>
+std::vector<T> resultsOf(const std::string& body, const std::vector<T>& inputs, Approximation where) {
+    Column column{sizeof(T), {}};
+    for (T input : inputs) column.rows.push_back(toBits(input));
+    approximation = where;
+    const std::vector<u64> rows = evaluate(body, sizeof(T), {column}, 90);
+    approximation = Approximation::EXACT;
+    std::vector<T> results;
+    for (u64 row : rows) results.push_back(fromBits<T>(row));
+    return results;
+}
+
+/// Exact results lie between low and high ones, which the documented errors keep apart.
+template <class T>
+void expectEnds(const std::string& body, const std::vector<T>& inputs) {
+    const auto low = resultsOf(body, inputs, Approximation::LOW);
+    const auto exact = resultsOf(body, inputs, Approximation::EXACT);
+    const auto high = resultsOf(body, inputs, Approximation::HIGH);
+    int apart = 0;
+    for (std::size_t i = 0; i < inputs.size(); i++) {
+        EXPECT_LE(toDouble(low[i]), toDouble(exact[i])) << body << " of " << show(inputs[i]);
+        EXPECT_LE(toDouble(exact[i]), toDouble(high[i])) << body << " of " << show(inputs[i]);
+        apart += toDouble(low[i]) < toDouble(high[i]) ? 1 : 0;
+    }
+    EXPECT_GE(apart, 0.95 * static_cast<double>(inputs.size())) << body;
+}
+
+TEST(ApproximateEnds, LieOnBothSides) {
+    const auto inputs = between(0.51, 1.99, 500);
+    for (const char* function : {"ex2", "lg2", "sin", "cos", "tanh"})
+        expectEnds(std::string(function) + ".approx.f32 %d, %a;", inputs);
+    for (const char* function : {"rcp", "sqrt", "rsqrt"})
+        expectEnds(std::string(function) + ".approx.ftz.f32 %d, %a;", inputs);
+    for (const char* quotient : {"div.approx", "div.full"})
+        expectEnds(std::string(quotient) + ".f32 %d, %a, 0f40400000;", inputs);
+    std::vector<f16> halves;
+    for (float input : inputs) halves.push_back(f16{static_cast<u16>(0x3800 + 512 * input)});
+    expectEnds("ex2.approx.f16 %d, %a;", halves);
+    expectEnds("tanh.approx.f16 %d, %a;", halves);
+}
+
+// The bits depend on this code alone; the host's FP64 functions are good enough to say that they are the nearest ones.
+TEST(ApproximateExact, IsTheNearest) {
+    const auto nearest = [](const std::string& function, double (*value)(double), const auto& inputs) {
+        expectEach<float>(
+            function + ".approx.f32 %d, %a;",
+            [&](float a) {
+                const double exact = value(double{a});
+                const double half = std::ldexp(0.5, std::max(std::ilogb(exact), -126) - 23);
+                return Near{exact, half * (1 + 1e-6)};
+            },
+            inputs);
+    };
+    nearest("ex2", std::exp2, between(-140, 127.9, 5000));
+    nearest("lg2", std::log2, together(ofMagnitudes(-149, 127), between(0.9, 1.1, 2000)));
+    nearest("tanh", std::tanh, together(between(-12, 12, 2000), ofMagnitudes(-30, 3)));
+    // Angles of every size: beyond 2^25 they are reduced otherwise.
+    const auto angles = together(between(-7, 7, 1000), between(-1000, 1000, 1000), ofMagnitudes(-20, 127, 20),
+                                 between(0x1p24, 0x1p26, 500), between(-0x1p30, 0x1p30, 500));
+    nearest("sin", std::sin, angles);
+    nearest("cos", std::cos, angles);
 }
 
 }  // namespace

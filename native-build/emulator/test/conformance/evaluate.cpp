@@ -62,6 +62,7 @@ std::vector<u64> evaluate(const std::string& body, int resultBytes, const std::v
     std::vector<u64> results;
     try {
         Machine machine(kernelOf(body, resultBytes, operands), target);
+        machine.options.approximation = approximation;
         const std::size_t rows = operands.front().rows.size();
         results.resize(rows);
         const std::uint64_t out = machine.allocate<u8>(rows * resultBytes);

@@ -93,6 +93,9 @@ inline std::string show(const Near& value) {
     return text.str();
 }
 
+/// Where results of .approx instructions shall lie in what is evaluated.
+inline Approximation approximation = Approximation::EXACT;
+
 /// How many values were compared so far, in all tests.
 inline u64 comparedValues = 0;
 

@@ -37,6 +37,11 @@ public enum EmulatorOption {
      * device were found to add. A kernel must be good enough under both.
      */
     MATRIX,
+    /**
+     * Where results of {@code .approx} instructions lie: exact (default), the nearest to the function's value; low or high, at
+     * that end of the error that PTX documents. A kernel must be good enough with all three.
+     */
+    APPROX,
     /** When queued work runs: late (default), when somebody waits for it; or eager, when it is queued. */
     STREAMS,
     /** Milliseconds after which work that nobody waits for runs nevertheless. */
