@@ -300,6 +300,13 @@ std::uint32_t Decoder::constantOperand(const ptx::Operand& operand, std::uint32_
     }
 }
 
+/// Bytes from the begin of a variable to its element name[i]; 0 where none is named.
+std::int64_t Decoder::elementOffset(const ptx::Operand& operand, const Symbol& symbol) const {
+    if (!operand.indexed) return 0;
+    if (symbol.element == 0) refuse(std::string(operand.name) + " is not an array", operand.place);
+    return static_cast<std::int64_t>(operand.value) * symbol.element;
+}
+
 std::uint32_t Decoder::readWide(const ptx::Operand& operand, std::uint32_t& bytes, char type) {
     if (operand.kind != ptx::OperandKind::NAME) return constantOperand(operand, bytes, type);
     if (operand.name == "WARP_SZ") return constant(LANES, bytes);
@@ -307,13 +314,14 @@ std::uint32_t Decoder::readWide(const ptx::Operand& operand, std::uint32_t& byte
     const Symbol& symbol = resolve(operand);
     switch (symbol.kind) {
         case SymbolKind::REGISTER:
-            if (operand.offset != 0) refuse("a register cannot have an offset here", operand.place);
+            if (operand.offset != 0 || operand.indexed)
+                refuse("a register cannot have an offset here", operand.place);
             bytes = symbol.bytes;
             return static_cast<std::uint32_t>(symbol.place);
         case SymbolKind::DYNAMIC_SHARED: {
             // Known only when all static variables have their place.
             const std::uint32_t base = special(Special::DYNAMIC_SHARED_BASE, bytes);
-            if (operand.offset != 0)
+            if (operand.offset != 0 || operand.indexed)
                 refuse("an offset from an extern shared array is not supported here", operand.place);
             return base;
         }
@@ -324,8 +332,9 @@ std::uint32_t Decoder::readWide(const ptx::Operand& operand, std::uint32_t& byte
         case SymbolKind::FRAME: {
             if (bytes != 8) refuse("an address of local memory has 64 bits here", operand.place);
             const std::uint32_t sum = temporary(8);
-            const std::uint32_t offset =
-                constant(symbol.place + static_cast<std::uint64_t>(operand.offset), 8);
+            const std::uint32_t offset = constant(
+                symbol.place + static_cast<std::uint64_t>(operand.offset + elementOffset(operand, symbol)),
+                8);
             Op& op = emit(entry("add.u64"));
             op.kind = InstructionClass::MOVE;
             op.dst = sum;
@@ -333,7 +342,10 @@ std::uint32_t Decoder::readWide(const ptx::Operand& operand, std::uint32_t& byte
             op.b = offset;
             return sum;
         }
-        default: return constant(symbol.place + static_cast<std::uint64_t>(operand.offset), bytes);
+        default:
+            return constant(
+                symbol.place + static_cast<std::uint64_t>(operand.offset + elementOffset(operand, symbol)),
+                bytes);
     }
 }
 
@@ -385,8 +397,33 @@ void Decoder::pair(const ptx::Operand& operand, std::uint32_t bytes, Op& op) {
     op.dst2 = write(operand.elements[1], 0);
 }
 
+std::array<std::uint32_t, 2> Decoder::halves(const ptx::Operand& operand) {
+    const Symbol* symbol = operand.kind == ptx::OperandKind::NAME ? scope_->find(operand.name) : nullptr;
+    if (symbol == nullptr || symbol->kind != SymbolKind::REGISTER || symbol->bytes != 16 ||
+        operand.offset != 0)
+        refuse("expected a register of 128 bits", operand.place);
+    const auto place = static_cast<std::uint32_t>(symbol->place);
+    return {place, place + slotBytes(8)};
+}
+
+const std::uint32_t* Decoder::constantVariables() {
+    std::vector<std::uint32_t> words{0};
+    for (const ptx::Variable& variable : context_.module->variables) {
+        const Symbol* symbol = context_.globals->find(variable.name);
+        if (symbol == nullptr || symbol->kind != SymbolKind::CONSTANT) continue;
+        words[0]++;
+        for (const std::uint64_t value : {symbol->place, std::uint64_t{symbol->bytes}}) {
+            words.push_back(static_cast<std::uint32_t>(value));
+            words.push_back(static_cast<std::uint32_t>(value >> 32));
+        }
+    }
+    return list(words);
+}
+
 void Decoder::address(Op& op, const ptx::Operand& operand) {
-    if (operand.kind != ptx::OperandKind::ADDRESS) refuse("expected an address in [ ]", operand.place);
+    const bool element = operand.kind == ptx::OperandKind::NAME && operand.indexed;
+    if (operand.kind != ptx::OperandKind::ADDRESS && !element)
+        refuse("expected an address in [ ]", operand.place);
     op.imm = operand.offset;
     op.wide = true;
     if (operand.name.empty()) {
@@ -394,6 +431,7 @@ void Decoder::address(Op& op, const ptx::Operand& operand) {
         return;
     }
     const Symbol& symbol = resolve(operand);
+    if (operand.indexed) op.imm += elementOffset(operand, symbol);
     switch (symbol.kind) {
         case SymbolKind::REGISTER:
             if (symbol.bytes != 4 && symbol.bytes != 8) refuse("an address has 32 or 64 bits", operand.place);
@@ -463,7 +501,6 @@ Symbol Decoder::declareRegister(const ptx::Variable& variable) {
     Symbol symbol;
     symbol.kind = SymbolKind::REGISTER;
     symbol.bytes = variable.type.letter == 'p' ? 0 : static_cast<std::uint32_t>(variable.type.bytes());
-    if (symbol.bytes > 8) refuse("registers of 128 bits are not supported", variable.place);
     if (variable.vectorLength != 1) refuse("vector registers are not supported", variable.place);
     const std::uint32_t stride = slotBytes(symbol.bytes);
     const std::uint32_t count = std::max(variable.rangeCount, 1U);
@@ -471,11 +508,14 @@ Symbol Decoder::declareRegister(const ptx::Variable& variable) {
         refuse("too many registers", variable.place);
     }
     symbol.place = registers_.place(static_cast<std::uint64_t>(count) * stride, REGISTER_ALIGN);
-    noteWidth(static_cast<std::uint32_t>(symbol.place), symbol.bytes, count);
+    // One of 128 bits is two of 64 side by side.
+    const std::uint32_t parts = symbol.bytes == 16 ? 2 : 1;
+    noteWidth(static_cast<std::uint32_t>(symbol.place), symbol.bytes / parts, count * parts);
     if (current_ != nullptr && current_->framed) {
         for (std::uint32_t i = 0; i < count; i++) {
-            current_->saved.push_back(static_cast<std::uint32_t>(symbol.place) + i * stride);
-            current_->saved.push_back(symbol.bytes);
+            const std::uint32_t place = static_cast<std::uint32_t>(symbol.place) + i * stride;
+            current_->saved.insert(current_->saved.end(), {place, std::min(symbol.bytes, 8U)});
+            if (symbol.bytes == 16) current_->saved.insert(current_->saved.end(), {place + stride / 2, 8});
         }
     }
     if (variable.rangeCount != 0) {
@@ -489,6 +529,7 @@ Symbol Decoder::declareRegister(const ptx::Variable& variable) {
 void Decoder::declare(const ptx::Variable& variable) {
     Symbol symbol;
     symbol.bytes = static_cast<std::uint32_t>(bytesOf(variable));
+    symbol.element = static_cast<std::uint32_t>(variable.type.bytes() * variable.vectorLength);
     switch (variable.space) {
         case ptx::StateSpace::REGISTER: declareRegister(variable); return;
         case ptx::StateSpace::SHARED:

@@ -5,6 +5,7 @@
 // own (family_*.cpp), which opcodes.cpp lists; an opcode it does not list must be in the instruction table as spelled.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <map>
 #include <memory>
@@ -65,6 +66,8 @@ class Decoder {
     /// A register as wide as it is declared, at least `bytes`; constants have `bytes`. Sets `bytes` to the width.
     std::uint32_t readWide(const ptx::Operand& operand, std::uint32_t& bytes, char type = 'b');
     std::uint32_t writeWide(const ptx::Operand& operand, std::uint32_t& bytes);
+    /// The two registers of 64 bits that a register of 128 bits is, the lower first.
+    std::array<std::uint32_t, 2> halves(const ptx::Operand& operand);
     /// The address operand: sets a, imm, wide and, where the name decides it, the space.
     void address(Op& op, const ptx::Operand& operand);
     /// "d|p": the two destinations; without p the second is the sink.
@@ -84,6 +87,8 @@ class Decoder {
         op.second = program_->seconds.back().get();
     }
 
+    /// Address and bytes of each constant variable of the module, in words of 32 bits: how many variables, then four each.
+    const std::uint32_t* constantVariables();
     const Symbol* find(std::string_view name) const { return scope_->find(name); }
     /// As find, and variables of the module's shared memory get their place when they are first named.
     const Symbol& resolve(const ptx::Operand& operand);
@@ -156,6 +161,7 @@ class Decoder {
     const Symbol* specialSymbol(std::string_view name);
     const Symbol* constantSymbol(std::string_view name);
     const Symbol* environmentRegister(std::string_view name);
+    std::int64_t elementOffset(const ptx::Operand& operand, const Symbol& symbol) const;
     std::uint32_t constantOperand(const ptx::Operand& operand, std::uint32_t bytes, char type);
     void takeSourceLines();
     void finish();
@@ -238,6 +244,7 @@ void decodeVote(Decoder& decoder, Spelling spelling);
 void decodeMatch(Decoder& decoder, Spelling spelling);
 void decodeReduction(Decoder& decoder, Spelling spelling);
 void decodeVideo(Decoder& decoder, Spelling spelling);
+void decodeVideoProduct(Decoder& decoder, Spelling spelling);
 void decodePolicy(Decoder& decoder, Spelling spelling);
 void decodeHint(Decoder& decoder, Spelling spelling);
 void decodeMapAddress(Decoder& decoder, Spelling spelling);

@@ -117,15 +117,25 @@ void decodeAccess(Decoder& decoder, Spelling spelling, bool store) {
     decoder.expectOperands(operands, operands);
     if (!store) spelling.take("nc");
     spelling.take("unified");
-    const std::uint32_t count = takeVector(spelling);
+    std::uint32_t count = takeVector(spelling);
     const std::string_view typeName = spelling.takeLast();
-    const MemoryType type = memoryType(decoder, typeName);
     decoder.expectNothingLeft(spelling);
-
     const ptx::Operand& data = decoder.operand(store ? 1 : 0);
+    // 128 bits are two registers of 64, and lie in memory as these.
+    const bool wide = typeName == "b128";
+    if (wide && count > 1) decoder.refuse("no vectors of 128 bits");
+    const MemoryType type = memoryType(decoder, wide ? "b64" : typeName);
+
     const char letter = typeName[0] == 'f' ? (type.bytes == 8 ? 'F' : 'f') : 'b';
     std::uint32_t width = type.bytes;
-    const auto registers = elements(decoder, data, count, width, !store, letter);
+    std::vector<std::uint32_t> registers;
+    if (wide) {
+        const auto halves = decoder.halves(data);
+        registers.assign(halves.begin(), halves.end());
+        count = 2;
+    } else {
+        registers = elements(decoder, data, count, width, !store, letter);
+    }
     const std::string in = store ? std::to_string(type.bytes) : type.key;
     const std::string key =
         std::string(store ? "st." : "ld.") + in + "." + std::to_string(width) + ".v" + std::to_string(count);
@@ -185,6 +195,31 @@ void decodeAtomicVector(Decoder& decoder, const Entry& entry, Space space, const
     }
 }
 
+/// exch and cas of 128 bits (sm_90): Op::more lists the halves of d, b and c.
+void decodeAtomic128(Decoder& decoder, std::string_view what, Space space, const Ordering& ordering,
+                     bool returns) {
+    if (!returns || (what != "exch" && what != "cas"))
+        decoder.refuse("of 128 bits are atom.exch and atom.cas");
+    std::vector<std::uint32_t> registers;
+    for (const std::size_t i : {0U, 2U, what == "cas" ? 3U : 2U}) {
+        const auto halves = decoder.halves(decoder.operand(i));
+        registers.insert(registers.end(), halves.begin(), halves.end());
+    }
+    Op& op = decoder.emit(decoder.entry("atom." + std::string(what) + ".b128"));
+    op.space = space;
+    op.store = true;
+    op.bytes = 16;
+    op.count = 2;
+    op.order = ordering.order == Order::WEAK ? Order::RELAXED : ordering.order;
+    op.reach = ordering.reach;
+    op.site = decoder.newSite();
+    op.more = decoder.list(registers);
+    op.dst = registers[0];
+    op.b = registers[2];
+    op.c = registers[4];
+    decoder.address(op, decoder.operand(1));
+}
+
 }  // namespace
 
 // atom{.sem}{.scope}{.space}.op{.noftz}.type d, [a], b {, c};  red has no d.
@@ -207,6 +242,7 @@ void decodeAtomic(Decoder& decoder, Spelling spelling) {
     const std::size_t first = returns ? 1 : 0;
     const std::size_t operands = first + (swaps ? 3 : 2) + policy;
     decoder.expectOperands(operands, operands);
+    if (type == "b128") return decodeAtomic128(decoder, what, space, ordering, returns);
     const Entry& entry = decoder.entry("atom." + std::string(what) + "." + std::string(type));
     const std::uint32_t bytes = type.ends_with("x2") || type.ends_with("32") ? 4
                                 : type.ends_with("64")                       ? 8
@@ -258,8 +294,7 @@ void decodeAddressConversion(Decoder& decoder, Spelling spelling) {
 
 void decodeIsSpace(Decoder& decoder, Spelling spelling) {
     decoder.expectOperands(2, 2);
-    if (spelling.has("const"))
-        decoder.refuse("isspacep.const: constant and global memory are one space here");
+    const bool constant = spelling.has("const");
     const Space space = takeSpace(spelling);
     if (space == Space::GENERIC) decoder.refuse("isspacep names a state space");
     decoder.expectNothingLeft(spelling);
@@ -269,10 +304,15 @@ void decodeIsSpace(Decoder& decoder, Spelling spelling) {
                                                              : 0;
     const std::uint32_t a = decoder.read(decoder.operand(1), 8);
     const std::uint32_t d = decoder.write(decoder.operand(0), 0);
-    Op& op = decoder.emit(decoder.entry("isspacep"));
+    // Constant variables lie in global memory here: the two are told apart by the module's list of them.
+    const std::uint32_t* more = window == 0 ? decoder.constantVariables() : nullptr;
+    Op& op = decoder.emit(decoder.entry(window != 0 ? "isspacep"
+                                        : constant  ? "isspacep.const"
+                                                    : "isspacep.global"));
     op.dst = d;
     op.a = a;
     op.imm = static_cast<std::int64_t>(window);
+    op.more = more;
 }
 
 // createpolicy.fractional|range|cvt... d, ...: a policy is a number that nothing here reads.

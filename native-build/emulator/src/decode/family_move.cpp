@@ -51,6 +51,27 @@ void decodeParts(Decoder& decoder, std::uint32_t bytes, bool unpacks) {
     (unpacks ? op.a : op.dst) = whole;
 }
 
+/// mov.b128 d, {a, b};  mov.b128 {d, e}, a;  mov.b128 d, a: two moves of 64 bits.
+void decodeMove128(Decoder& decoder) {
+    const auto halves = [&](const ptx::Operand& operand, bool written) {
+        if (operand.kind != ptx::OperandKind::VECTOR) return decoder.halves(operand);
+        if (operand.elements.size() != 2) decoder.refuse("128 bits are two registers of 64", operand.place);
+        std::array<std::uint32_t, 2> registers{};
+        for (std::size_t k = 0; k < 2; k++) {
+            const ptx::Operand& half = operand.elements[k];
+            registers[k] = written ? decoder.write(half, 8) : decoder.read(half, 8);
+        }
+        return registers;
+    };
+    const auto from = halves(decoder.operand(1), false);
+    const auto to = halves(decoder.operand(0), true);
+    for (std::size_t k = 0; k < 2; k++) {
+        Op& op = decoder.emit(decoder.entry("mov.b64"));
+        op.dst = to[k];
+        op.a = from[k];
+    }
+}
+
 struct FormatName {
     std::string_view name;
     Format format;
@@ -99,6 +120,7 @@ void decodeMove(Decoder& decoder, Spelling spelling) {
     decoder.expectOperands(2, 2);
     const std::string_view type = spelling.takeLast();
     decoder.expectNothingLeft(spelling);
+    if (type == "b128") return decodeMove128(decoder);
     const std::uint32_t bytes = bytesOfMove(decoder, type);
     std::string key = "mov.b" + std::to_string(8 * bytes);
     if (decoder.operand(0).kind == ptx::OperandKind::VECTOR) return decodeParts(decoder, bytes, true);
@@ -123,7 +145,7 @@ void decodeConversion(Decoder& decoder, Spelling spelling) {
     if (spelling.has("pack")) return decoder.asSpelled();
     const std::string_view fromName = spelling.takeLast();
     const std::string_view toName = spelling.takeLast();
-    if (toName.ends_with("x2")) return decoder.asSpelled();
+    if (toName.ends_with("x2") || toName == "tf32") return decoder.asSpelled();
     decoder.expectOperands(2, 2);
     const Format to = formatOf(decoder, toName);
     const Format from = formatOf(decoder, fromName);

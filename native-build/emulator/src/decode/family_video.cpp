@@ -49,6 +49,8 @@ VideoOperation operationOf(std::string_view name) {
     if (name.starts_with("vavrg")) return VideoOperation::AVERAGE;
     if (name.starts_with("vabsdiff")) return VideoOperation::ABSOLUTE_DIFFERENCE;
     if (name.starts_with("vmin")) return VideoOperation::MIN;
+    if (name == "vshl") return VideoOperation::SHIFT_LEFT;
+    if (name == "vshr") return VideoOperation::SHIFT_RIGHT;
     return name.starts_with("vmax") ? VideoOperation::MAX : VideoOperation::SET;
 }
 
@@ -93,6 +95,14 @@ void selectFrom(Decoder& decoder, Video& video, int which, std::string_view text
     for (std::uint32_t k = 0; k < video.count; k++) video.from[which][k] = selector.parts[k];
 }
 
+template <typename Format>
+const std::uint32_t* listed(Decoder& decoder, const Format& format) {
+    static_assert(sizeof(Format) % sizeof(std::uint32_t) == 0);
+    std::vector<std::uint32_t> words(sizeof(Format) / sizeof(std::uint32_t));
+    std::memcpy(words.data(), &format, sizeof format);
+    return decoder.list(words);
+}
+
 }  // namespace
 
 // vop{2,4}.dtype.atype.btype{.sat}{.second} d{.mask}, a{.selector}, b{.selector} {, c};  vset has no dtype, and a comparison.
@@ -107,6 +117,11 @@ void decodeVideo(Decoder& decoder, Spelling spelling) {
     if (!typed) decoder.refuse("types of video instructions are .u32 and .s32");
     if (sets) video.comparison = takeComparison(decoder, spelling);
     video.saturates = !sets && spelling.take("sat");
+    if (base == "vshl" || base == "vshr") {
+        video.wraps = spelling.take("wrap");
+        if (!video.wraps && !spelling.take("clamp")) decoder.refuse("shifts name .clamp or .wrap");
+        if (video.isSigned[1]) decoder.refuse("a shift's second type is .u32");
+    }
     video.second = takeSecond(spelling);
     decoder.expectNothingLeft(spelling);
     if (video.count > 1) {
@@ -133,14 +148,54 @@ void decodeVideo(Decoder& decoder, Spelling spelling) {
     const std::uint32_t second = decoder.read(b, 4);
     const std::uint32_t c = third ? decoder.read(decoder.operand(3), 4) : second;
     const std::uint32_t to = decoder.write(d, 4);
-    static_assert(sizeof(Video) % sizeof(std::uint32_t) == 0);
-    std::vector<std::uint32_t> words(sizeof(Video) / sizeof(std::uint32_t));
-    std::memcpy(words.data(), &video, sizeof video);
-    const std::uint32_t* more = decoder.list(words);
+    const std::uint32_t* more = listed(decoder, video);
     Op& op = decoder.emit(decoder.entry("video"));
     op.dst = to;
     op.a = first;
     op.b = second;
+    op.c = c;
+    op.more = more;
+}
+
+// vmad.dtype.atype.btype{.po}{.sat}{.shr7|.shr15} d, {-}a{.selector}, {-}b{.selector}, {-}c
+void decodeVideoProduct(Decoder& decoder, Spelling spelling) {
+    VideoProduct how;
+    bool isSignedResult = false;
+    if (!takeType(spelling, isSignedResult) || !takeType(spelling, how.isSigned[0]) ||
+        !takeType(spelling, how.isSigned[1])) {
+        decoder.refuse("types of video instructions are .u32 and .s32");
+    }
+    how.plusOne = spelling.take("po");
+    how.saturates = spelling.take("sat");
+    how.shift = spelling.take("shr7") ? 7 : spelling.take("shr15") ? 15 : 0;
+    decoder.expectNothingLeft(spelling);
+    decoder.expectOperands(4, 4);
+    ptx::Operand factors[] = {decoder.operand(1), decoder.operand(2)};
+    ptx::Operand addend = decoder.operand(3);
+    how.negatesProduct = factors[0].negated != factors[1].negated;
+    how.negatesC = addend.negated;
+    if (how.plusOne && (how.negatesProduct || how.negatesC)) decoder.refuse(".po has no negated operand");
+    addend.negated = false;
+    std::uint32_t registers[2];
+    for (std::size_t i = 0; i < 2; i++) {
+        factors[i].negated = false;
+        const std::string_view text = takeSelector(factors[i]);
+        if (!text.empty()) {
+            const Selector selector = selectorOf(decoder, text, 1);
+            if (selector.parts.size() != 1) decoder.refuse("a selector names one part");
+            how.bits[i] = selector.bits;
+            how.from[i] = selector.parts[0];
+        }
+        registers[i] = decoder.read(factors[i], 4);
+    }
+    how.isSignedC = how.isSigned[0] || how.isSigned[1] || how.negatesProduct || how.negatesC;
+    const std::uint32_t c = decoder.read(addend, 4);
+    const std::uint32_t to = decoder.write(decoder.operand(0), 4);
+    const std::uint32_t* more = listed(decoder, how);
+    Op& op = decoder.emit(decoder.entry("video.product"));
+    op.dst = to;
+    op.a = registers[0];
+    op.b = registers[1];
     op.c = c;
     op.more = more;
 }

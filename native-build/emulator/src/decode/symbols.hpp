@@ -32,6 +32,7 @@ struct Symbol {
     std::uint64_t place = 0;  // offset of a register or in its space; address of a global
     std::uint32_t bytes = 0;  // of a register (0: predicate) or a variable
     const ptx::Function* function = nullptr;
+    std::uint32_t element = 0;  // bytes of one element of a variable
 };
 
 /// One level of `{ }`, within a function or, at the top, the module.

@@ -129,6 +129,43 @@ void atomic(Warp& warp, const Op& op) {
     if (warp.worker->counters) count(warp, op, addresses);
 }
 
+/// What was there; `desired` is there now if that was `expected`.
+unsigned __int128 swapIfEqual(std::byte* place, unsigned __int128 expected, unsigned __int128 desired) {
+    u64 low = static_cast<u64>(expected);
+    u64 high = static_cast<u64>(expected >> 64);
+    asm volatile("lock cmpxchg16b %0"
+                 : "+m"(*reinterpret_cast<unsigned __int128*>(place)), "+a"(low), "+d"(high)
+                 : "b"(static_cast<u64>(desired)), "c"(static_cast<u64>(desired >> 64))
+                 : "cc", "memory");
+    return static_cast<unsigned __int128>(high) << 64 | low;
+}
+
+/// Op::more: lower and upper halves of d, b and c.
+template <bool COMPARES>
+void atomic128(Warp& warp, const Op& op) {
+    const auto wide = [&](std::size_t which, int lane) {
+        const u64 low = lanesOf<u64>(warp, op.more[2 * which])[lane];
+        return static_cast<unsigned __int128>(lanesOf<u64>(warp, op.more[2 * which + 1])[lane]) << 64 | low;
+    };
+    std::uint64_t addresses[LANES];
+    forEachLane(warp.mask, [&](int lane) {
+        const u64 base = op.wide ? lanesOf<u64>(warp, op.a)[lane] : lanesOf<u32>(warp, op.a)[lane];
+        const u64 sum = base + static_cast<u64>(op.imm);
+        addresses[lane] = op.wide ? sum : static_cast<u32>(sum);
+        std::byte* const place = resolveLane(warp, op, lane, op.space, addresses[lane]);
+        const unsigned __int128 b = wide(1, lane);
+        unsigned __int128 old = swapIfEqual(place, COMPARES ? b : 0, COMPARES ? wide(2, lane) : 0);
+        for (bool done = COMPARES; !done;) {
+            const unsigned __int128 seen = old;
+            old = swapIfEqual(place, seen, b);
+            done = old == seen;
+        }
+        lanesOf<u64>(warp, op.more[0])[lane] = static_cast<u64>(old);
+        lanesOf<u64>(warp, op.more[1])[lane] = static_cast<u64>(old >> 64);
+    });
+    if (warp.worker->counters) count(warp, op, addresses);
+}
+
 constexpr InstructionClass ATOMIC = InstructionClass::ATOMIC;
 
 constexpr Entry TABLE[] = {
@@ -159,6 +196,8 @@ constexpr Entry TABLE[] = {
     {"atom.xor.b64", nullptr, atomic<u64, Xor>, ATOMIC},
     {"atom.exch.b32", nullptr, atomic<u32, Exchange>, ATOMIC},
     {"atom.exch.b64", nullptr, atomic<u64, Exchange>, ATOMIC},
+    {"atom.exch.b128", nullptr, atomic128<false>, ATOMIC},
+    {"atom.cas.b128", nullptr, atomic128<true>, ATOMIC},
     {"atom.cas.b16", nullptr, atomic<u16, CompareAndSwap>, ATOMIC},
     {"atom.cas.b32", nullptr, atomic<u32, CompareAndSwap>, ATOMIC},
     {"atom.cas.b64", nullptr, atomic<u64, CompareAndSwap>, ATOMIC},

@@ -46,6 +46,27 @@ QUERN_INLINE u32 pairOfBf16ZeroRelu(float high, float low) {
     return u32{relu16(toBf16(high, ROUND_ZERO))} << 16 | relu16(toBf16(low, ROUND_ZERO));
 }
 
+/// TF32: FP32 of which the lowest 13 bits are zero. The largest number and infinity stay what they are.
+template <bool TIES_AWAY>
+QUERN_INLINE u32 toTf32(float x) {
+    const u32 bits = std::bit_cast<u32>(x);
+    const u32 half = TIES_AWAY ? 0x1000 : 0xfff + (bits >> 13 & 1);
+    return x != x ? NAN_F32 : (bits + ((bits & 0x7f800000) == 0x7f800000 ? 0 : half)) & 0xffffe000;
+}
+QUERN_INLINE u32 nearestTf32(float x) { return toTf32<false>(x); }
+QUERN_INLINE u32 tiesAwayTf32(float x) { return toTf32<true>(x); }
+QUERN_INLINE u32 truncatedTf32(float x) { return x != x ? NAN_F32 : std::bit_cast<u32>(x) & 0xffffe000; }
+template <u32 (*F)(float)>
+QUERN_INLINE u32 reluTf32(float x) {
+    const u32 result = F(x);
+    return result != NAN_F32 && (result >> 31) != 0 ? 0 : result;
+}
+/// .satfinite: the largest number instead of infinity.
+QUERN_INLINE u32 finiteTf32(float x) {
+    const u32 result = tiesAwayTf32(x);
+    return (result & 0x7fffffff) == 0x7f800000 ? result - 0x2000 : result;
+}
+
 // Read: the lowest bytes of a register that may be wider than the type.
 
 template <typename S, typename R, typename V>
@@ -323,6 +344,12 @@ constexpr Entry TABLE[] = {
     {"cvt.rz.f16x2.f32", "w=ff", lanes<pairOfF16Zero>, CONVERT},
     {"cvt.rz.bf16x2.f32", "w=ff", lanes<pairOfBf16Zero>, CONVERT},
     {"cvt.rz.relu.f16x2.f32", "w=ff", lanes<pairOfF16ZeroRelu>, CONVERT},
+    {"cvt.rna.tf32.f32", "w=f", lanes<tiesAwayTf32>, CONVERT},
+    {"cvt.rna.satfinite.tf32.f32", "w=f", lanes<finiteTf32>, CONVERT},
+    {"cvt.rn.tf32.f32", "w=f", lanes<nearestTf32>, CONVERT},
+    {"cvt.rn.relu.tf32.f32", "w=f", lanes<reluTf32<nearestTf32>>, CONVERT},
+    {"cvt.rz.tf32.f32", "w=f", lanes<truncatedTf32>, CONVERT},
+    {"cvt.rz.relu.tf32.f32", "w=f", lanes<reluTf32<truncatedTf32>>, CONVERT},
     {"cvt.rz.relu.bf16x2.f32", "w=ff", lanes<pairOfBf16ZeroRelu>, CONVERT},
 };
 

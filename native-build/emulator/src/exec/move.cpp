@@ -64,20 +64,52 @@ void isInSpace(Warp& warp, const Op& op) {
     writePredicate(warp, op.dst, maskWhere<u64>([=](int i) { return a[i] >> WINDOW_SHIFT == window; }));
 }
 
+/// Whether an address is in one of the module's constant variables: Op::more has how many, then address and bytes of each.
+bool isConstant(const u32* variables, u64 address) {
+    for (u32 i = 0; i < variables[0]; i++) {
+        const u32* at = variables + 1 + 4 * i;
+        const u64 begin = u64{at[1]} << 32 | at[0];
+        const u64 bytes = u64{at[3]} << 32 | at[2];
+        if (address - begin < bytes) return true;
+    }
+    return false;
+}
+template <bool CONSTANT>
+void isInGlobal(Warp& warp, const Op& op) {
+    const u64* a = lanesOf<u64>(warp, op.a);
+    u32 found = 0;
+    forEachLane(warp.mask, [&](int lane) {
+        const bool window = a[lane] >> WINDOW_SHIFT == 0;
+        if (window && isConstant(op.more, a[lane]) == CONSTANT) found |= 1U << lane;
+    });
+    writePredicate(warp, op.dst, found);
+}
+
 void nothing(Warp&, const Op&) {}
 
 constexpr InstructionClass MOVE = InstructionClass::MOVE;
 
 constexpr Entry TABLE[] = {
-    {"mov.b8", nullptr, lanes<copyOf<u8>>, MOVE},     {"mov.b16", nullptr, lanes<copyOf<u16>>, MOVE},
-    {"mov.b32", nullptr, lanes<copyOf<u32>>, MOVE},   {"mov.b64", nullptr, lanes<copyOf<u64>>, MOVE},
-    {"unpack.2.1", nullptr, unpack<u16, u8>, MOVE},   {"unpack.4.2", nullptr, unpack<u32, u16>, MOVE},
-    {"unpack.4.1", nullptr, unpack<u32, u8>, MOVE},   {"unpack.8.4", nullptr, unpack<u64, u32>, MOVE},
-    {"unpack.8.2", nullptr, unpack<u64, u16>, MOVE},  {"pack.2.1", nullptr, pack<u16, u8>, MOVE},
-    {"pack.4.2", nullptr, pack<u32, u16>, MOVE},      {"pack.4.1", nullptr, pack<u32, u8>, MOVE},
-    {"pack.8.4", nullptr, pack<u64, u32>, MOVE},      {"pack.8.2", nullptr, pack<u64, u16>, MOVE},
-    {"copy.parameter", nullptr, copyParameter, MOVE}, {"cvta", nullptr, toGeneric, MOVE},
-    {"isspacep", nullptr, isInSpace, MOVE},           {"nop", nullptr, nothing, InstructionClass::CONTROL},
+    {"mov.b8", nullptr, lanes<copyOf<u8>>, MOVE},
+    {"mov.b16", nullptr, lanes<copyOf<u16>>, MOVE},
+    {"mov.b32", nullptr, lanes<copyOf<u32>>, MOVE},
+    {"mov.b64", nullptr, lanes<copyOf<u64>>, MOVE},
+    {"unpack.2.1", nullptr, unpack<u16, u8>, MOVE},
+    {"unpack.4.2", nullptr, unpack<u32, u16>, MOVE},
+    {"unpack.4.1", nullptr, unpack<u32, u8>, MOVE},
+    {"unpack.8.4", nullptr, unpack<u64, u32>, MOVE},
+    {"unpack.8.2", nullptr, unpack<u64, u16>, MOVE},
+    {"pack.2.1", nullptr, pack<u16, u8>, MOVE},
+    {"pack.4.2", nullptr, pack<u32, u16>, MOVE},
+    {"pack.4.1", nullptr, pack<u32, u8>, MOVE},
+    {"pack.8.4", nullptr, pack<u64, u32>, MOVE},
+    {"pack.8.2", nullptr, pack<u64, u16>, MOVE},
+    {"copy.parameter", nullptr, copyParameter, MOVE},
+    {"cvta", nullptr, toGeneric, MOVE},
+    {"isspacep.const", nullptr, isInGlobal<true>, MOVE},
+    {"isspacep.global", nullptr, isInGlobal<false>, MOVE},
+    {"isspacep", nullptr, isInSpace, MOVE},
+    {"nop", nullptr, nothing, InstructionClass::CONTROL},
 };
 
 }  // namespace

@@ -41,6 +41,15 @@ bool compared(VideoComparison comparison, s64 a, s64 b) {
     }
 }
 
+u32 shiftOf(const Video& video, s64 b) { return static_cast<u32>(video.wraps ? b & 31 : b > 32 ? 32 : b); }
+/// At most 62 bits, without a change of the lowest 32 where nothing is cut.
+__int128 clampWide(__int128 x) {
+    constexpr __int128 MOST = static_cast<__int128>(1) << 62;
+    // Bits below 2^62 stay: only without .sat are they looked at.
+    if (x >= MOST) return (x & 0xffffffff) | MOST;
+    return x < -MOST ? (x & 0xffffffff) | -MOST : x;
+}
+
 s64 operate(const Video& video, s64 a, s64 b) {
     switch (video.operation) {
         case VideoOperation::ADD: return a + b;
@@ -49,6 +58,10 @@ s64 operate(const Video& video, s64 a, s64 b) {
         case VideoOperation::ABSOLUTE_DIFFERENCE: return a > b ? a - b : b - a;
         case VideoOperation::MIN: return a < b ? a : b;
         case VideoOperation::MAX: return a > b ? a : b;
+        case VideoOperation::SHIFT_LEFT:
+            // What is beyond 62 bits is beyond every result too, and saturates as it does.
+            return static_cast<s64>(clampWide(static_cast<__int128>(a) << shiftOf(video, b)));
+        case VideoOperation::SHIFT_RIGHT: return a >> shiftOf(video, b);
         default: return compared(video.comparison, a, b) ? 1 : 0;
     }
 }
@@ -100,6 +113,31 @@ void video(Warp& warp, const Op& op) {
     const u32* c = lanesOf<u32>(warp, op.c);
     u32* d = lanesOf<u32>(warp, op.dst);
     forEachLane(warp.mask, [&](int lane) { d[lane] = videoOf(how, a[lane], b[lane], c[lane]); });
+}
+
+u32 productOf(const VideoProduct& how, u32 a, u32 b, u32 c) {
+    using Wide = __int128;
+    const s64 x = part(a, how.from[0], how.bits[0], how.isSigned[0]);
+    const s64 y = part(b, how.from[1], how.bits[1], how.isSigned[1]);
+    Wide product = static_cast<Wide>(x) * y;
+    Wide addend = how.isSignedC ? Wide{static_cast<s32>(c)} : Wide{c};
+    if (how.negatesProduct) product = -product;
+    if (how.negatesC) addend = -addend;
+    const Wide sum = (product + addend + (how.plusOne ? 1 : 0)) >> how.shift;
+    if (!how.saturates) return static_cast<u32>(sum);
+    const Wide low = least(32, how.isSignedC);
+    const Wide high = most(32, how.isSignedC);
+    return static_cast<u32>(sum < low ? low : sum > high ? high : sum);
+}
+
+void videoProduct(Warp& warp, const Op& op) {
+    VideoProduct how;
+    __builtin_memcpy(static_cast<void*>(&how), op.more, sizeof how);
+    const u32* a = lanesOf<u32>(warp, op.a);
+    const u32* b = lanesOf<u32>(warp, op.b);
+    const u32* c = lanesOf<u32>(warp, op.c);
+    u32* d = lanesOf<u32>(warp, op.dst);
+    forEachLane(warp.mask, [&](int lane) { d[lane] = productOf(how, a[lane], b[lane], c[lane]); });
 }
 
 // Pairs of 16-bit integers.
@@ -238,6 +276,7 @@ constexpr InstructionClass LOGIC = InstructionClass::LOGIC;
 
 constexpr Entry TABLE[] = {
     {"video", nullptr, video, INTEGER},
+    {"video.product", nullptr, videoProduct, INTEGER},
     {"add.s16x2", "w=ww", lanes<pairOf<sum>>, INTEGER},
     {"add.u16x2", "w=ww", lanes<pairOf<sum>>, INTEGER},
     {"min.s16x2", "w=ww", lanes<pairOf<minS>>, INTEGER},

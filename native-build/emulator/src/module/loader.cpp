@@ -96,6 +96,7 @@ class ModuleLoader {
         symbol.kind = constant ? SymbolKind::CONSTANT : SymbolKind::GLOBAL;
         symbol.place = global.address;
         symbol.bytes = static_cast<std::uint32_t>(bytes);
+        symbol.element = static_cast<std::uint32_t>(variable.type.bytes() * variable.vectorLength);
         if (!globals_.add(variable.name, symbol)) {
             memory_.free(global.address);
             refuse(LoadErrorKind::INVALID_PTX, variable.place, variable.name, "declared twice");

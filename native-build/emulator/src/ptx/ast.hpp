@@ -33,7 +33,8 @@ struct Operand {
     std::string_view name;
     std::uint64_t value = 0;
     std::int64_t offset = 0;
-    bool negated = false;  // !p
+    bool negated = false;  // !p, and -r of vmad
+    bool indexed = false;  // name[value]: an element of an array
     std::vector<Operand> elements;
     Place place;
 };

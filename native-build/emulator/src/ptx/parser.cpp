@@ -586,6 +586,12 @@ class Parser {
 
     Operand scalar() {
         const bool minus = peek().is('-');
+        if (minus && peek(1).kind == TokenKind::WORD && !peek(1).isWord("WARP_SZ")) {
+            next();
+            Operand operand = scalar();
+            operand.negated = true;
+            return operand;
+        }
         if (minus || peek().kind == TokenKind::NUMBER || peek().is('(') || peek().is('~')) {
             const Token& after = peek(minus ? 2 : 1);
             const bool plain = (!minus || peek(1).kind == TokenKind::NUMBER) && !peek().is('(') &&
@@ -599,6 +605,11 @@ class Parser {
         operand.kind = OperandKind::NAME;
         operand.name = name.text;
         operand.place = placeOf(name);
+        if (accept('[')) {
+            operand.indexed = true;
+            operand.value = conditional(0).bits;
+            expect(']');
+        }
         operand.offset = displacement();
         return operand;
     }

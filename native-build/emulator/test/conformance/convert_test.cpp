@@ -286,6 +286,41 @@ TEST(Convert, NarrowsToBf16) {
 }
 
 // "For .f16x2/.bf16x2 from two .f32: the converted a goes to the upper half of d, b to the lower."
+/// x to a multiple of 2^(exponent - 10), in FP64, whose rounding to whole numbers is known to be right.
+float tf32(float x, double (*round)(double)) {
+    if (!std::isfinite(x) || x == 0) return x;
+    const int exponent = std::max(std::ilogb(x), -126) - 10;
+    const double result = std::ldexp(round(std::ldexp(double{x}, -exponent)), exponent);
+    return std::abs(result) < 0x1p128 ? static_cast<float>(result) : std::copysign(INFINITY, x);
+}
+
+// ".rna: round to nearest, ties away from zero"; TF32 has 10 bits of fraction, and what is below them is zero.
+TEST(Convert, NarrowsToTf32) {
+    auto values = manyValues<float>(2000);
+    for (u32 tie :
+         {0x3f801000U, 0x3f803000U, 0xbf801000U, 0x3f800fffU, 0x00001000U, 0x7f7fefffU, 0x7f7ff000U})
+        values.push_back(std::bit_cast<float>(tie));
+    const auto bits = [](float x) { return std::isnan(x) ? 0x7fffffff : std::bit_cast<u32>(x); };
+    const auto relu = [&](float x) { return std::isnan(x) ? bits(x) : std::signbit(x) ? 0 : bits(x); };
+    expectEach<u32>(
+        "cvt.rna.tf32.f32 %d, %a;", [&](float a) { return bits(tf32(a, std::round)); }, values);
+    expectEach<u32>(
+        "cvt.rna.satfinite.tf32.f32 %d, %a;",
+        [&](float a) {
+            const float result = tf32(a, std::round);
+            return std::isinf(result) ? (std::signbit(a) ? 0xff7fe000 : 0x7f7fe000) : bits(result);
+        },
+        values);
+    expectEachOn<u32>(
+        90, "cvt.rn.tf32.f32 %d, %a;", [&](float a) { return bits(tf32(a, std::nearbyint)); }, values);
+    expectEachOn<u32>(
+        90, "cvt.rn.relu.tf32.f32 %d, %a;", [&](float a) { return relu(tf32(a, std::nearbyint)); }, values);
+    expectEachOn<u32>(
+        90, "cvt.rz.tf32.f32 %d, %a;", [&](float a) { return bits(tf32(a, std::trunc)); }, values);
+    expectEachOn<u32>(
+        90, "cvt.rz.relu.tf32.f32 %d, %a;", [&](float a) { return relu(tf32(a, std::trunc)); }, values);
+}
+
 TEST(Convert, PacksTwo) {
     const auto some = [](auto values) {
         decltype(values) chosen;

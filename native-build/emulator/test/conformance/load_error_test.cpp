@@ -87,12 +87,9 @@ TEST(LoadError, UnknownModifiersAndTypes) {
 // from here to a test of its family.
 TEST(LoadError, WhatIsNotKnownYet) {
     for (const char* statement : {
-             "cvt.rna.tf32.f32 %r0, %r1;",
-             "isspacep.const %p0, %x0;",
              "tex.2d.v4.f32.f32 {%r0, %r1, %r2, %r3}, [%x0, {%r4, %r5}];",
              "txq.width.b32 %r0, [%x0];",
              "multimem.red.global.add.u32 [%x0], %r1;",
-             ".reg .b128 %q; mov.b128 %q, {%x0, %x1};",
          }) {
         expectRefused(statement);
     }
@@ -101,14 +98,21 @@ TEST(LoadError, WhatIsNotKnownYet) {
 // Forms of instructions that are known, which there are not.
 TEST(LoadError, FormsThatDoNotExist) {
     for (const char* statement : {
-             "setp.lt.f16x2 %p0, %r0, %r1;",                  // one predicate
-             "set.eq.f16x2.bf16x2 %r0, %r1, %r2;",            //
-             "cvt.pack.s16.s32 %r0, %r1, %r2;",               // not saturated
-             "createpolicy.fractional.b64 %x1, 1.0;",         // no priority
-             "ld.global.L2::cache_hint.u32 %r0, [%x0];",      // no policy
-             "ld.global.u32 %r0, [%x0], %x1;",                // a policy that is not announced
-             "elect.sync %r0, -1;",                           // no predicate
-             "vadd4.u32.u32.u32 %r0, %r1, %r2;",              // no third operand
+             "setp.lt.f16x2 %p0, %r0, %r1;",              // one predicate
+             "set.eq.f16x2.bf16x2 %r0, %r1, %r2;",        //
+             "cvt.pack.s16.s32 %r0, %r1, %r2;",           // not saturated
+             "createpolicy.fractional.b64 %x1, 1.0;",     // no priority
+             "ld.global.L2::cache_hint.u32 %r0, [%x0];",  // no policy
+             "ld.global.u32 %r0, [%x0], %x1;",            // a policy that is not announced
+             "elect.sync %r0, -1;",                       // no predicate
+             "vadd4.u32.u32.u32 %r0, %r1, %r2;",          // no third operand
+             "vshl.u32.u32.u32 %r0, %r1, %r2;",           // neither .clamp nor .wrap
+             "vmad.u32.u32.u32.po %r0, %r1, -%r2, %r3;",  // .po has no negated operand
+             "add.u32 %r0, %r1, -%r2;",                   // nor has anything but vmad
+             "add.u32 %r0, %r1[0], %r2;",                 // a register is no array
+             ".reg .b128 %q; mov.b128 %q, {%r0, %r1};",   // of two registers of 64 bits
+             ".reg .b128 %q; add.u64 %x0, %q, %x1;",      //
+             ".reg .b128 %q; red.global.exch.b128 [%x0], %q;",
              "vadd.u32.u32.u32 %r0, %r1.b4, %r2;",            // there are four bytes
              "vadd4.u32.u32.u32.min %r0, %r1, %r2, %r3;",     //
              "lop3.xor.b32 %r0|%p0, %r1, %r2, %r3, 1, %p1;",  //

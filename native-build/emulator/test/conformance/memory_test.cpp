@@ -265,22 +265,93 @@ TEST(Spaces, GenericAddressesOfEverySpace) {
 }
 
 TEST(Spaces, Isspacep) {
-    // Three addresses, one in each space; three questions about each.
+    // Four addresses, one in each space; four questions about each.
     std::string body = R"(
     .shared .align 4 .b32 s[2];
     .local .align 4 .b32 l[2];
-    cvta.global.u64 %x0, g; cvta.shared.u64 %x1, s; cvta.local.u64 %x2, l;
+    cvta.global.u64 %x0, g; cvta.shared.u64 %x1, s; cvta.local.u64 %x2, l; cvta.const.u64 %x3, c+4;
     mov.u32 %d, 0;
 )";
-    const char* spaces[] = {"global", "shared", "local"};
-    for (int address = 0; address < 3; address++) {
-        for (int space = 0; space < 3; space++) {
+    const char* spaces[] = {"global", "shared", "local", "const"};
+    for (int address = 0; address < 4; address++) {
+        for (int space = 0; space < 4; space++) {
             body += std::string("isspacep.") + spaces[space] + " %p0, %x" + std::to_string(address) +
                     "; @%p0 or.b32 %d, %d, " + std::to_string(1 << (4 * address + space)) + ";\n";
         }
     }
-    expectThreads(runThreads<u32>(body, 2, 1, {0}, ".global .align 4 .b32 g[2];\n"),
-                  [](u32) { return 0x421; });
+    expectThreads(runThreads<u32>(body, 2, 1, {0},
+                                  ".global .align 4 .b32 g[2]; .const .align 4 .b32 c[2]; .const .b8 d;\n"),
+                  [](u32) { return 0x8421; });
+}
+
+// "Array elements can be accessed by indexing into the array using square-bracket notation."
+TEST(Spaces, ElementsOfArrays) {
+    const std::string variables =
+        ".global .align 4 .u32 g[4] = {10, 11, 12, 13}; .const .align 8 .u64 c[3] = {20, 21, 22};\n";
+    expectThreads(runThreads<u32>(R"(
+    .shared .align 4 .b32 s[64];
+    .local .align 4 .b16 l[4];
+    mov.u32 %r0, s[2]; mad.lo.u32 %r0, %t, 4, %r0; st.shared.u32 [%r0], %t;
+    bar.sync 0;
+    ld.shared.u32 %r1, s[3];
+    mov.u16 %h0, 300; st.local.u16 l[1+1], %h0; ld.local.u16 %r2, [l+4];
+    ld.global.u32 %r3, g[3]; ld.const.u64 %x0, c[1]; cvt.u32.u64 %r4, %x0;
+    mov.u64 %x1, g[1]; ld.global.u32 %r5, [%x1];
+    add.u32 %d, %r1, %r2; add.u32 %d, %d, %r3; add.u32 %d, %d, %r4; add.u32 %d, %d, %r5;)",
+                                  32, 1, {0}, variables),
+                  [](u32) { return 1 + 300 + 13 + 21 + 11; });
+}
+
+// Registers of 128 bits: moved, loaded and stored; each in a call's frame, too.
+TEST(Memory, Registers128) {
+    const auto actual = runThreads<u32>(R"(
+    .reg .b128 %q<3>;
+    mul.wide.u32 %x0, %t, 0x10001; not.b64 %x1, %x0;
+    mov.b128 %q0, {%x0, %x1};
+    .shared .align 16 .b8 s[512];
+    mov.u32 %r0, s; mad.lo.u32 %r0, %t, 16, %r0;
+    st.shared.b128 [%r0], %q0;
+    xor.b32 %r0, %r0, 16;
+    bar.sync 0;
+    ld.shared.b128 %q1, [%r0];
+    mov.b128 %q2, %q1;
+    mov.b128 {%x2, %x3}, %q2;
+    not.b64 %x3, %x3;
+    setp.eq.u64 %p0, %x2, %x3;
+    cvt.u32.u64 %d, %x2;
+    @!%p0 mov.u32 %d, -1;)",
+                                        32);
+    expectThreads(actual, [](u32 i) { return (i ^ 1) * 0x10001; });
+}
+
+// Lanes swap in turn: each gets what the one before it left. cas compares all 128 bits.
+TEST(Memory, Atomics128) {
+    const auto actual = runThreads<u32>(R"(
+    .reg .b128 %q<4>;
+    .shared .align 16 .b8 s[16];
+    mov.u32 %r0, s;
+    mov.u64 %x0, 7; mov.u64 %x1, 9; mov.b128 %q0, {%x0, %x1};
+    setp.eq.u32 %p0, %t, 0;
+    @%p0 st.shared.b128 [%r0], %q0;
+    bar.sync 0;
+    cvt.u64.u32 %x2, %t; add.u64 %x3, %x2, 100; mov.b128 %q1, {%x2, %x3};
+    atom.shared.exch.b128 %q2, [%r0], %q1;
+    mov.b128 {%x4, %x5}, %q2;
+    cvt.u32.u64 %d, %x5;
+    bar.sync 0;
+    setp.eq.u32 %p1, %t, 5;
+    mov.u64 %x6, 31; mov.u64 %x7, 131; mov.b128 %q3, {%x6, %x7};
+    mov.u64 %x8, 132; mov.b128 %q2, {%x6, %x8};
+    @%p1 atom.shared.cas.b128 %q1, [%r0], %q2, %q0; // not equal in the upper half: nothing happens
+    @%p1 atom.shared.cas.b128 %q1, [%r0], %q3, %q0;
+    mov.b128 {%x4, %x5}, %q1;
+    @%p1 cvt.u32.u64 %d, %x5;
+    bar.sync 0;
+    ld.shared.b128 %q1, [%r0]; mov.b128 {%x4, %x5}, %q1;
+    setp.eq.u32 %p2, %t, 6;
+    @%p2 cvt.u32.u64 %d, %x5;)",
+                                        32, 1, {0}, "", 90);
+    expectThreads(actual, [](u32 i) { return i == 0 || i == 6 ? 9 : i == 5 ? 131 : i + 99; });
 }
 
 TEST(Spaces, ParametersOfEveryType) {

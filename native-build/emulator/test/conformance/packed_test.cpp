@@ -105,11 +105,71 @@ TEST(Packed, VideoOfHalvesAndWords) {
         },
         values, values);
     expectEach<u32>(
+        "vset.s32.u32.lt %d, %a, %b;",
+        [](u32 a, u32 b) { return s64{static_cast<s32>(a)} < s64{b} ? 1U : 0U; }, values, values);
+    expectEach<u32>(
+        "vset.u32.u32.ge.add %d, %a.h0, %b.h1, %b;",
+        [](u32 a, u32 b) { return b + ((a & 0xffff) >= b >> 16 ? 1 : 0); }, values, values);
+    expectEach<u32>(
         "vmin.s32.s32.s32.max %d, %a, %b, 5;",
         [](u32 a, u32 b) {
             return static_cast<u32>(std::max(std::min(static_cast<s32>(a), static_cast<s32>(b)), 5));
         },
         values, values);
+}
+
+u32 clamped(__int128 x, bool isSigned) {
+    const __int128 low = isSigned ? INT32_MIN : 0;
+    const __int128 high = isSigned ? __int128{INT32_MAX} : __int128{UINT32_MAX};
+    return static_cast<u32>(std::min(std::max(x, low), high));
+}
+
+TEST(Packed, VideoShifts) {
+    const auto values = manyValues<u32>(40);
+    const std::vector<u32> amounts{0, 1, 7, 31, 32, 33, 63, 64, 0x80000000, 0xffffffff};
+    expectEach<u32>(
+        "vshl.u32.u32.u32.clamp %d, %a, %b;", [](u32 a, u32 b) { return b > 31 ? 0 : a << b; }, values,
+        amounts);
+    expectEach<u32>(
+        "vshl.u32.u32.u32.wrap %d, %a, %b;", [](u32 a, u32 b) { return a << (b & 31); }, values, amounts);
+    expectEach<u32>(
+        "vshl.s32.s32.u32.sat.clamp %d, %a, %b;",
+        [](u32 a, u32 b) { return clamped(__int128{static_cast<s32>(a)} << std::min(b, 32U), true); }, values,
+        amounts);
+    expectEach<u32>(
+        "vshl.u32.u32.u32.sat.clamp %d, %a.h1, %b;",
+        [](u32 a, u32 b) { return clamped(__int128{a >> 16} << std::min(b, 32U), false); }, values, amounts);
+    expectEach<u32>(
+        "vshr.s32.s32.u32.clamp.add %d, %a.b3, %b, %a;",
+        [](u32 a, u32 b) { return static_cast<u32>(static_cast<s8>(a >> 24) >> std::min(b, 31U)) + a; },
+        values, amounts);
+    expectEach<u32>(
+        "vshr.u32.u32.u32.wrap %d.b1, %a, %b, %b;",
+        [](u32 a, u32 b) { return (b & 0xffff00ff) | (a >> (b & 31) & 255) << 8; }, values, amounts);
+}
+
+TEST(Packed, VideoProducts) {
+    const auto values = manyValues<u32>(30);
+    expectEach<u32>(
+        "vmad.u32.u32.u32 %d, %a.b2, %b, %a;", [](u32 a, u32 b) { return (a >> 16 & 255) * b + a; }, values,
+        values);
+    expectEach<u32>(
+        "vmad.s32.s32.u32.sat.shr7 %d, %a, %b.h0, %b;",
+        [](u32 a, u32 b) {
+            const __int128 product = __int128{static_cast<s32>(a)} * (b & 0xffff);
+            return clamped((product + static_cast<s32>(b)) >> 7, true);
+        },
+        values, values);
+    expectEach<u32>(
+        "vmad.u32.u32.u32.sat.shr15 %d, -%a, %b, %b;",
+        [](u32 a, u32 b) { return clamped((-(__int128{a} * b) + static_cast<s32>(b)) >> 15, true); }, values,
+        values);
+    expectEach<u32>(
+        "vmad.u32.u32.u32.po.sat %d, %a.h1, %b.h1, %b;",
+        [](u32 a, u32 b) { return clamped(__int128{a >> 16} * (b >> 16) + b + 1, false); }, values, values);
+    expectEach<u32>(
+        "vmad.u32.u32.u32.sat %d, %a, %b, -%a;",
+        [](u32 a, u32 b) { return clamped(__int128{a} * b - static_cast<s32>(a), true); }, values, values);
 }
 
 TEST(Packed, PairsOfIntegers) {
