@@ -52,7 +52,7 @@ public record Attention(
     private static final int MOST = 256;
 
     static final KernelSet<Forward> FORWARD = new KernelSet<>(
-            "attention_forward", AttentionReference::forward, AttentionReference::forward, AttentionCuda.FORWARD);
+            "attention_forward", AttentionReference::forward, AttentionVector.FORWARD, AttentionCuda.FORWARD);
 
     static final KernelSet<Backward> BACKWARD = new KernelSet<>(
             "attention_backward",

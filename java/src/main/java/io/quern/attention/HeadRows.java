@@ -1,26 +1,24 @@
 package io.quern.attention;
 
-import io.quern.DType;
-import java.lang.foreign.MemorySegment;
+import io.quern.Tensor;
 
 /**
- * Rows of heads in host memory: element c of row i of head h of batch b lies at
- * {@code offset + b batchStride + h headStride + i rowStride + c}, counted in elements.
+ * Rows of heads in host memory: row i of head h of batch b begins at
+ * {@code address + b batchStride + h headStride + i rowStride}, in bytes.
  */
-record HeadRows(MemorySegment segment, DType dtype, long offset, long batchStride, long headStride, long rowStride) {
-
-    /** {@return where a row begins, in bytes from the segment's beginning} */
-    long at(int batch, int head, long row) {
-        return (offset + batch * batchStride + head * headStride + row * rowStride) * dtype.bytes();
+record HeadRows(long address, long batchStride, long headStride, long rowStride) {
+    /** {@return the rows of a tensor (batch, heads, rows) or (batch, heads, rows, length)} */
+    static HeadRows of(Tensor tensor) {
+        int bytes = tensor.dtype().bytes();
+        return new HeadRows(
+                tensor.segment().address(),
+                tensor.stride(0) * bytes,
+                tensor.stride(1) * bytes,
+                tensor.stride(2) * bytes);
     }
 
-    /** {@return where a row begins, as an address} */
-    long address(int batch, int head, long row) {
-        return segment.address() + at(batch, head, row);
-    }
-
-    /** {@return from a row to the next, in bytes} */
-    long rowBytes() {
-        return rowStride * dtype.bytes();
+    /** {@return where a row begins} */
+    long at(long batch, long head, long row) {
+        return address + batch * batchStride + head * headStride + row * rowStride;
     }
 }

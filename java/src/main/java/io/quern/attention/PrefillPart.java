@@ -10,41 +10,54 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * One thread's part of {@link PrefillVector}, and its scratch memory: some panels of queries that share a key head, and for
- * each of them m, l and O^T. A row r of the part's heads is query {@code r % queries} of the group's head {@code r / queries}.
+ * each of them O^T and {@link RowSums}. A row r of the part's heads is query {@code r % queries} of the group's head
+ * {@code r / queries}.
  *
  * <p>A block of keys or values is used where it lies. It is laid out anew in scratch memory where its type is a 16-bit one,
- * where it has fewer rows or columns than a tile, and where a value that is not finite meets a weight of zero because of a
- * mask: 0 times infinity must not reach a query that does not see it.
+ * where it has fewer rows or columns than a tile, and where a value that is not finite meets a weight of zero because its
+ * key is hidden: 0 times infinity must not reach a query that does not see it.
  */
 final class PrefillPart {
     private static final MemorySegment ALL = AddressSpace.ALL;
     private static final int BLOCK = PrefillVector.BLOCK;
     private static final int TILE = MicroKernel.ROWS;
-    private static final double LN_2 = Math.log(2);
 
-    private final Prefill problem;
+    private final Sequences sequences;
+    private final Band band;
+    private final ScoreTerms terms;
+    private final RowSums sums;
+    private final boolean plain;
+    private final HeadRows query;
+    private final HeadRows keys;
+    private final HeadRows values;
+    private final HeadRows out;
     private final MicroKernel kernel;
     private final PanelMath math;
     private final DType dtype;
+    private final boolean narrow;
+    private final int headDim;
+    private final int valueDim;
+    private final int group;
     private final int columns;
     private final long row;
     private final int bytes;
-    private final int rows;
 
     private final long queryPanels;
     private final long queryPanelBytes;
     private final long outPanels;
     private final long outPanelBytes;
-    private final long maxima;
-    private final long sums;
     private final long scores;
-    private final long factors;
+    private final long logits;
     private final long begins;
     private final long ends;
-    private final long powers;
     private final long stagedKeys;
     private final long stagedValues;
     private final long end;
+
+    // Of each column of each panel: the keys within the band.
+    private final int panels;
+    private final int[] begin;
+    private final int[] stop;
 
     // Of each panel, over its columns.
     private final int[] leastBegin;
@@ -53,9 +66,12 @@ final class PrefillPart {
     private final int[] mostEnd;
 
     // The part and the block at hand.
+    private int sequence;
     private int batch;
     private int keyHead;
+    private int queries;
     private int firstRow;
+    private int rows;
     private long keyRows;
     private long keyStride;
     private long valueRows;
@@ -64,44 +80,60 @@ final class PrefillPart {
     private boolean valuesFinite;
     private final boolean[] apart = new boolean[BLOCK];
 
-    PrefillPart(Prefill problem, int panels, long scratch) {
-        this.problem = problem;
-        this.dtype = problem.query().dtype();
+    PrefillPart(Forward forward, Sequences sequences, int panels, long scratch) {
+        Inputs inputs = forward.inputs();
+        this.sequences = sequences;
+        this.band = inputs.attention().band();
+        this.query = HeadRows.of(inputs.query());
+        this.keys = HeadRows.of(inputs.keys());
+        this.values = HeadRows.of(inputs.values());
+        this.out = HeadRows.of(forward.out());
+        this.dtype = inputs.query().dtype();
+        this.narrow = dtype == DType.FP16 || dtype == DType.BF16;
+        this.headDim = inputs.attention().headDim();
+        this.valueDim = inputs.attention().valueDim();
+        this.group = inputs.keys().size(1) == 0
+                ? 0
+                : (int) (inputs.heads() / inputs.keys().size(1));
         this.kernel = PrefillVector.microKernel(dtype);
         this.math = PrefillVector.panelMath(dtype);
         this.columns = kernel.columns();
         this.row = kernel.rowBytes();
         this.bytes = kernel.elementBytes();
-        this.rows = problem.group() * problem.queries();
-        this.queryPanelBytes = lines(problem.headDim() * row);
-        this.outPanelBytes = lines(tiled(problem.valueDim()) * row);
-        long numbers = lines(row);
+        this.panels = panels;
+        this.queryPanelBytes = HostMemory.lines(headDim * row);
+        this.outPanelBytes = HostMemory.lines(tiled(valueDim) * row);
+        long numbers = HostMemory.lines(row);
+        long panelBytes = HostMemory.lines((BLOCK + TILE) * row);
 
         queryPanels = scratch;
         outPanels = queryPanels + panels * queryPanelBytes;
-        maxima = outPanels + panels * outPanelBytes;
-        sums = maxima + panels * numbers;
-        scores = sums + panels * numbers;
-        factors = scores + lines((BLOCK + TILE) * row);
-        begins = factors + numbers;
+        scores = outPanels + panels * outPanelBytes;
+        logits = scores + panelBytes;
+        begins = logits + (forward.statistics().entropy() == null ? 0 : panelBytes);
         ends = begins + numbers;
-        powers = ends + numbers;
-        stagedKeys = powers + lines(PanelMath.scratchBytes());
-        stagedValues = stagedKeys + lines((BLOCK + TILE) * (long) problem.headDim() * bytes);
-        end = stagedValues + lines((long) BLOCK * tiled(problem.valueDim()) * bytes);
+        stagedKeys = ends + numbers;
+        stagedValues = stagedKeys + HostMemory.lines((BLOCK + TILE) * (long) headDim * bytes);
+        long ofTerms = stagedValues + HostMemory.lines((long) BLOCK * tiled(valueDim) * bytes);
+        terms = new ScoreTerms(inputs, kernel, math, ofTerms);
+        plain = !terms.hides()
+                && inputs.slopes() == null
+                && inputs.attention().softcap() == 0
+                && inputs.attention().randomness().sigma() == 0;
+        long ofSums = ofTerms + ScoreTerms.scratchBytes(kernel);
+        sums = new RowSums(forward, kernel, math, panels, ofSums);
+        end = ofSums + RowSums.scratchBytes(kernel, panels);
 
+        begin = new int[panels * columns];
+        stop = new int[panels * columns];
         leastBegin = new int[panels];
         mostBegin = new int[panels];
         leastEnd = new int[panels];
         mostEnd = new int[panels];
     }
 
-    static long scratchBytes(Prefill problem, int panels) {
-        return new PrefillPart(problem, panels, 0).end;
-    }
-
-    private static long lines(long bytes) {
-        return Math.ceilDiv(bytes, HostMemory.ALIGNMENT) * HostMemory.ALIGNMENT;
+    static long scratchBytes(Forward forward, int panels) {
+        return new PrefillPart(forward, null, panels, 0).end;
     }
 
     private static int tiled(int length) {
@@ -109,122 +141,112 @@ final class PrefillPart {
     }
 
     /**
-     * Computes panels from first to their number, or to the last of the head.
+     * Computes the panels of a part.
      *
-     * @param first the part's first panel, counted among those of the key head
+     * @param firstRow the part's first row, counted among those of the key head
      */
-    void run(int batch, int keyHead, int first) {
-        this.batch = batch;
+    void run(int sequence, int keyHead, int firstRow) {
+        this.sequence = sequence;
+        this.batch = sequences.row[sequence];
+        this.queries = sequences.queries[sequence];
         this.keyHead = keyHead;
-        this.firstRow = first * columns;
-        int panels = Math.min(leastBegin.length, Math.ceilDiv(rows - firstRow, columns));
+        this.firstRow = firstRow;
+        rows = Math.min(group * queries - firstRow, panels * columns);
+        int keyCount = sequences.keys[sequence];
+        terms.sequence(sequence, batch, sequences.firstKey[sequence], queries, keyCount);
+        int used = Math.ceilDiv(rows, columns);
         int begin = Integer.MAX_VALUE;
         int end = 0;
-        for (int p = 0; p < panels; p++) {
-            open(p);
+        for (int p = 0; p < used; p++) {
+            open(p, keyCount);
             begin = Math.min(begin, leastBegin[p]);
             end = Math.max(end, mostEnd[p]);
         }
         for (int block = begin / BLOCK * BLOCK; block < end; block += BLOCK) {
             int count = Math.min(BLOCK, end - block);
             place(block, count);
-            for (int p = 0; p < panels; p++) {
+            for (int p = 0; p < used; p++) {
                 attend(p, block, count);
             }
         }
-        for (int p = 0; p < panels; p++) {
+        for (int p = 0; p < used; p++) {
             close(p);
         }
     }
 
     private int count(int panel) {
-        return Math.min(columns, rows - firstRow - panel * columns);
+        return Math.min(columns, rows - panel * columns);
     }
 
-    private int head(int r) {
-        return keyHead * problem.group() + r / problem.queries();
+    private int head(int panel, int column) {
+        return keyHead * group + (firstRow + panel * columns + column) / queries;
     }
 
-    /** Packs the panel's queries, notes what they see, and clears m, l and O^T. */
-    private void open(int panel) {
+    private int query(int panel, int column) {
+        return (firstRow + panel * columns + column) % queries;
+    }
+
+    /** Packs the panel's queries, notes what they see, and clears O^T and the sums. */
+    private void open(int panel, int keyCount) {
         long to = queryPanels + panel * queryPanelBytes;
         int count = count(panel);
         if (count < columns) {
-            clear(to, problem.headDim());
+            clear(to, headDim);
         }
         leastBegin[panel] = leastEnd[panel] = Integer.MAX_VALUE;
         mostBegin[panel] = mostEnd[panel] = 0;
         for (int j = 0; j < count; j++) {
-            int r = firstRow + panel * columns + j;
-            int query = r % problem.queries();
-            math.packColumn(problem.headDim(), queryRow(head(r), query), PrefillVector.packedScale(problem), to, j);
-            int begin = problem.visibility().begin(query, problem.keyCount());
-            int end = problem.visibility().end(query, problem.keyCount());
-            leastBegin[panel] = Math.min(leastBegin[panel], begin);
-            mostBegin[panel] = Math.max(mostBegin[panel], begin);
-            leastEnd[panel] = Math.min(leastEnd[panel], end);
-            mostEnd[panel] = Math.max(mostEnd[panel], end);
+            int head = head(panel, j);
+            int i = query(panel, j);
+            int first = (int) band.begin(i, queries, keyCount);
+            int last = (int) band.end(i, queries, keyCount);
+            long from = row(query, batch, head, sequences.firstQuery[sequence] + i, headDim);
+            math.packColumn(headDim, from, terms.scale(head, i, first, last), to, j);
+            begin[panel * columns + j] = first;
+            stop[panel * columns + j] = last;
+            leastBegin[panel] = Math.min(leastBegin[panel], first);
+            mostBegin[panel] = Math.max(mostBegin[panel], first);
+            leastEnd[panel] = Math.min(leastEnd[panel], last);
+            mostEnd[panel] = Math.max(mostEnd[panel], last);
         }
-        clear(outPanels + panel * outPanelBytes, tiled(problem.valueDim()));
-        for (int j = 0; j < columns; j++) {
-            math.set(maxima + panel * lines(row), j, lowest());
-            math.set(sums + panel * lines(row), j, 0);
-        }
+        clear(outPanels + panel * outPanelBytes, tiled(valueDim));
+        sums.open(panel);
     }
 
-    /** The maximum of no scores. Finite, so that masked scores less than it are -infinity and not NaN. */
-    private double lowest() {
-        return dtype == DType.FP64 ? -Double.MAX_VALUE : -Float.MAX_VALUE;
-    }
-
-    private long queryRow(int head, int query) {
-        HeadRows rows = problem.query();
-        return narrow()
-                ? widen(rows, rows.at(batch, head, query), problem.headDim())
-                : rows.address(batch, head, query);
-    }
-
-    /** {@return where a 16-bit row lies as FP32, until the next one} */
-    private long widen(HeadRows rows, long at, int length) {
-        Fp32Blocks blocks = Fp32Blocks.ofThread();
-        if (rows.dtype() == DType.FP16) {
-            blocks.loadFp16(0, rows.segment(), at, length);
-        } else {
-            blocks.loadBf16(0, rows.segment(), at, length);
-        }
-        return blocks.segment(0).address();
+    /** {@return where a row lies as FP32 or FP64; a 16-bit one until the next} */
+    private long row(HeadRows rows, int batch, int head, int i, int length) {
+        long at = rows.at(batch, head, i);
+        return narrow ? Fp32Blocks.ofThread().load(0, dtype, ALL, at, length).address() : at;
     }
 
     /** Says where the rows of a block lie, after laying them out anew if need be. */
     private void place(int block, int count) {
         valuesChecked = false;
-        if (narrow() || count < TILE) {
+        if (narrow || count < TILE) {
             keyRows = stagedKeys;
-            keyStride = (long) problem.headDim() * bytes;
-            stage(problem.keys(), block, count, problem.headDim(), stagedKeys, keyStride);
+            keyStride = (long) headDim * bytes;
+            stage(keys, block, count, headDim, stagedKeys, keyStride);
         } else {
-            keyRows = problem.keys().address(batch, keyHead, block);
-            keyStride = problem.keys().rowBytes();
+            keyRows = keys.at(batch, keyHead, sequences.firstKey[sequence] + block);
+            keyStride = keys.rowStride();
         }
-        if (narrow() || problem.valueDim() < TILE) {
+        if (narrow || valueDim < TILE) {
             stageValues(block, count);
         } else {
-            valueRows = problem.values().address(batch, keyHead, block);
-            valueStride = problem.values().rowBytes();
+            valueRows = values.at(batch, keyHead, sequences.firstKey[sequence] + block);
+            valueStride = values.rowStride();
         }
     }
 
     private void stageValues(int block, int count) {
         valueRows = stagedValues;
-        valueStride = (long) tiled(problem.valueDim()) * bytes;
-        stage(problem.values(), block, count, problem.valueDim(), stagedValues, valueStride);
+        valueStride = (long) tiled(valueDim) * bytes;
+        stage(values, block, count, valueDim, stagedValues, valueStride);
     }
 
     private void stage(HeadRows from, int first, int count, int length, long to, long stride) {
         for (int i = 0; i < count; i++) {
-            long source = narrow()
-                    ? widen(from, from.at(batch, keyHead, first + i), length)
-                    : from.address(batch, keyHead, first + i);
+            long source = row(from, batch, keyHead, sequences.firstKey[sequence] + first + i, length);
             MemorySegment.copy(ALL, source, ALL, to + i * stride, (long) length * bytes);
         }
     }
@@ -239,28 +261,40 @@ final class PrefillPart {
         if (keys <= 0) {
             return;
         }
-        boolean masked = mostBegin[panel] > block + from || leastEnd[panel] < block + from + keys;
+        if (!plain) {
+            columns(panel);
+            if (terms.empty(block + from, keys)) {
+                return;
+            }
+        }
         score(panel, from, keys, count);
+        if (!plain) {
+            terms.apply(block + from, keys, scores);
+        }
+        boolean masked = mostBegin[panel] > block + from || leastEnd[panel] < block + from + keys;
         if (masked) {
             mask(panel, block + from, keys);
         }
-        long max = maxima + panel * lines(row);
-        long sum = sums + panel * lines(row);
         long outs = outPanels + panel * outPanelBytes;
-        MemorySegment.copy(ALL, max, ALL, factors, row);
-        math.maxima(keys, scores, max);
-        if (MemorySegment.mismatch(ALL, max, max + row, ALL, factors, factors + row) >= 0) {
-            math.exponentials(1, factors, max, ends, powers);
-            math.scale(1, sum, factors);
-            math.scale(tiled(problem.valueDim()), outs, factors);
+        sums.step(panel, keys, scores, logits, outs, tiled(valueDim));
+        if (terms.drops()) {
+            columns(panel);
+            terms.drop(block + from, keys, scores);
         }
-        math.exponentials(keys, scores, max, sum, powers);
-        if ((masked || valuesChecked) && !finiteValues(block, count)) {
+        if ((masked || terms.hides() || valuesChecked) && !finiteValues(block, count)) {
             accumulate(outs, valueRows + from * valueStride, keys);
             accumulateApart(panel, block, from, keys);
         } else {
             accumulate(outs, valueRows + from * valueStride, keys);
         }
+    }
+
+    private void columns(int panel) {
+        int count = count(panel);
+        for (int j = 0; j < count; j++) {
+            terms.column(j, head(panel, j), query(panel, j));
+        }
+        terms.columns(count);
     }
 
     /** S = K Q^T, in whole tiles. One that would go beyond the block begins earlier: what it computes twice is the same. */
@@ -269,7 +303,7 @@ final class PrefillPart {
         for (int i = 0; i < keys; i += TILE) {
             int first = keyRows == stagedKeys ? i : Math.min(i, count - from - TILE);
             kernel.multiplyAdd(
-                    problem.headDim(),
+                    headDim,
                     keyRows + (from + first) * keyStride,
                     keyStride,
                     bytes,
@@ -282,11 +316,11 @@ final class PrefillPart {
     }
 
     private void mask(int panel, int first, int keys) {
+        int last = count(panel) - 1;
         for (int j = 0; j < columns; j++) {
-            int r = firstRow + panel * columns + Math.min(j, count(panel) - 1);
-            int query = r % problem.queries();
-            math.set(begins, j, problem.visibility().begin(query, problem.keyCount()) - first);
-            math.set(ends, j, problem.visibility().end(query, problem.keyCount()) - first);
+            int of = panel * columns + Math.min(j, last);
+            math.set(begins, j, begin[of] - first);
+            math.set(ends, j, stop[of] - first);
         }
         math.keep(0, keys, scores, begins, ends);
     }
@@ -295,7 +329,7 @@ final class PrefillPart {
     private boolean finiteValues(int block, int count) {
         if (!valuesChecked) {
             valuesChecked = true;
-            valuesFinite = math.allFinite(count, problem.valueDim(), valueRows, valueStride);
+            valuesFinite = math.allFinite(count, valueDim, valueRows, valueStride);
             if (!valuesFinite) {
                 setApart(block, count);
             }
@@ -307,8 +341,8 @@ final class PrefillPart {
         stageValues(block, count);
         for (int i = 0; i < count; i++) {
             long at = valueRows + i * valueStride;
-            apart[i] = !math.allFinite(1, problem.valueDim(), at, valueStride);
-            for (int d = 0; d < problem.valueDim() && apart[i]; d++) {
+            apart[i] = !math.allFinite(1, valueDim, at, valueStride);
+            for (int d = 0; d < valueDim && apart[i]; d++) {
                 math.set(at, d, 0);
             }
         }
@@ -319,14 +353,10 @@ final class PrefillPart {
         for (int i = 0; i < keys; i++) {
             if (apart[from + i]) {
                 int key = block + from + i;
-                HeadRows values = problem.values();
-                long value = narrow()
-                        ? widen(values, values.at(batch, keyHead, key), problem.valueDim())
-                        : values.address(batch, keyHead, key);
+                long value = row(values, batch, keyHead, sequences.firstKey[sequence] + key, valueDim);
                 for (int j = 0; j < count(panel); j++) {
-                    int query = (firstRow + panel * columns + j) % problem.queries();
-                    if (key >= problem.visibility().begin(query, problem.keyCount())
-                            && key < problem.visibility().end(query, problem.keyCount())) {
+                    boolean within = key >= begin[panel * columns + j] && key < stop[panel * columns + j];
+                    if (within && terms.visible(head(panel, j), query(panel, j), key)) {
                         accumulate(panel, j, math.get(scores + i * row, j), value);
                     }
                 }
@@ -335,28 +365,27 @@ final class PrefillPart {
     }
 
     private void accumulate(int panel, int column, double weight, long value) {
-        for (int d = 0; d < problem.valueDim(); d++) {
-            long out = outPanels + panel * outPanelBytes + outRow(d) * row;
-            math.set(out, column, math.get(out, column) + weight * math.get(value, d));
+        for (int d = 0; d < valueDim; d++) {
+            long at = outPanels + panel * outPanelBytes + outRow(d) * row;
+            math.set(at, column, math.get(at, column) + weight * math.get(value, d));
         }
     }
 
     /** {@return the row of O^T that holds element d of the values' sum} */
     private int outRow(int d) {
         int whole = wholeTiles();
-        return d < whole ? d : whole + d - Math.max(0, problem.valueDim() - TILE);
+        return d < whole ? d : whole + d - Math.max(0, valueDim - TILE);
     }
 
     /** {@return the length of the tiles that are not begun early} */
     private int wholeTiles() {
-        return problem.valueDim() / TILE * TILE;
+        return valueDim / TILE * TILE;
     }
 
     /** O^T += V^T P. The last tile of O^T holds the last rows of V^T, some of them a second time. */
     private void accumulate(long outs, long values, int keys) {
-        int length = problem.valueDim();
-        for (int i = 0; i < length; i += TILE) {
-            long first = Math.max(0, Math.min(i, length - TILE));
+        for (int i = 0; i < valueDim; i += TILE) {
+            long first = Math.max(0, Math.min(i, valueDim - TILE));
             kernel.multiplyAdd(
                     keys, values + first * bytes, bytes, valueStride, scores, outs + i * row, row, outs + i * row, row);
         }
@@ -365,44 +394,30 @@ final class PrefillPart {
     /** Divides by the sums and writes the panel's rows. */
     private void close(int panel) {
         for (int j = 0; j < count(panel); j++) {
-            int r = firstRow + panel * columns + j;
-            double sum = math.get(sums + panel * lines(row), j);
-            double max = math.get(maxima + panel * lines(row), j);
-            write(panel, j, head(r), r % problem.queries(), sum == 0 ? 0 : 1 / sum);
-            if (problem.logSumExp() != null) {
-                double logSumExp = sum == 0 ? Double.NEGATIVE_INFINITY : max * LN_2 + Math.log(sum);
-                math.set(problem.logSumExp().address(batch, head(r), r % problem.queries()), 0, logSumExp);
-            }
+            int head = head(panel, j);
+            int i = sequences.firstQuery[sequence] + query(panel, j);
+            write(panel, j, sums.close(panel, j, batch, head, i), out.at(batch, head, i));
         }
     }
 
-    private void write(int panel, int column, int head, int query, double factor) {
-        HeadRows out = problem.out();
-        if (!narrow()) {
-            unpack(panel, column, factor, out.address(batch, head, query));
+    private void write(int panel, int column, double factor, long to) {
+        if (!narrow) {
+            unpack(panel, column, factor, to);
             return;
         }
         Fp32Blocks blocks = Fp32Blocks.ofThread();
         unpack(panel, column, factor, blocks.segment(0).address());
-        if (dtype == DType.FP16) {
-            blocks.storeFp16(0, out.segment(), out.at(batch, head, query), problem.valueDim());
-        } else {
-            blocks.storeBf16(0, out.segment(), out.at(batch, head, query), problem.valueDim());
-        }
+        blocks.store(0, dtype, ALL, to, valueDim);
     }
 
     private void unpack(int panel, int column, double factor, long to) {
         int whole = wholeTiles();
-        int rest = problem.valueDim() - whole;
+        int rest = valueDim - whole;
         long outs = outPanels + panel * outPanelBytes;
         math.unpackColumn(whole, outs, column, factor, to);
         if (rest > 0) {
             math.unpackColumn(rest, outs + outRow(whole) * row, column, factor, to + (long) whole * bytes);
         }
-    }
-
-    private boolean narrow() {
-        return dtype == DType.FP16 || dtype == DType.BF16;
     }
 
     private void clear(long to, long rowCount) {

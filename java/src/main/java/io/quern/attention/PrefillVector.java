@@ -5,7 +5,6 @@ import io.quern.Launch;
 import io.quern.cpu.MicroKernel;
 import io.quern.cpu.PanelMath;
 import io.quern.cpu.WorkerPool;
-import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 
 /**
@@ -35,30 +34,26 @@ final class PrefillVector implements Launch, WorkerPool.Task {
     /** Parts to have at the least, so that a few threads are equally busy, if there are panels enough. */
     private static final int LEAST_PARTS = 32;
 
-    private static final double LOG2_E = 1 / Math.log(2);
-
-    private final Prefill problem;
-    private final int panelsPerPart;
-    private final int partsPerHead;
     private final int threads;
+    private final Sequences sequences;
     private final PrefillPart[] slots;
     private final AtomicIntegerArray busy;
 
-    PrefillVector(Prefill problem, int threads, MemorySegment workspace) {
-        this.problem = problem;
+    PrefillVector(Forward forward, int threads, long workspace) {
         this.threads = threads;
-        this.panelsPerPart = panelsPerPart(problem);
-        this.partsPerHead = Math.ceilDiv(panels(problem), panelsPerPart);
+        int panels = panelsPerPart(forward.inputs());
+        int columns = microKernel(forward.inputs().query().dtype()).columns();
+        this.sequences = new Sequences(forward.inputs(), panels * columns);
         this.slots = new PrefillPart[threads];
         this.busy = new AtomicIntegerArray(threads);
-        long bytes = PrefillPart.scratchBytes(problem, panelsPerPart);
+        long bytes = PrefillPart.scratchBytes(forward, panels);
         for (int i = 0; i < threads; i++) {
-            slots[i] = new PrefillPart(problem, panelsPerPart, workspace.address() + i * bytes);
+            slots[i] = new PrefillPart(forward, sequences, panels, workspace + i * bytes);
         }
     }
 
-    static long workspaceBytes(Prefill problem, int threads) {
-        return threads * PrefillPart.scratchBytes(problem, panelsPerPart(problem));
+    static long workspaceBytes(Forward forward, int threads) {
+        return threads * PrefillPart.scratchBytes(forward, panelsPerPart(forward.inputs()));
     }
 
     static MicroKernel microKernel(DType dtype) {
@@ -69,37 +64,24 @@ final class PrefillVector implements Launch, WorkerPool.Task {
         return dtype == DType.FP64 ? PanelMath.FP64 : PanelMath.FP32;
     }
 
-    /** {@return what a score in natural units is multiplied by} */
-    static double packedScale(Prefill problem) {
-        return problem.scale() * LOG2_E;
-    }
-
-    private static int panels(Prefill problem) {
-        int columns = microKernel(problem.query().dtype()).columns();
-        return Math.ceilDiv(problem.group() * problem.queries(), columns);
-    }
-
-    private static int panelsPerPart(Prefill problem) {
-        int columns = microKernel(problem.query().dtype()).columns();
-        long all = (long) panels(problem) * problem.batches() * problem.keyHeads();
-        return Math.clamp(all / LEAST_PARTS, 1, PART_ROWS / columns);
+    /** By the tensors alone: lengths and starts change from run to run, the workspace does not. */
+    private static int panelsPerPart(Inputs inputs) {
+        int columns = microKernel(inputs.query().dtype()).columns();
+        long rows = inputs.heads() * inputs.query().size(0) * inputs.query().size(2);
+        return Math.clamp(rows / columns / LEAST_PARTS, 1, PART_ROWS / columns);
     }
 
     @Override
     public void run() {
-        int parts = partsPerHead * problem.batches() * problem.keyHeads();
-        WorkerPool.run(this, parts, threads);
+        sequences.read();
+        WorkerPool.run(this, sequences.parts(), threads);
     }
 
-    /** The last rows first: where a mask is causal they are the longest. */
     @Override
     public void run(int part) {
-        int heads = problem.batches() * problem.keyHeads();
-        int panel = (partsPerHead - 1 - part / heads) * panelsPerPart;
-        int head = part % heads;
         int slot = acquire();
         try {
-            slots[slot].run(head / problem.keyHeads(), head % problem.keyHeads(), panel);
+            slots[slot].run(sequences.sequence(part), sequences.keyHead(part), sequences.firstRow(part));
         } finally {
             busy.setRelease(slot, 0);
         }

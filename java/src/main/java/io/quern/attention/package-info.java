@@ -21,8 +21,11 @@
  *
  * <h2>What runs where</h2>
  *
- * The CPU runs the reference where it has no faster kernel. On CUDA the forward pass has kernels for every setting; the
- * backward pass runs the reference on the host, through copies, until its kernels come: such a call waits for the stream and
- * cannot be captured into a graph.
+ * On the CPU and on CUDA the forward pass has kernels for every setting (on the CPU up to 2^30 rows and keys, beyond them
+ * the reference). The backward pass runs the reference; for CUDA on the host, through copies, until its kernels come: such a
+ * call waits for the stream and cannot be captured into a graph.
+ *
+ * <p>On the CPU scores are kept in units of log2: of a bias below -2.3e38 (FP32) nothing more is kept than that it is so low.
+ * Noise, dropout and the entropy-invariant scale under a mask cost many times what the rest does: they go one by one.
  */
 package io.quern.attention;

@@ -1,5 +1,6 @@
 package io.quern.cpu;
 
+import io.quern.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -60,6 +61,25 @@ public final class Fp32Blocks {
     /** {@return a block's memory} */
     public MemorySegment segment(int block) {
         return blocks[block];
+    }
+
+    /** {@return a block's memory, its head filled with FP16 or BF16; parameters as those of {@link #loadFp16}} */
+    public MemorySegment load(int block, DType dtype, MemorySegment from, long fromByte, int count) {
+        if (dtype == DType.FP16) {
+            loadFp16(block, from, fromByte, count);
+        } else {
+            loadBf16(block, from, fromByte, count);
+        }
+        return blocks[block];
+    }
+
+    /** Rounds the head of a block to FP16 or BF16; parameters as those of {@link #storeFp16}. */
+    public void store(int block, DType dtype, MemorySegment to, long toByte, int count) {
+        if (dtype == DType.FP16) {
+            storeFp16(block, to, toByte, count);
+        } else {
+            storeBf16(block, to, toByte, count);
+        }
     }
 
     /**

@@ -19,6 +19,9 @@ import jdk.incubator.vector.VectorSpecies;
  * <p>Powers of two are made as integers and used as floating point by way of memory, a chunk at a time in three passes: to
  * reinterpret a vector is not an option (it spoils the profile of every vector access of the JVM), and in one pass each
  * load would wait for the store before it.
+ *
+ * <p>No helper takes or returns a vector: where many of these loops end up in one method, C2 reaches its node limit, leaves
+ * helpers out of line and boxes their vectors. The Vector API's own methods are inlined past that limit.
  */
 final class Fp32PanelMath implements PanelMath {
     private static final VectorSpecies<Float> SPECIES = Lanes.FLOAT;
@@ -34,6 +37,13 @@ final class Fp32PanelMath implements PanelMath {
     private static final FloatVector TO_INTEGER = FloatVector.broadcast(SPECIES, Exp2.FLOAT_TO_INTEGER);
     private static final FloatVector MASKED = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
     private static final FloatVector ONE = FloatVector.broadcast(SPECIES, 1);
+    private static final FloatVector TWO = FloatVector.broadcast(SPECIES, 2);
+
+    /** From here on tanh is 1 to the last bit, and below minus this -1. */
+    private static final FloatVector MOST = FloatVector.broadcast(SPECIES, 32);
+
+    private static final FloatVector LEAST_OF_TANH = FloatVector.broadcast(SPECIES, -32);
+    private static final double TWO_LOG2_E = 2 / Math.log(2);
     private static final FloatVector C1 = FloatVector.broadcast(SPECIES, Exp2.FLOAT_C1);
     private static final FloatVector C2 = FloatVector.broadcast(SPECIES, Exp2.FLOAT_C2);
     private static final FloatVector C3 = FloatVector.broadcast(SPECIES, Exp2.FLOAT_C3);
@@ -44,18 +54,21 @@ final class Fp32PanelMath implements PanelMath {
 
     @Override
     public void maxima(int rows, long panel, long maxima) {
-        FloatVector x = load(maxima);
-        FloatVector y = load(maxima + V);
-        FloatVector z = load(maxima + 2 * V);
+        FloatVector x = FloatVector.fromMemorySegment(SPECIES, ALL, maxima, ORDER);
+        FloatVector y = FloatVector.fromMemorySegment(SPECIES, ALL, maxima + V, ORDER);
+        FloatVector z = FloatVector.fromMemorySegment(SPECIES, ALL, maxima + 2 * V, ORDER);
         for (int r = 0; r < rows; r++) {
             long row = panel + r * ROW;
-            x = larger(x, load(row));
-            y = larger(y, load(row + V));
-            z = larger(z, load(row + 2 * V));
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, ALL, row, ORDER);
+            FloatVector b = FloatVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER);
+            FloatVector c = FloatVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER);
+            x = x.blend(a, a.compare(GT, x));
+            y = y.blend(b, b.compare(GT, y));
+            z = z.blend(c, c.compare(GT, z));
         }
-        store(x, maxima);
-        store(y, maxima + V);
-        store(z, maxima + 2 * V);
+        x.intoMemorySegment(ALL, maxima, ORDER);
+        y.intoMemorySegment(ALL, maxima + V, ORDER);
+        z.intoMemorySegment(ALL, maxima + 2 * V, ORDER);
     }
 
     @Override
@@ -73,18 +86,20 @@ final class Fp32PanelMath implements PanelMath {
 
     /** Replaces x by p(f), and leaves n in the low bits of the scratch memory. */
     private static void polynomials(int rows, long column, long shifts, long scratch) {
-        FloatVector shift = load(shifts);
+        FloatVector shift = FloatVector.fromMemorySegment(SPECIES, ALL, shifts, ORDER);
         for (int r = 0; r < rows; r++) {
-            FloatVector x = atLeast(load(column + r * ROW).sub(shift));
+            FloatVector given = FloatVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
+                    .sub(shift);
+            FloatVector x = given.blend(LEAST, given.compare(LT, LEAST));
             FloatVector shifted = x.add(TO_INTEGER);
-            store(shifted, scratch + r * V);
+            shifted.intoMemorySegment(ALL, scratch + r * V, ORDER);
             FloatVector f = x.sub(shifted.sub(TO_INTEGER));
             FloatVector p = C6.fma(f, C5);
             p = p.fma(f, C4);
             p = p.fma(f, C3);
             p = p.fma(f, C2);
             p = p.fma(f, C1);
-            store(p.fma(f, ONE), column + r * ROW);
+            p.fma(f, ONE).intoMemorySegment(ALL, column + r * ROW, ORDER);
         }
     }
 
@@ -97,25 +112,132 @@ final class Fp32PanelMath implements PanelMath {
     }
 
     private static void products(int rows, long column, long scratch, long sums) {
-        FloatVector sum = load(sums);
+        FloatVector sum = FloatVector.fromMemorySegment(SPECIES, ALL, sums, ORDER);
         for (int r = 0; r < rows; r++) {
-            FloatVector power = load(column + r * ROW).mul(load(scratch + r * V));
-            store(power, column + r * ROW);
+            FloatVector power = FloatVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
+                    .mul(FloatVector.fromMemorySegment(SPECIES, ALL, scratch + r * V, ORDER));
+            power.intoMemorySegment(ALL, column + r * ROW, ORDER);
             sum = sum.add(power);
         }
-        store(sum, sums);
+        sum.intoMemorySegment(ALL, sums, ORDER);
+    }
+
+    @Override
+    public void moments(int rows, long powers, long panel, long shifts, long sums) {
+        for (int v = 0; v < MicroKernel.VECTORS; v++) {
+            momentsOfColumn(rows, powers + v * V, panel + v * V, shifts + v * V, sums + v * V);
+        }
+    }
+
+    /** What is hidden has the power 0, and is bounded so that the product is 0 too. */
+    private static void momentsOfColumn(int rows, long powers, long column, long shifts, long sums) {
+        FloatVector shift = FloatVector.fromMemorySegment(SPECIES, ALL, shifts, ORDER);
+        FloatVector sum = FloatVector.fromMemorySegment(SPECIES, ALL, sums, ORDER);
+        for (int r = 0; r < rows; r++) {
+            FloatVector given = FloatVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
+                    .sub(shift);
+            FloatVector x = given.blend(LEAST, given.compare(LT, LEAST));
+            sum = FloatVector.fromMemorySegment(SPECIES, ALL, powers + r * ROW, ORDER)
+                    .fma(x, sum);
+        }
+        sum.intoMemorySegment(ALL, sums, ORDER);
+    }
+
+    @Override
+    public void squares(int rows, long panel, long sums) {
+        FloatVector x = FloatVector.fromMemorySegment(SPECIES, ALL, sums, ORDER);
+        FloatVector y = FloatVector.fromMemorySegment(SPECIES, ALL, sums + V, ORDER);
+        FloatVector z = FloatVector.fromMemorySegment(SPECIES, ALL, sums + 2 * V, ORDER);
+        for (int r = 0; r < rows; r++) {
+            long row = panel + r * ROW;
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, ALL, row, ORDER);
+            FloatVector b = FloatVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER);
+            FloatVector c = FloatVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER);
+            x = a.fma(a, x);
+            y = b.fma(b, y);
+            z = c.fma(c, z);
+        }
+        x.intoMemorySegment(ALL, sums, ORDER);
+        y.intoMemorySegment(ALL, sums + V, ORDER);
+        z.intoMemorySegment(ALL, sums + 2 * V, ORDER);
+    }
+
+    /** With t = e^(2y) - 1 tanh y is t / (t + 2), and e^(2y) - 1 is (p - 1) 2^n + (2^n - 1): nothing is cancelled. */
+    @Override
+    public void tanh(int rows, long panel, double inner, double outer, long scratch) {
+        for (int v = 0; v < MicroKernel.VECTORS; v++) {
+            for (int r = 0; r < rows; r += CHUNK) {
+                int count = Math.min(CHUNK, rows - r);
+                long column = panel + r * ROW + v * V;
+                polynomialsLessOne(count, column, (float) (inner * TWO_LOG2_E), scratch);
+                powers(count, scratch);
+                quotients(count, column, (float) outer, scratch);
+            }
+        }
+    }
+
+    /** As {@link #polynomials}, but p(f) - 1, and of a bounded multiple of x. */
+    private static void polynomialsLessOne(int rows, long column, float factor, long scratch) {
+        FloatVector times = FloatVector.broadcast(SPECIES, factor);
+        for (int r = 0; r < rows; r++) {
+            FloatVector given = FloatVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
+                    .mul(times);
+            FloatVector low = given.blend(LEAST_OF_TANH, given.compare(LT, LEAST_OF_TANH));
+            FloatVector x = low.blend(MOST, low.compare(GT, MOST));
+            FloatVector shifted = x.add(TO_INTEGER);
+            shifted.intoMemorySegment(ALL, scratch + r * V, ORDER);
+            FloatVector f = x.sub(shifted.sub(TO_INTEGER));
+            FloatVector p = C6.fma(f, C5);
+            p = p.fma(f, C4);
+            p = p.fma(f, C3);
+            p = p.fma(f, C2);
+            p = p.fma(f, C1);
+            p.mul(f).intoMemorySegment(ALL, column + r * ROW, ORDER);
+        }
+    }
+
+    private static void quotients(int rows, long column, float factor, long scratch) {
+        FloatVector outer = FloatVector.broadcast(SPECIES, factor);
+        for (int r = 0; r < rows; r++) {
+            FloatVector power = FloatVector.fromMemorySegment(SPECIES, ALL, scratch + r * V, ORDER);
+            FloatVector t = FloatVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
+                    .fma(power, power.sub(ONE));
+            t.div(t.add(TWO)).mul(outer).intoMemorySegment(ALL, column + r * ROW, ORDER);
+        }
+    }
+
+    @Override
+    public void distances(int rows, long panel, long places, long slopes) {
+        for (int v = 0; v < MicroKernel.VECTORS; v++) {
+            distancesOfColumn(rows, panel + v * V, places + v * V, slopes + v * V);
+        }
+    }
+
+    private static void distancesOfColumn(int rows, long column, long places, long slopes) {
+        FloatVector place = FloatVector.fromMemorySegment(SPECIES, ALL, places, ORDER);
+        FloatVector slope =
+                FloatVector.fromMemorySegment(SPECIES, ALL, slopes, ORDER).neg();
+        for (int r = 0; r < rows; r++) {
+            FloatVector row = FloatVector.broadcast(SPECIES, (float) r);
+            place.sub(row)
+                    .abs()
+                    .fma(slope, FloatVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER))
+                    .intoMemorySegment(ALL, column + r * ROW, ORDER);
+        }
     }
 
     @Override
     public void scale(int rows, long panel, long factors) {
-        FloatVector x = load(factors);
-        FloatVector y = load(factors + V);
-        FloatVector z = load(factors + 2 * V);
+        FloatVector x = FloatVector.fromMemorySegment(SPECIES, ALL, factors, ORDER);
+        FloatVector y = FloatVector.fromMemorySegment(SPECIES, ALL, factors + V, ORDER);
+        FloatVector z = FloatVector.fromMemorySegment(SPECIES, ALL, factors + 2 * V, ORDER);
         for (int r = 0; r < rows; r++) {
             long row = panel + r * ROW;
-            store(load(row).mul(x), row);
-            store(load(row + V).mul(y), row + V);
-            store(load(row + 2 * V).mul(z), row + 2 * V);
+            FloatVector.fromMemorySegment(SPECIES, ALL, row, ORDER).mul(x).intoMemorySegment(ALL, row, ORDER);
+            FloatVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER).mul(y).intoMemorySegment(ALL, row + V, ORDER);
+            FloatVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER)
+                    .mul(z)
+                    .intoMemorySegment(ALL, row + 2 * V, ORDER);
         }
     }
 
@@ -127,13 +249,13 @@ final class Fp32PanelMath implements PanelMath {
     }
 
     private static void keepColumns(int firstRow, int rows, long column, long begins, long ends) {
-        FloatVector begin = load(begins);
-        FloatVector end = load(ends);
+        FloatVector begin = FloatVector.fromMemorySegment(SPECIES, ALL, begins, ORDER);
+        FloatVector end = FloatVector.fromMemorySegment(SPECIES, ALL, ends, ORDER);
         for (int r = 0; r < rows; r++) {
             FloatVector row = FloatVector.broadcast(SPECIES, (float) (firstRow + r));
-            FloatVector x = load(column + r * ROW);
+            FloatVector x = FloatVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER);
             x = x.blend(MASKED, row.compare(LT, begin));
-            store(x.blend(MASKED, row.compare(GE, end)), column + r * ROW);
+            x.blend(MASKED, row.compare(GE, end)).intoMemorySegment(ALL, column + r * ROW, ORDER);
         }
     }
 
@@ -156,6 +278,27 @@ final class Fp32PanelMath implements PanelMath {
     }
 
     @Override
+    public void addColumn(int length, long from, double factor, long panel, int column) {
+        float times = (float) factor;
+        long to = panel + column * (long) Float.BYTES;
+        for (int i = 0; i < length; i++) {
+            float x = ALL.get(ELEMENT, from + i * (long) Float.BYTES);
+            float sum = ALL.get(ELEMENT, to + i * ROW) + Math.max(x * times, -Float.MAX_VALUE);
+            ALL.set(ELEMENT, to + i * ROW, x == Float.NEGATIVE_INFINITY ? x : sum);
+        }
+    }
+
+    @Override
+    public void hideColumn(int length, long mask, long panel, int column) {
+        long to = panel + column * (long) Float.BYTES;
+        for (int i = 0; i < length; i++) {
+            if (ALL.get(ValueLayout.JAVA_INT_UNALIGNED, mask + i * (long) Integer.BYTES) == 0) {
+                ALL.set(ELEMENT, to + i * ROW, Float.NEGATIVE_INFINITY);
+            }
+        }
+    }
+
+    @Override
     public boolean allFinite(int vectors, int length, long from, long stride) {
         for (int i = 0; i < vectors; i++) {
             if (!allFinite(length, from + i * stride)) {
@@ -170,7 +313,9 @@ final class Fp32PanelMath implements PanelMath {
         int vectorised = SPECIES.loopBound(length);
         FloatVector zeros = FloatVector.zero(SPECIES);
         for (int i = 0; i < vectorised; i += SPECIES.length()) {
-            zeros = load(from + i * (long) Float.BYTES).mul(0).add(zeros);
+            zeros = FloatVector.fromMemorySegment(SPECIES, ALL, from + i * (long) Float.BYTES, ORDER)
+                    .mul(0)
+                    .add(zeros);
         }
         float zero = zeros.reduceLanes(ADD);
         for (int i = vectorised; i < length; i++) {
@@ -187,21 +332,5 @@ final class Fp32PanelMath implements PanelMath {
     @Override
     public void set(long row, int i, double value) {
         ALL.set(ELEMENT, row + i * (long) Float.BYTES, (float) value);
-    }
-
-    private static FloatVector larger(FloatVector a, FloatVector b) {
-        return a.blend(b, b.compare(GT, a));
-    }
-
-    private static FloatVector atLeast(FloatVector x) {
-        return x.blend(LEAST, x.compare(LT, LEAST));
-    }
-
-    private static FloatVector load(long address) {
-        return FloatVector.fromMemorySegment(SPECIES, ALL, address, ORDER);
-    }
-
-    private static void store(FloatVector x, long address) {
-        x.intoMemorySegment(ALL, address, ORDER);
     }
 }

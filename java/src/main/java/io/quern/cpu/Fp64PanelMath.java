@@ -18,7 +18,10 @@ import jdk.incubator.vector.VectorSpecies;
  *
  * <p>Powers of two are made as integers and used as floating point by way of memory, a chunk at a time in three passes: to
  * reinterpret a vector is not an option (it spoils the profile of every vector access of the JVM), and in one pass each
- * load would wait for the store before it. Where there are
+ * load would wait for the store before it.
+ *
+ * <p>No helper takes or returns a vector: where many of these loops end up in one method, C2 reaches its node limit, leaves
+ * helpers out of line and boxes their vectors. The Vector API's own methods are inlined past that limit. Where there are
  * two lanes, nothing uses masks: C2 boxes masks of two doubles.
  */
 final class Fp64PanelMath implements PanelMath {
@@ -38,6 +41,13 @@ final class Fp64PanelMath implements PanelMath {
     private static final DoubleVector TO_INTEGER = DoubleVector.broadcast(SPECIES, Exp2.DOUBLE_TO_INTEGER);
     private static final DoubleVector MASKED = DoubleVector.broadcast(SPECIES, Double.NEGATIVE_INFINITY);
     private static final DoubleVector ONE = DoubleVector.broadcast(SPECIES, 1);
+    private static final DoubleVector TWO = DoubleVector.broadcast(SPECIES, 2);
+
+    /** From here on tanh is 1 to the last bit, and below minus this -1. */
+    private static final DoubleVector MOST = DoubleVector.broadcast(SPECIES, 64);
+
+    private static final DoubleVector LEAST_OF_TANH = DoubleVector.broadcast(SPECIES, -64);
+    private static final double TWO_LOG2_E = 2 / Math.log(2);
     private static final DoubleVector C1 = DoubleVector.broadcast(SPECIES, Exp2.DOUBLE_C1);
     private static final DoubleVector C2 = DoubleVector.broadcast(SPECIES, Exp2.DOUBLE_C2);
     private static final DoubleVector C3 = DoubleVector.broadcast(SPECIES, Exp2.DOUBLE_C3);
@@ -53,18 +63,21 @@ final class Fp64PanelMath implements PanelMath {
 
     @Override
     public void maxima(int rows, long panel, long maxima) {
-        DoubleVector x = load(maxima);
-        DoubleVector y = load(maxima + V);
-        DoubleVector z = load(maxima + 2 * V);
+        DoubleVector x = DoubleVector.fromMemorySegment(SPECIES, ALL, maxima, ORDER);
+        DoubleVector y = DoubleVector.fromMemorySegment(SPECIES, ALL, maxima + V, ORDER);
+        DoubleVector z = DoubleVector.fromMemorySegment(SPECIES, ALL, maxima + 2 * V, ORDER);
         for (int r = 0; r < rows; r++) {
             long row = panel + r * ROW;
-            x = larger(x, load(row));
-            y = larger(y, load(row + V));
-            z = larger(z, load(row + 2 * V));
+            DoubleVector a = DoubleVector.fromMemorySegment(SPECIES, ALL, row, ORDER);
+            DoubleVector b = DoubleVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER);
+            DoubleVector c = DoubleVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER);
+            x = MASKS ? x.blend(a, a.compare(GT, x)) : x.max(a);
+            y = MASKS ? y.blend(b, b.compare(GT, y)) : y.max(b);
+            z = MASKS ? z.blend(c, c.compare(GT, z)) : z.max(c);
         }
-        store(x, maxima);
-        store(y, maxima + V);
-        store(z, maxima + 2 * V);
+        x.intoMemorySegment(ALL, maxima, ORDER);
+        y.intoMemorySegment(ALL, maxima + V, ORDER);
+        z.intoMemorySegment(ALL, maxima + 2 * V, ORDER);
     }
 
     @Override
@@ -82,11 +95,13 @@ final class Fp64PanelMath implements PanelMath {
 
     /** Replaces x by p(f), and leaves n in the low bits of the scratch memory. */
     private static void polynomials(int rows, long column, long shifts, long scratch) {
-        DoubleVector shift = load(shifts);
+        DoubleVector shift = DoubleVector.fromMemorySegment(SPECIES, ALL, shifts, ORDER);
         for (int r = 0; r < rows; r++) {
-            DoubleVector x = atLeast(load(column + r * ROW).sub(shift));
+            DoubleVector given = DoubleVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
+                    .sub(shift);
+            DoubleVector x = MASKS ? given.blend(LEAST, given.compare(LT, LEAST)) : given.max(LEAST);
             DoubleVector shifted = x.add(TO_INTEGER);
-            store(shifted, scratch + r * V);
+            shifted.intoMemorySegment(ALL, scratch + r * V, ORDER);
             DoubleVector f = x.sub(shifted.sub(TO_INTEGER));
             DoubleVector p = C11.fma(f, C10);
             p = p.fma(f, C9);
@@ -98,7 +113,7 @@ final class Fp64PanelMath implements PanelMath {
             p = p.fma(f, C3);
             p = p.fma(f, C2);
             p = p.fma(f, C1);
-            store(p.fma(f, ONE), column + r * ROW);
+            p.fma(f, ONE).intoMemorySegment(ALL, column + r * ROW, ORDER);
         }
     }
 
@@ -111,25 +126,138 @@ final class Fp64PanelMath implements PanelMath {
     }
 
     private static void products(int rows, long column, long scratch, long sums) {
-        DoubleVector sum = load(sums);
+        DoubleVector sum = DoubleVector.fromMemorySegment(SPECIES, ALL, sums, ORDER);
         for (int r = 0; r < rows; r++) {
-            DoubleVector power = load(column + r * ROW).mul(load(scratch + r * V));
-            store(power, column + r * ROW);
+            DoubleVector power = DoubleVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
+                    .mul(DoubleVector.fromMemorySegment(SPECIES, ALL, scratch + r * V, ORDER));
+            power.intoMemorySegment(ALL, column + r * ROW, ORDER);
             sum = sum.add(power);
         }
-        store(sum, sums);
+        sum.intoMemorySegment(ALL, sums, ORDER);
+    }
+
+    @Override
+    public void moments(int rows, long powers, long panel, long shifts, long sums) {
+        for (int v = 0; v < MicroKernel.VECTORS; v++) {
+            momentsOfColumn(rows, powers + v * V, panel + v * V, shifts + v * V, sums + v * V);
+        }
+    }
+
+    /** What is hidden has the power 0, and is bounded so that the product is 0 too. */
+    private static void momentsOfColumn(int rows, long powers, long column, long shifts, long sums) {
+        DoubleVector shift = DoubleVector.fromMemorySegment(SPECIES, ALL, shifts, ORDER);
+        DoubleVector sum = DoubleVector.fromMemorySegment(SPECIES, ALL, sums, ORDER);
+        for (int r = 0; r < rows; r++) {
+            DoubleVector given = DoubleVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
+                    .sub(shift);
+            DoubleVector x = MASKS ? given.blend(LEAST, given.compare(LT, LEAST)) : given.max(LEAST);
+            sum = DoubleVector.fromMemorySegment(SPECIES, ALL, powers + r * ROW, ORDER)
+                    .fma(x, sum);
+        }
+        sum.intoMemorySegment(ALL, sums, ORDER);
+    }
+
+    @Override
+    public void squares(int rows, long panel, long sums) {
+        DoubleVector x = DoubleVector.fromMemorySegment(SPECIES, ALL, sums, ORDER);
+        DoubleVector y = DoubleVector.fromMemorySegment(SPECIES, ALL, sums + V, ORDER);
+        DoubleVector z = DoubleVector.fromMemorySegment(SPECIES, ALL, sums + 2 * V, ORDER);
+        for (int r = 0; r < rows; r++) {
+            long row = panel + r * ROW;
+            DoubleVector a = DoubleVector.fromMemorySegment(SPECIES, ALL, row, ORDER);
+            DoubleVector b = DoubleVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER);
+            DoubleVector c = DoubleVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER);
+            x = a.fma(a, x);
+            y = b.fma(b, y);
+            z = c.fma(c, z);
+        }
+        x.intoMemorySegment(ALL, sums, ORDER);
+        y.intoMemorySegment(ALL, sums + V, ORDER);
+        z.intoMemorySegment(ALL, sums + 2 * V, ORDER);
+    }
+
+    /** With t = e^(2y) - 1 tanh y is t / (t + 2), and e^(2y) - 1 is (p - 1) 2^n + (2^n - 1): nothing is cancelled. */
+    @Override
+    public void tanh(int rows, long panel, double inner, double outer, long scratch) {
+        for (int v = 0; v < MicroKernel.VECTORS; v++) {
+            for (int r = 0; r < rows; r += CHUNK) {
+                int count = Math.min(CHUNK, rows - r);
+                long column = panel + r * ROW + v * V;
+                polynomialsLessOne(count, column, (inner * TWO_LOG2_E), scratch);
+                powers(count, scratch);
+                quotients(count, column, outer, scratch);
+            }
+        }
+    }
+
+    /** As {@link #polynomials}, but p(f) - 1, and of a bounded multiple of x. */
+    private static void polynomialsLessOne(int rows, long column, double factor, long scratch) {
+        DoubleVector times = DoubleVector.broadcast(SPECIES, factor);
+        for (int r = 0; r < rows; r++) {
+            DoubleVector given = DoubleVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
+                    .mul(times);
+            DoubleVector low =
+                    MASKS ? given.blend(LEAST_OF_TANH, given.compare(LT, LEAST_OF_TANH)) : given.max(LEAST_OF_TANH);
+            DoubleVector x = MASKS ? low.blend(MOST, low.compare(GT, MOST)) : low.min(MOST);
+            DoubleVector shifted = x.add(TO_INTEGER);
+            shifted.intoMemorySegment(ALL, scratch + r * V, ORDER);
+            DoubleVector f = x.sub(shifted.sub(TO_INTEGER));
+            DoubleVector p = C11.fma(f, C10);
+            p = p.fma(f, C9);
+            p = p.fma(f, C8);
+            p = p.fma(f, C7);
+            p = p.fma(f, C6);
+            p = p.fma(f, C5);
+            p = p.fma(f, C4);
+            p = p.fma(f, C3);
+            p = p.fma(f, C2);
+            p = p.fma(f, C1);
+            p.mul(f).intoMemorySegment(ALL, column + r * ROW, ORDER);
+        }
+    }
+
+    private static void quotients(int rows, long column, double factor, long scratch) {
+        DoubleVector outer = DoubleVector.broadcast(SPECIES, factor);
+        for (int r = 0; r < rows; r++) {
+            DoubleVector power = DoubleVector.fromMemorySegment(SPECIES, ALL, scratch + r * V, ORDER);
+            DoubleVector t = DoubleVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
+                    .fma(power, power.sub(ONE));
+            t.div(t.add(TWO)).mul(outer).intoMemorySegment(ALL, column + r * ROW, ORDER);
+        }
+    }
+
+    @Override
+    public void distances(int rows, long panel, long places, long slopes) {
+        for (int v = 0; v < MicroKernel.VECTORS; v++) {
+            distancesOfColumn(rows, panel + v * V, places + v * V, slopes + v * V);
+        }
+    }
+
+    private static void distancesOfColumn(int rows, long column, long places, long slopes) {
+        DoubleVector place = DoubleVector.fromMemorySegment(SPECIES, ALL, places, ORDER);
+        DoubleVector slope =
+                DoubleVector.fromMemorySegment(SPECIES, ALL, slopes, ORDER).neg();
+        for (int r = 0; r < rows; r++) {
+            DoubleVector row = DoubleVector.broadcast(SPECIES, (double) r);
+            place.sub(row)
+                    .abs()
+                    .fma(slope, DoubleVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER))
+                    .intoMemorySegment(ALL, column + r * ROW, ORDER);
+        }
     }
 
     @Override
     public void scale(int rows, long panel, long factors) {
-        DoubleVector x = load(factors);
-        DoubleVector y = load(factors + V);
-        DoubleVector z = load(factors + 2 * V);
+        DoubleVector x = DoubleVector.fromMemorySegment(SPECIES, ALL, factors, ORDER);
+        DoubleVector y = DoubleVector.fromMemorySegment(SPECIES, ALL, factors + V, ORDER);
+        DoubleVector z = DoubleVector.fromMemorySegment(SPECIES, ALL, factors + 2 * V, ORDER);
         for (int r = 0; r < rows; r++) {
             long row = panel + r * ROW;
-            store(load(row).mul(x), row);
-            store(load(row + V).mul(y), row + V);
-            store(load(row + 2 * V).mul(z), row + 2 * V);
+            DoubleVector.fromMemorySegment(SPECIES, ALL, row, ORDER).mul(x).intoMemorySegment(ALL, row, ORDER);
+            DoubleVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER).mul(y).intoMemorySegment(ALL, row + V, ORDER);
+            DoubleVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER)
+                    .mul(z)
+                    .intoMemorySegment(ALL, row + 2 * V, ORDER);
         }
     }
 
@@ -145,13 +273,13 @@ final class Fp64PanelMath implements PanelMath {
     }
 
     private static void keepColumns(int firstRow, int rows, long column, long begins, long ends) {
-        DoubleVector begin = load(begins);
-        DoubleVector end = load(ends);
+        DoubleVector begin = DoubleVector.fromMemorySegment(SPECIES, ALL, begins, ORDER);
+        DoubleVector end = DoubleVector.fromMemorySegment(SPECIES, ALL, ends, ORDER);
         for (int r = 0; r < rows; r++) {
             DoubleVector row = DoubleVector.broadcast(SPECIES, (double) (firstRow + r));
-            DoubleVector x = load(column + r * ROW);
+            DoubleVector x = DoubleVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER);
             x = x.blend(MASKED, row.compare(LT, begin));
-            store(x.blend(MASKED, row.compare(GE, end)), column + r * ROW);
+            x.blend(MASKED, row.compare(GE, end)).intoMemorySegment(ALL, column + r * ROW, ORDER);
         }
     }
 
@@ -187,6 +315,27 @@ final class Fp64PanelMath implements PanelMath {
     }
 
     @Override
+    public void addColumn(int length, long from, double factor, long panel, int column) {
+        double times = factor;
+        long to = panel + column * (long) Double.BYTES;
+        for (int i = 0; i < length; i++) {
+            double x = ALL.get(ELEMENT, from + i * (long) Double.BYTES);
+            double sum = ALL.get(ELEMENT, to + i * ROW) + Math.max(x * times, -Double.MAX_VALUE);
+            ALL.set(ELEMENT, to + i * ROW, x == Double.NEGATIVE_INFINITY ? x : sum);
+        }
+    }
+
+    @Override
+    public void hideColumn(int length, long mask, long panel, int column) {
+        long to = panel + column * (long) Double.BYTES;
+        for (int i = 0; i < length; i++) {
+            if (ALL.get(ValueLayout.JAVA_INT_UNALIGNED, mask + i * (long) Integer.BYTES) == 0) {
+                ALL.set(ELEMENT, to + i * ROW, Double.NEGATIVE_INFINITY);
+            }
+        }
+    }
+
+    @Override
     public boolean allFinite(int vectors, int length, long from, long stride) {
         for (int i = 0; i < vectors; i++) {
             if (!allFinite(length, from + i * stride)) {
@@ -201,7 +350,9 @@ final class Fp64PanelMath implements PanelMath {
         int vectorised = SPECIES.loopBound(length);
         DoubleVector zeros = DoubleVector.zero(SPECIES);
         for (int i = 0; i < vectorised; i += SPECIES.length()) {
-            zeros = load(from + i * (long) Double.BYTES).mul(0).add(zeros);
+            zeros = DoubleVector.fromMemorySegment(SPECIES, ALL, from + i * (long) Double.BYTES, ORDER)
+                    .mul(0)
+                    .add(zeros);
         }
         double zero = zeros.reduceLanes(ADD);
         for (int i = vectorised; i < length; i++) {
@@ -218,21 +369,5 @@ final class Fp64PanelMath implements PanelMath {
     @Override
     public void set(long row, int i, double value) {
         ALL.set(ELEMENT, row + i * (long) Double.BYTES, value);
-    }
-
-    private static DoubleVector larger(DoubleVector a, DoubleVector b) {
-        return MASKS ? a.blend(b, b.compare(GT, a)) : a.max(b);
-    }
-
-    private static DoubleVector atLeast(DoubleVector x) {
-        return MASKS ? x.blend(LEAST, x.compare(LT, LEAST)) : x.max(LEAST);
-    }
-
-    private static DoubleVector load(long address) {
-        return DoubleVector.fromMemorySegment(SPECIES, ALL, address, ORDER);
-    }
-
-    private static void store(DoubleVector x, long address) {
-        x.intoMemorySegment(ALL, address, ORDER);
     }
 }

@@ -46,6 +46,11 @@ public final class HostMemory {
         }
     }
 
+    /** {@return bytes rounded up to whole cache lines} */
+    public static long lines(long bytes) {
+        return (bytes + ALIGNMENT - 1) & -ALIGNMENT;
+    }
+
     /** {@return the machine's (or container's) memory in bytes} */
     public static long totalBytes() {
         return machine().getTotalMemorySize();

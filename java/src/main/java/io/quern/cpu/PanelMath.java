@@ -34,6 +34,22 @@ public sealed interface PanelMath permits Fp32PanelMath, Fp64PanelMath {
      */
     void exponentials(int rows, long panel, long shifts, long sums, long scratch);
 
+    /** Adds each column's 2^x (x - shift) to its sum, where the panel holds 2^(x - shift) and another one x. */
+    void moments(int rows, long powers, long panel, long shifts, long sums);
+
+    /** Adds each column's squares to its sum. */
+    void squares(int rows, long panel, long sums);
+
+    /**
+     * Replaces each element x by outer tanh(inner x), off by a few roundings relatively, as small as x may be.
+     *
+     * @param scratch {@link #scratchBytes} of memory, aligned to a vector
+     */
+    void tanh(int rows, long panel, double inner, double outer, long scratch);
+
+    /** Subtracts {@code slopes[column] |places[column] - r|} from the elements of row r. */
+    void distances(int rows, long panel, long places, long slopes);
+
     /** Multiplies each column by its factor. */
     void scale(int rows, long panel, long factors);
 
@@ -63,6 +79,15 @@ public sealed interface PanelMath permits Fp32PanelMath, Fp64PanelMath {
      * @param to where it lies; written
      */
     void unpackColumn(int length, long panel, int column, double factor, long to);
+
+    /**
+     * Adds a vector to a column of a panel, each element times a factor and, if it is finite, no less than the least finite
+     * number; where the element is -infinity the sum is too, whatever was there.
+     */
+    void addColumn(int length, long from, double factor, long panel, int column);
+
+    /** Sets a column's elements to -infinity where those of a vector of 32-bit integers are 0. */
+    void hideColumn(int length, long mask, long panel, int column);
 
     /** {@return whether all elements of some vectors are finite} */
     boolean allFinite(int vectors, int length, long from, long stride);

@@ -49,7 +49,7 @@ public final class Philox {
     public static double normal(long seed, int c0, int c1, int c2, int c3, int word) {
         int pair = word & ~1;
         double radius = Math.sqrt(-2 * StrictMath.log(uniform(seed, c0, c1, c2, c3, pair)));
-        double angle = 2 * Math.PI * uniform(seed, c0, c1, c2, c3, pair + 1);
-        return radius * (word == pair ? StrictMath.cos(angle) : StrictMath.sin(angle));
+        double quarterTurns = 4 * uniform(seed, c0, c1, c2, c3, pair + 1);
+        return radius * (word == pair ? Trig.cos(quarterTurns, 1, 0) : Trig.sin(quarterTurns, 1, 0));
     }
 }

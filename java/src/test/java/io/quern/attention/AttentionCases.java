@@ -58,6 +58,11 @@ public final class AttentionCases {
                     .withRandomness(new Randomness(0.25, 0.125, 1L << 40));
             oracle(cases, "everything", all, dtype, 17, 21, extras(Extra.values()));
             oracle(cases, "207 tokens", causal, dtype, 207, 207, extras(Extra.SINKS));
+            oracle(cases, "headDim 64, valueDim 65", Attention.full(64).withValueDim(65), dtype, 70, 259, extras());
+            oracle(cases, "causal window", causal.withWindow(140, 3), dtype, 71, 300, extras(Extra.KEY_LENGTHS));
+            oracle(cases, "softcap", causal.withSoftcap(3), dtype, 90, 131, extras(Extra.BIAS, Extra.SLOPES));
+            oracle(cases, "entropy-invariant", causal.withTrainingLength(64), dtype, 50, 260, extras(Extra.MASK));
+            AttentionProperties.add(cases, dtype);
         }
     }
 

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
 import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.SplittableRandom;
@@ -91,6 +92,129 @@ class PanelMathTest {
                 }
                 panel.assertFenced();
             }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void momentsAndSquaresOfColumns(Type type) {
+        for (int rows : ROWS) {
+            try (Arena arena = Arena.ofConfined()) {
+                Panel powers = new Panel(arena, type, rows);
+                Panel panel = new Panel(arena, type, rows);
+                if (rows > 8) {
+                    panel.set(3, 1, Double.NEGATIVE_INFINITY);
+                    powers.set(3, 1, 0);
+                }
+                long shifts = panel.row(0.5);
+                long moments = panel.row(2);
+                long squares = panel.row(3);
+                type.math.moments(rows, powers.address, panel.address, shifts, moments);
+                type.math.squares(rows, panel.address, squares);
+                for (int j = 0; j < type.columns; j++) {
+                    double moment = 2;
+                    double momentSize = 2;
+                    double square = 3;
+                    for (int r = 0; r < rows; r++) {
+                        boolean hidden = rows > 8 && r == 3 && j == 1;
+                        double term = hidden ? 0 : powers.given(r, j) * (panel.given(r, j) - 0.5);
+                        moment += term;
+                        momentSize += Math.abs(term);
+                        square += hidden ? Double.POSITIVE_INFINITY : panel.given(r, j) * panel.given(r, j);
+                    }
+                    double bound = (rows + 3) * type.roundoff;
+                    assertEquals(moment, type.math.get(moments, j), bound * momentSize);
+                    assertEquals(square, type.math.get(squares, j), Double.isInfinite(square) ? 0 : bound * square);
+                }
+                powers.assertFenced();
+                panel.assertFenced();
+            }
+        }
+    }
+
+    /** Relatively, from where tanh is x to where it is 1. */
+    @ParameterizedTest
+    @EnumSource
+    void tanhIsRelativelyExact(Type type) {
+        int rows = 130;
+        try (Arena arena = Arena.ofConfined()) {
+            Panel panel = new Panel(arena, type, rows);
+            for (int r = 0; r < rows; r++) {
+                for (int j = 0; j < type.columns; j++) {
+                    double x = Math.scalb(1.0 + j / 64.0, r / 2 - 25) * (r % 2 == 0 ? 1 : -1);
+                    panel.set(r, j, type.rounded(x));
+                }
+            }
+            panel.set(1, 0, Double.NaN);
+            panel.set(2, 0, Double.POSITIVE_INFINITY);
+            panel.set(3, 0, Double.NEGATIVE_INFINITY);
+            long scratch = arena.allocate(PanelMath.scratchBytes(), HostMemory.ALIGNMENT)
+                    .address();
+            type.math.tanh(rows, panel.address, 0.5, 3, scratch);
+            double worst = 0;
+            for (int r = 0; r < rows; r++) {
+                for (int j = 0; j < type.columns; j++) {
+                    double expected = 3 * Math.tanh(0.5 * panel.given(r, j));
+                    double error = Math.abs(panel.get(r, j) - expected) / Math.abs(expected);
+                    worst = Math.max(worst, Double.isNaN(expected) ? Double.isNaN(error) ? 0 : 1 : error);
+                }
+            }
+            // Reduction of an argument n ln 2, n up to 64: one rounding of it; then some eight of results.
+            assertTrue(worst <= 10 * type.roundoff, "relative error " + worst / type.roundoff + " roundings");
+            panel.assertFenced();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void distancesGrowDownTheRows(Type type) {
+        for (int rows : ROWS) {
+            try (Arena arena = Arena.ofConfined()) {
+                Panel panel = new Panel(arena, type, rows);
+                long places = panel.row(0);
+                long slopes = panel.row(0.25);
+                for (int j = 0; j < type.columns; j++) {
+                    type.math.set(places, j, 2 * j - 5);
+                }
+                type.math.distances(rows, panel.address, places, slopes);
+                for (int r = 0; r < rows; r++) {
+                    for (int j = 0; j < type.columns; j++) {
+                        double expected = type.rounded(panel.given(r, j) - 0.25 * Math.abs(2 * j - 5 - r));
+                        assertEquals(expected, panel.get(r, j));
+                    }
+                }
+                panel.assertFenced();
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void columnsAreAddedToAndHidden(Type type) {
+        int rows = 9;
+        try (Arena arena = Arena.ofConfined()) {
+            Panel panel = new Panel(arena, type, rows);
+            panel.set(4, 2, Double.NaN);
+            long vector = arena.allocate(rows * 8L).address();
+            for (int r = 0; r < rows; r++) {
+                type.math.set(vector, r, r == 4 ? Double.NEGATIVE_INFINITY : r);
+            }
+            double least = type == Type.FP32 ? -Float.MAX_VALUE : -Double.MAX_VALUE;
+            type.math.set(vector, 5, least);
+            type.math.addColumn(rows, vector, 2, panel.address, 2);
+            var mask = arena.allocate(rows * 4L, 4);
+            mask.fill((byte) 1);
+            mask.setAtIndex(ValueLayout.JAVA_INT, 7, 0);
+            type.math.hideColumn(rows, mask.address(), panel.address, 1);
+            for (int r = 0; r < rows; r++) {
+                for (int j = 0; j < type.columns; j++) {
+                    double sum = r == 5 ? least : type.rounded(panel.given(r, j) + 2 * r);
+                    double added = j == 2 ? sum : panel.given(r, j);
+                    boolean hidden = j == 2 && r == 4 || j == 1 && r == 7;
+                    assertEquals(hidden ? Double.NEGATIVE_INFINITY : added, panel.get(r, j), r + " " + j);
+                }
+            }
+            panel.assertFenced();
         }
     }
 
@@ -212,6 +336,10 @@ class PanelMathTest {
                     type.math.maxima(rows, panel.address, numbers);
                     type.math.exponentials(rows, panel.address, numbers, numbers, scratch);
                     type.math.scale(rows, panel.address, numbers);
+                    type.math.moments(rows, panel.address, panel.address, numbers, numbers);
+                    type.math.squares(rows, panel.address, numbers);
+                    type.math.tanh(rows, panel.address, 1, 1, scratch);
+                    type.math.distances(rows, panel.address, numbers, numbers);
                 }
                 bytes = threads.getCurrentThreadAllocatedBytes() - before;
             } while (bytes > 0 && System.nanoTime() < deadline);
