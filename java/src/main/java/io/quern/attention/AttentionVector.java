@@ -15,15 +15,25 @@ final class AttentionVector {
     static final Kernel<Forward> FORWARD = new Kernel<>() {
         @Override
         public Launch bind(Forward a, Stream stream, Workspace workspace) {
-            return fits(a.inputs())
-                    ? new PrefillVector(a, threads(stream), aligned(workspace.address()))
-                    : AttentionReference.forward(a, stream, workspace);
+            if (!fits(a.inputs())) {
+                return AttentionReference.forward(a, stream, workspace);
+            }
+            long scratch = aligned(workspace.address());
+            return DecodeVector.fits(a.inputs())
+                    ? new DecodeVector(a, threads(stream), scratch)
+                    : new PrefillVector(a, threads(stream), scratch);
         }
 
         /** A line more than is used: a caller's workspace need not begin at one. */
         @Override
         public long workspaceBytes(Forward a, Stream stream) {
-            return fits(a.inputs()) ? PrefillVector.workspaceBytes(a, threads(stream)) + HostMemory.ALIGNMENT : 0;
+            if (!fits(a.inputs())) {
+                return 0;
+            }
+            return HostMemory.ALIGNMENT
+                    + (DecodeVector.fits(a.inputs())
+                            ? DecodeVector.workspaceBytes(a, threads(stream))
+                            : PrefillVector.workspaceBytes(a, threads(stream)));
         }
     };
 

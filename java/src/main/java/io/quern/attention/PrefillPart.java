@@ -116,10 +116,7 @@ final class PrefillPart {
         stagedValues = stagedKeys + HostMemory.lines((BLOCK + TILE) * (long) headDim * bytes);
         long ofTerms = stagedValues + HostMemory.lines((long) BLOCK * tiled(valueDim) * bytes);
         terms = new ScoreTerms(inputs, kernel, math, ofTerms);
-        plain = !terms.hides()
-                && inputs.slopes() == null
-                && inputs.attention().softcap() == 0
-                && inputs.attention().randomness().sigma() == 0;
+        plain = ScoreTerms.plain(inputs);
         long ofSums = ofTerms + ScoreTerms.scratchBytes(kernel);
         sums = new RowSums(forward, kernel, math, panels, ofSums);
         end = ofSums + RowSums.scratchBytes(kernel, panels);

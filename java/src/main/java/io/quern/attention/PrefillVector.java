@@ -4,8 +4,8 @@ import io.quern.DType;
 import io.quern.Launch;
 import io.quern.cpu.MicroKernel;
 import io.quern.cpu.PanelMath;
+import io.quern.cpu.Slots;
 import io.quern.cpu.WorkerPool;
-import java.util.concurrent.atomic.AtomicIntegerArray;
 
 /**
  * Attention of many queries by the Vector API, in one pass over the keys (FlashAttention-2, arXiv 2307.08691, algorithm 1).
@@ -37,7 +37,7 @@ final class PrefillVector implements Launch, WorkerPool.Task {
     private final int threads;
     private final Sequences sequences;
     private final PrefillPart[] slots;
-    private final AtomicIntegerArray busy;
+    private final Slots free;
 
     PrefillVector(Forward forward, int threads, long workspace) {
         this.threads = threads;
@@ -45,7 +45,7 @@ final class PrefillVector implements Launch, WorkerPool.Task {
         int columns = microKernel(forward.inputs().query().dtype()).columns();
         this.sequences = new Sequences(forward.inputs(), panels * columns);
         this.slots = new PrefillPart[threads];
-        this.busy = new AtomicIntegerArray(threads);
+        this.free = new Slots(threads);
         long bytes = PrefillPart.scratchBytes(forward, panels);
         for (int i = 0; i < threads; i++) {
             slots[i] = new PrefillPart(forward, sequences, panels, workspace + i * bytes);
@@ -79,20 +79,11 @@ final class PrefillVector implements Launch, WorkerPool.Task {
 
     @Override
     public void run(int part) {
-        int slot = acquire();
+        int slot = free.acquire();
         try {
             slots[slot].run(sequences.sequence(part), sequences.keyHead(part), sequences.firstRow(part));
         } finally {
-            busy.setRelease(slot, 0);
-        }
-    }
-
-    /** As many slots as threads: one is always free. */
-    private int acquire() {
-        for (int i = 0; ; i = (i + 1) % threads) {
-            if (busy.compareAndSet(i, 0, 1)) {
-                return i;
-            }
+            free.release(slot);
         }
     }
 }

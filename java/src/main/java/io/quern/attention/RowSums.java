@@ -1,7 +1,6 @@
 package io.quern.attention;
 
 import io.quern.DType;
-import io.quern.Tensor;
 import io.quern.cpu.AddressSpace;
 import io.quern.cpu.HostMemory;
 import io.quern.cpu.MicroKernel;
@@ -17,14 +16,12 @@ import java.lang.foreign.MemorySegment;
  *   on a new maximum m', with a = 2^(m - m'):   u <- a (u + l (m - m')),  w <- a^2 w,  l <- a l,  O <- a O
  * </pre>
  *
- * and what becomes of it: the sink is added when all keys have been seen.
+ * What becomes of it in the end says {@link RowResult}.
  */
 final class RowSums {
     private static final MemorySegment ALL = AddressSpace.ALL;
-    private static final double LN_2 = Math.log(2);
 
-    private final Statistics statistics;
-    private final Tensor sinks;
+    private final RowResult result;
     private final MicroKernel kernel;
     private final PanelMath math;
     private final double lowest;
@@ -39,8 +36,7 @@ final class RowSums {
     private final long powers;
 
     RowSums(Forward forward, MicroKernel kernel, PanelMath math, int panels, long scratch) {
-        this.statistics = forward.statistics();
-        this.sinks = forward.inputs().sinks();
+        this.result = new RowResult(forward);
         this.kernel = kernel;
         this.math = math;
         // Finite, so that what is hidden is less than the maximum of no keys, and 2^(-infinity - m) is 0 and not NaN.
@@ -97,60 +93,40 @@ final class RowSums {
             follow(panel);
             math.scale(outRows, outs, factors);
         }
-        if (statistics.entropy() != null) {
+        if (result.wantsEntropy()) {
             MemorySegment.copy(ALL, scores, ALL, logits, keys * row);
         }
         math.exponentials(keys, scores, max, sum, powers);
-        if (statistics.entropy() != null) {
+        if (result.wantsEntropy()) {
             math.moments(keys, scores, logits, max, moments(panel));
         }
-        if (statistics.effectiveCount() != null) {
+        if (result.wantsSquares()) {
             math.squares(keys, scores, squares(panel));
         }
     }
 
     private void follow(int panel) {
         long max = maxima + panel * numbers;
-        if (statistics.entropy() != null) {
+        if (result.wantsEntropy()) {
             math.moments(1, sums(panel), before, max, moments(panel));
         }
         MemorySegment.copy(ALL, before, ALL, factors, row);
         math.exponentials(1, factors, max, unused, powers);
         math.scale(3, sums(panel), factors);
-        if (statistics.effectiveCount() != null) {
+        if (result.wantsSquares()) {
             math.scale(1, squares(panel), factors);
         }
     }
 
     /** Writes a row's statistics and returns what its output is to be multiplied by. */
     double close(int panel, int column, int batch, int head, int query) {
-        double l = math.get(sums(panel), column);
-        double m = l == 0 ? Double.NEGATIVE_INFINITY : math.get(maxima + panel * numbers, column);
-        double sink = sinks == null ? Double.NEGATIVE_INFINITY : ScoreTerms.at(sinks, head) * ScoreTerms.LOG2_E;
-        double top = Math.max(m, sink);
-        double ofKeys = l == 0 ? 0 : Math.exp((m - top) * LN_2);
-        double ofSink = sink == Double.NEGATIVE_INFINITY ? 0 : Math.exp((sink - top) * LN_2);
-        double total = ofKeys * l + ofSink;
-        boolean nothing = total == 0;
-        write(statistics.logSumExp(), batch, head, query, nothing ? top : top * LN_2 + Math.log(total));
-        write(statistics.maxLogit(), batch, head, query, m * LN_2);
-        if (statistics.entropy() != null) {
-            double u = math.get(moments(panel), column);
-            double above = ofKeys == 0 ? 0 : ofKeys * (u + l * (m - top));
-            above += ofSink == 0 ? 0 : ofSink * (sink - top);
-            write(statistics.entropy(), batch, head, query, nothing ? 0 : Math.log(total) - above * LN_2 / total);
-        }
-        if (statistics.effectiveCount() != null) {
-            double w = math.get(squares(panel), column) * ofKeys * ofKeys + ofSink * ofSink;
-            write(statistics.effectiveCount(), batch, head, query, nothing ? 0 : total * total / w);
-        }
-        return nothing ? 0 : ofKeys / total;
-    }
-
-    private void write(Tensor tensor, int batch, int head, int query, double value) {
-        if (tensor != null) {
-            long index = batch * tensor.stride(0) + head * tensor.stride(1) + query * tensor.stride(2);
-            tensor.dtype().set(tensor.segment(), index, value);
-        }
+        return result.write(
+                batch,
+                head,
+                query,
+                math.get(maxima + panel * numbers, column),
+                math.get(sums(panel), column),
+                math.get(moments(panel), column),
+                math.get(squares(panel), column));
     }
 }

@@ -52,6 +52,16 @@ final class ScoreTerms {
         return 2 * HostMemory.lines(kernel.rowBytes()) + HostMemory.lines(PanelMath.scratchBytes());
     }
 
+    /** {@return whether scaled dot products are scores as they are, but for the band} */
+    static boolean plain(Inputs inputs) {
+        return inputs.mask() == null
+                && inputs.bias() == null
+                && inputs.keyBias() == null
+                && inputs.slopes() == null
+                && inputs.attention().softcap() == 0
+                && inputs.attention().randomness().sigma() == 0;
+    }
+
     void sequence(int batch, int row, int firstKey, int queries, int keys) {
         this.batch = batch;
         this.row = row;

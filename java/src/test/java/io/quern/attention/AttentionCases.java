@@ -62,6 +62,11 @@ public final class AttentionCases {
             oracle(cases, "causal window", causal.withWindow(140, 3), dtype, 71, 300, extras(Extra.KEY_LENGTHS));
             oracle(cases, "softcap", causal.withSoftcap(3), dtype, 90, 131, extras(Extra.BIAS, Extra.SLOPES));
             oracle(cases, "entropy-invariant", causal.withTrainingLength(64), dtype, 50, 260, extras(Extra.MASK));
+            oracle(cases, "one query", causal, dtype, 1, 300, extras());
+            Attention odd = Attention.full(33).withValueDim(20);
+            oracle(cases, "one query, odd sizes", odd, dtype, 1, 4500, extras(Extra.KEY_LENGTHS, Extra.SINKS));
+            Attention window = causal.withWindow(2100, 0).withTrainingLength(512);
+            oracle(cases, "one query, window", window, dtype, 1, 2500, extras(Extra.KEY_LENGTHS, Extra.HEAD_SCALE));
             AttentionProperties.add(cases, dtype);
         }
     }

@@ -13,16 +13,22 @@ import io.quern.TensorArena;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What is no case: threads, company, and memory of the CPU's kernel. */
-class PrefillVectorTest {
+/** What is no case: threads, company, and memory of the CPU's kernels. */
+class AttentionVectorTest {
     private static final Duration WARM_UP = Duration.ofSeconds(30);
     private static final int QUERIES = 96;
     private static final int KEYS = 260;
+
+    /** Makes a forward pass over some batches. */
+    private interface Problem {
+        Forward.Roles roles(TensorArena arena, DType dtype, int batches);
+    }
 
     /** Everything that a row could notice. */
     private static Forward.Roles everything(TensorArena arena, DType dtype, int batches) {
@@ -62,10 +68,30 @@ class PrefillVectorTest {
                 .toArray());
     }
 
-    private static double[] entropyAndOut(DType dtype, int batches, int threads) {
+    /** One query over three stretches of keys, and all that its kernel can do. */
+    private static Forward.Roles oneQuery(TensorArena arena, DType dtype, int batches) {
+        int keys = 2 * DecodeVector.SPLIT + 100;
+        int[] lengths = {keys, 77, 3000};
+        DType wide = dtype.accumulator();
+        return Attention.causal(40)
+                .withValueDim(24)
+                .withWindow(4000, 0)
+                .forward()
+                .query(random(arena, dtype, batches, 6, 1, 40))
+                .keys(random(arena, dtype, batches, 1, keys, 40))
+                .values(random(arena, dtype, batches, 1, keys, 24))
+                .keyLengths(arena.allocate(DType.INT32, batches).copyFrom(Arrays.copyOf(lengths, batches)))
+                .sinks(random(arena, wide, 6))
+                .out(arena.allocate(dtype, batches, 6, 1, 24))
+                .logSumExp(arena.allocate(wide, batches, 6, 1))
+                .entropy(arena.allocate(wide, batches, 6, 1))
+                .effectiveCount(arena.allocate(wide, batches, 6, 1));
+    }
+
+    private static double[] entropyAndOut(Problem problem, DType dtype, int batches, int threads) {
         try (TensorArena arena = TensorArena.open(Device.cpu());
                 Stream stream = Stream.open(Device.cpu(threads))) {
-            Forward forward = everything(arena, dtype, batches).arguments();
+            Forward forward = problem.roles(arena, dtype, batches).arguments();
             Attention.FORWARD.bind(forward, stream).run();
             Tensor out = forward.out().slice(0, 0, 1);
             Tensor entropy = forward.statistics().entropy().slice(0, 0, 1);
@@ -80,9 +106,11 @@ class PrefillVectorTest {
     @ParameterizedTest
     @EnumSource(names = {"FP64", "FP32", "FP16", "BF16"})
     void theSameBitsAtAnyThreadCountAndInAnyCompany(DType dtype) {
-        double[] alone = entropyAndOut(dtype, 1, 1);
-        assertArrayEquals(alone, entropyAndOut(dtype, 1, 3));
-        assertArrayEquals(alone, entropyAndOut(dtype, 3, 2));
+        for (Problem problem : List.<Problem>of(AttentionVectorTest::everything, AttentionVectorTest::oneQuery)) {
+            double[] alone = entropyAndOut(problem, dtype, 1, 1);
+            assertArrayEquals(alone, entropyAndOut(problem, dtype, 1, 3));
+            assertArrayEquals(alone, entropyAndOut(problem, dtype, 3, 2));
+        }
     }
 
     @ParameterizedTest
@@ -98,6 +126,7 @@ class PrefillVectorTest {
                     .out(arena.allocate(dtype, 1, 4, QUERIES, 32));
             assertEquals(0, allocated(roles.bind(stream)), "plain");
             assertEquals(0, allocated(everything(arena, dtype, 2).bind(stream)), "everything");
+            assertEquals(0, allocated(oneQuery(arena, dtype, 2).bind(stream)), "one query");
         }
     }
 

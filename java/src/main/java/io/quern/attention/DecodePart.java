@@ -1,0 +1,267 @@
+package io.quern.attention;
+
+import io.quern.DType;
+import io.quern.cpu.AddressSpace;
+import io.quern.cpu.Exp2;
+import io.quern.cpu.Fp32Blocks;
+import io.quern.cpu.Fp32RowKernel;
+import io.quern.cpu.HostMemory;
+import io.quern.cpu.MicroKernel;
+import io.quern.cpu.PanelMath;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * One thread's part of {@link DecodeVector}, and its scratch memory: one stretch of keys, and all rows (heads) that share it.
+ *
+ * <p>Keys and values are copied to scratch memory a block at a time, widened to FP32 and to whole vectors: that they are read
+ * from memory one row behind the other is worth more than the copy costs. Scores of a row lie one behind the other as rows
+ * of a panel; where there are fewer than a block they are filled up with -infinity.
+ */
+final class DecodePart {
+    /** Keys of a block: whole rows of a panel at any lane width. */
+    private static final int BLOCK = 96;
+
+    private static final MemorySegment ALL = AddressSpace.ALL;
+    private static final ValueLayout.OfFloat ELEMENT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+    private static final PanelMath MATH = PanelMath.FP32;
+    private static final int COLUMNS = MicroKernel.FP32.columns();
+    private static final long ROW = MicroKernel.FP32.rowBytes();
+    private static final int PANEL_ROWS = BLOCK / COLUMNS;
+    private static final long SCORES = BLOCK * (long) Float.BYTES;
+
+    private final Sequences sequences;
+    private final DecodeStates states;
+    private final RowResult result;
+    private final ScoreTerms terms;
+    private final Band band;
+    private final HeadRows query;
+    private final HeadRows keys;
+    private final HeadRows values;
+    private final DType dtype;
+    private final int keyHeads;
+    private final int group;
+    private final int rows;
+    private final int headDim;
+    private final int valueDim;
+    private final int keyLength;
+    private final int valueLength;
+
+    private final long queries;
+    private final long outs;
+    private final long scores;
+    private final long logits;
+    private final long shifts;
+    private final long sums;
+    private final long maxima;
+    private final long stagedKeys;
+    private final long stagedValues;
+    private final long partials;
+    private final long powers;
+    private final long end;
+
+    private final float[] most;
+
+    DecodePart(Forward forward, Sequences sequences, DecodeStates states, long scratch) {
+        Inputs inputs = forward.inputs();
+        this.sequences = sequences;
+        this.states = states;
+        this.result = new RowResult(forward);
+        this.band = inputs.attention().band();
+        this.query = HeadRows.of(inputs.query());
+        this.keys = HeadRows.of(inputs.keys());
+        this.values = HeadRows.of(inputs.values());
+        this.dtype = inputs.query().dtype();
+        this.keyHeads = (int) inputs.keys().size(1);
+        this.group = keyHeads == 0 ? 0 : (int) inputs.heads() / keyHeads;
+        this.rows = whole(group, Fp32RowKernel.ROWS);
+        this.headDim = inputs.attention().headDim();
+        this.valueDim = inputs.attention().valueDim();
+        this.keyLength = whole(headDim, Fp32RowKernel.LANES);
+        this.valueLength = whole(valueDim, Fp32RowKernel.LANES);
+        this.most = new float[rows];
+
+        queries = scratch;
+        outs = queries + bytes(rows * keyLength);
+        scores = outs + bytes(rows * valueLength);
+        logits = scores + rows * SCORES;
+        shifts = logits + SCORES;
+        sums = shifts + rows * HostMemory.lines(ROW);
+        maxima = sums + rows * HostMemory.lines(3 * ROW);
+        stagedKeys = maxima + HostMemory.lines(ROW);
+        stagedValues = stagedKeys + bytes(BLOCK * keyLength);
+        partials = stagedValues + bytes(BLOCK * valueLength);
+        powers = partials + HostMemory.lines(Fp32RowKernel.scratchBytes(BLOCK));
+        long ofTerms = powers + HostMemory.lines(PanelMath.scratchBytes());
+        terms = new ScoreTerms(inputs, MicroKernel.FP32, MATH, ofTerms);
+        end = ofTerms + ScoreTerms.scratchBytes(MicroKernel.FP32);
+    }
+
+    static long scratchBytes(Forward forward) {
+        return new DecodePart(forward, null, null, 0).end;
+    }
+
+    private static int whole(int length, int of) {
+        return Math.ceilDiv(length, of) * of;
+    }
+
+    private static long bytes(int floats) {
+        return HostMemory.lines(floats * (long) Float.BYTES);
+    }
+
+    /**
+     * Scans a stretch.
+     *
+     * @param sequenceAndHead sequence * keyHeads + key head
+     */
+    void run(int sequenceAndHead, int split) {
+        int sequence = sequenceAndHead / keyHeads;
+        int keyHead = sequenceAndHead % keyHeads;
+        int batch = sequences.row[sequence];
+        int count = sequences.keys[sequence];
+        int begin = (int) band.begin(0, 1, count);
+        int stop = (int) band.end(0, 1, count);
+        int from = Math.max(begin, split * DecodeVector.SPLIT);
+        int to = Math.min(stop, (split + 1) * DecodeVector.SPLIT);
+        open(batch, keyHead, begin, stop);
+        for (int block = from; block < to; block += BLOCK) {
+            attend(batch, keyHead, block, Math.min(BLOCK, to - block));
+        }
+        for (int r = 0; r < group; r++) {
+            long sum = sums(r);
+            states.put(
+                    sequence,
+                    keyHead * group + r,
+                    split,
+                    most[r],
+                    total(sum),
+                    total(sum + ROW),
+                    total(sum + 2 * ROW),
+                    outs + r * valueLength * 4L);
+        }
+    }
+
+    private long sums(int r) {
+        return sums + r * HostMemory.lines(3 * ROW);
+    }
+
+    private static double total(long row) {
+        double total = 0;
+        for (int j = 0; j < COLUMNS; j++) {
+            total += ALL.get(ELEMENT, row + j * 4L);
+        }
+        return total;
+    }
+
+    private void open(int batch, int keyHead, int begin, int stop) {
+        clear(queries, bytes(rows * keyLength));
+        clear(outs, bytes(rows * valueLength));
+        clear(sums, rows * HostMemory.lines(3 * ROW));
+        for (int r = 0; r < rows; r++) {
+            most[r] = -Float.MAX_VALUE;
+        }
+        for (int r = 0; r < group; r++) {
+            int head = keyHead * group + r;
+            long from = row(query, batch, head, 0, headDim);
+            float scale = (float) terms.scale(head, 0, begin, stop);
+            long to = queries + r * keyLength * 4L;
+            for (int c = 0; c < headDim; c++) {
+                ALL.set(ELEMENT, to + c * 4L, ALL.get(ELEMENT, from + c * 4L) * scale);
+            }
+        }
+    }
+
+    private static void clear(long from, long bytes) {
+        for (int i = 0; i < bytes / 4; i++) {
+            ALL.set(ELEMENT, from + i * 4L, 0);
+        }
+    }
+
+    /** {@return where a row lies as FP32; a 16-bit one until the next} */
+    private long row(HeadRows rows, int batch, int head, int i, int length) {
+        long at = rows.at(batch, head, i);
+        return dtype == DType.FP32
+                ? at
+                : Fp32Blocks.ofThread().load(0, dtype, ALL, at, length).address();
+    }
+
+    private void attend(int batch, int keyHead, int block, int count) {
+        stage(keys, batch, keyHead, block, count, headDim, keyLength, stagedKeys);
+        stage(values, batch, keyHead, block, count, valueDim, valueLength, stagedValues);
+        for (int r = 0; r < rows; r += Fp32RowKernel.ROWS) {
+            long query = queries + r * keyLength * 4L;
+            Fp32RowKernel.dots(count, keyLength, query, stagedKeys, scores + r * SCORES, SCORES, partials);
+        }
+        for (int r = 0; r < group; r++) {
+            soften(r, count);
+        }
+        for (int r = 0; r < rows; r += Fp32RowKernel.ROWS) {
+            long out = outs + r * valueLength * 4L;
+            Fp32RowKernel.accumulate(count, valueLength, scores + r * SCORES, SCORES, stagedValues, out);
+        }
+    }
+
+    /** What is beyond a row's end is 0 and stays it from run to run: a sum has only to be of whole vectors. */
+    private void stage(HeadRows from, int batch, int head, int first, int count, int length, int wide, long to) {
+        for (int i = 0; i < count; i++) {
+            long at = to + i * wide * 4L;
+            MemorySegment.copy(ALL, row(from, batch, head, first + i, length), ALL, at, length * 4L);
+            for (int c = length; c < wide; c++) {
+                ALL.set(ELEMENT, at + c * 4L, 0);
+            }
+        }
+    }
+
+    /** One step of the online softmax of a row. */
+    private void soften(int r, int count) {
+        long row = scores + r * SCORES;
+        for (int j = count; j < BLOCK; j++) {
+            ALL.set(ELEMENT, row + j * 4L, Float.NEGATIVE_INFINITY);
+        }
+        float before = most[r];
+        float max = before;
+        for (int j = 0; j < COLUMNS; j++) {
+            ALL.set(ELEMENT, maxima + j * 4L, before);
+        }
+        MATH.maxima(PANEL_ROWS, row, maxima);
+        for (int j = 0; j < COLUMNS; j++) {
+            float x = ALL.get(ELEMENT, maxima + j * 4L);
+            max = x > max ? x : max;
+        }
+        long sum = sums(r);
+        long shift = shifts + r * HostMemory.lines(ROW);
+        if (max != before || before == -Float.MAX_VALUE) {
+            follow(r, before, max, sum, shift);
+        }
+        if (result.wantsEntropy()) {
+            MemorySegment.copy(ALL, row, ALL, logits, SCORES);
+        }
+        MATH.exponentials(PANEL_ROWS, row, shift, sum, powers);
+        if (result.wantsEntropy()) {
+            MATH.moments(PANEL_ROWS, row, logits, shift, sum + ROW);
+        }
+        if (result.wantsSquares()) {
+            MATH.squares(PANEL_ROWS, row, sum + 2 * ROW);
+        }
+    }
+
+    /** As {@link RowSums} does it. */
+    private void follow(int r, float before, float max, long sum, long shift) {
+        float below = Math.max(before - max, -127f);
+        float factor = Exp2.of(below);
+        for (int j = 0; j < COLUMNS; j++) {
+            float l = ALL.get(ELEMENT, sum + j * 4L);
+            float u = ALL.get(ELEMENT, sum + ROW + j * 4L);
+            float w = ALL.get(ELEMENT, sum + 2 * ROW + j * 4L);
+            ALL.set(ELEMENT, sum + j * 4L, l * factor);
+            ALL.set(ELEMENT, sum + ROW + j * 4L, (u + l * below) * factor);
+            ALL.set(ELEMENT, sum + 2 * ROW + j * 4L, w * factor * factor);
+            ALL.set(ELEMENT, shift + j * 4L, max);
+        }
+        for (int d = 0; d < valueLength; d++) {
+            long at = outs + (r * valueLength + d) * 4L;
+            ALL.set(ELEMENT, at, ALL.get(ELEMENT, at) * factor);
+        }
+        most[r] = max;
+    }
+}
