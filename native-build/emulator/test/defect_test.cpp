@@ -129,6 +129,45 @@ INSTANTIATE_TEST_SUITE_P(
                     Defect{"value", "misaligned", "misaligned, not a multiple of 16"}),
     [](const auto& info) { return std::string(info.param.pair); });
 
+INSTANTIATE_TEST_SUITE_P(
+    Pipeline, Defects,
+    testing::Values(Defect{"pipeline", "copy_without_wait", "an uninitialised value decides"},
+                    Defect{"pipeline", "copy_without_commit", "an uninitialised value decides"},
+                    Defect{"pipeline", "too_many_pending", "an uninitialised value decides"},
+                    Defect{"pipeline", "refilled_too_early", "data race: shared"},
+                    Defect{"pipeline", "mbarrier_wait", "kernel mbarrier_wait_wrong"},
+                    Defect{"pipeline", "mbarrier_arrive", "data race: shared"},
+                    Defect{"pipeline", "matrix_without_barrier", "data race: shared"},
+                    Defect{"pipeline", "undefined_rows", "an uninitialised value decides"},
+                    Defect{"pipeline", "undefined_accumulator", "an uninitialised value decides"},
+                    Defect{"pipeline", "through_local", "an uninitialised value decides"},
+                    Defect{"pipeline", "through_recursion", "an uninitialised value decides"}),
+    [](const auto& info) { return std::string(info.param.pair); });
+
+/// The order of a fragment's registers is in no rule that could be checked: the product is wrong.
+TEST(FragmentOrder, WrongGivesAnotherProduct) {
+    Words expected(128);
+    for (int row = 0; row < 16; row++) {
+        for (int column = 0; column < 8; column++) {
+            for (int k = 0; k < 16; k++) {
+                const int a = ((16 * row + k) % 61 + 1) % 5, b = ((16 * k + column) % 53 + 1) % 7;
+                expected[static_cast<std::size_t>(8 * row + column)] += a * b;
+            }
+        }
+    }
+    const auto product = [](const char* kernel, bool truncating) {
+        Options options = allChecks();
+        options.truncatingMatrix = truncating;
+        Words words = runKernel("pipeline", kernel, options).words;
+        words.resize(128);
+        return words;
+    };
+    for (const bool truncating : {false, true}) {
+        EXPECT_EQ(product("fragment_order_right", truncating), expected);
+        EXPECT_NE(product("fragment_order_wrong", truncating), expected);
+    }
+}
+
 /// What no order of accesses shows, since all of them are volatile: with late stores the flag comes before the values.
 TEST(LateStores, VolatileWithoutFenceGivesWrongValues) {
     Options options = allChecks();

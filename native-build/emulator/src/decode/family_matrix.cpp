@@ -150,6 +150,7 @@ void emitProduct(Decoder& decoder, const Product& product) {
     op.target = 2 * shape.m * shape.n * shape.k * (quads ? 4 : 1);
     op.b = aCount;
     op.c = bCount;
+    op.e = dCount | cCount << 8;
     op.imm = down | across << 8;
     op.flags = f64 ? product.rounding : product.integerFlags;
     if (quads) {

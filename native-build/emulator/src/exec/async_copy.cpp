@@ -7,6 +7,7 @@
 #include "exec/lanes.hpp"
 #include "exec/mbarrier.hpp"
 #include "exec/traffic.hpp"
+#include "exec/watch.hpp"
 
 namespace quern::emulator {
 
@@ -30,6 +31,7 @@ void AsyncCopies::begin(const Op& op, std::uint32_t mask, const std::uint64_t* s
     std::memcpy(record.source.data(), source, sizeof record.source);
     std::memcpy(record.destination.data(), destination, sizeof record.destination);
     std::memcpy(record.bytes.data(), bytes, sizeof record.bytes);
+    if (warp_->watch != nullptr) warp_->watch->announce(*warp_, *op.second, mask, destination);
     if (!late_) waitAll(mask);
 }
 

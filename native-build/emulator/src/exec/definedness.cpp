@@ -29,6 +29,9 @@ enum class Rule : std::uint8_t {
     CONVERT,  // BITS_A between integers, else ANY
     VOTE,     // ANY, over all lanes
     SHUFFLE,
+    COPY_LOCAL,
+    SAVE,  // registers of a frame
+    RESTORE,
     NOTHING,
 };
 
@@ -77,7 +80,10 @@ Rules makeRules() {
                             "redux.and.b32", "redux.or.b32", "redux.xor.b32"})
         add(Rule::VOTE, key);
     for (const char* key : {"shfl.up", "shfl.down", "shfl.bfly", "shfl.idx"}) add(Rule::SHUFFLE, key);
-    for (const char* key : {"copy.parameter", "nop", "fence", "trap"}) add(Rule::NOTHING, key);
+    add(Rule::COPY_LOCAL, "copy.parameter");
+    add(Rule::SAVE, "frame.save");
+    add(Rule::RESTORE, "frame.restore");
+    for (const char* key : {"nop", "fence", "trap"}) add(Rule::NOTHING, key);
     return rules;
 }
 
@@ -132,13 +138,19 @@ BlockDefinedness::BlockDefinedness(const DeviceMemory& memory, const Program& pr
       distance_(distance),
       shared_(sharedBytes / 8 + 16),
       tainted_(warps),
-      origins_(warps) {}
+      origins_(warps),
+      local_(warps),
+      saved_(warps) {}
 
 void BlockDefinedness::start() {
     std::fill(shared_.begin(), shared_.end(), std::uint8_t{0});
     for (std::byte*& registers : tainted_) {
         if (registers != nullptr) std::memset(registers + distance_, 0, distance_);
         registers = nullptr;
+    }
+    for (std::vector<std::uint8_t>& bytes : local_) bytes.clear();
+    for (auto& lanes : saved_) {
+        for (std::vector<std::byte>& bytes : lanes) bytes.clear();
     }
 }
 
@@ -223,6 +235,14 @@ bool BlockDefinedness::isWhole(const Op& op, const std::uint64_t* address) {
 
 void BlockDefinedness::access(const Warp& warp, const Op& op, std::uint32_t global, std::uint32_t shared,
                               const std::uint64_t* address) {
+    if ((global | shared) == 0) return;
+    if (op.kind == InstructionClass::MATRIX) {
+        if (isTainted(warp)) {
+            const std::uint32_t wrong = undefinedLanes(warp, op.a) & (global | shared);
+            if (wrong != 0) raise(warp, op, __builtin_ctz(wrong), "an address");
+        }
+        return accessMatrix(warp, op, global, shared, address);
+    }
     const bool listed = &op >= program_.code.data() && &op < program_.code.data() + program_.code.size();
     // The store of an asynchronous copy stands beside its load; its registers are others by now.
     const bool copies = !listed && op.store;
@@ -264,6 +284,97 @@ void BlockDefinedness::access(const Warp& warp, const Op& op, std::uint32_t glob
     if (first >= 0 || tainted) {
         if (!op.store || atomic) load(warp, op, undefined);
     }
+}
+
+// Local memory. It counts as written from the begin: what matters is what is put there.
+
+std::uint8_t* BlockDefinedness::localOf(const Warp& warp, int lane) {
+    std::vector<std::uint8_t>& bytes = local_[warp.index];
+    bytes.resize(std::size_t{LANES} * warp.localBytes);
+    return bytes.data() + static_cast<std::size_t>(lane) * warp.localBytes;
+}
+
+/// The lanes of warp.mask that reach local memory, and where.
+std::uint32_t BlockDefinedness::localLanes(const Warp& warp, const Op& op, std::uint64_t* address) const {
+    if (op.space != Space::LOCAL && op.space != Space::GENERIC) return 0;
+    std::uint32_t lanes = 0;
+    forEachLane(warp.mask, [&](int lane) {
+        const std::uint64_t at =
+            op.wide ? lanesOf<std::uint64_t>(warp, op.a)[lane] + static_cast<std::uint64_t>(op.imm)
+                    : lanesOf<std::uint32_t>(warp, op.a)[lane] + static_cast<std::uint32_t>(op.imm);
+        if (op.space == Space::GENERIC && at >> WINDOW_SHIFT != LOCAL_WINDOW >> WINDOW_SHIFT) return;
+        address[lane] = op.space == Space::GENERIC ? at & WINDOW_OFFSET : at;
+        // What is out of bounds is reported by the access itself.
+        if (address[lane] + op.bytes <= warp.localBytes) lanes |= 1U << lane;
+    });
+    return lanes;
+}
+
+void BlockDefinedness::accessLocal(const Warp& warp, const Op& op) {
+    std::uint64_t address[LANES];
+    const std::uint32_t lanes = localLanes(warp, op, address);
+    std::uint32_t undefined[LANES] = {};
+    if (const std::uint32_t wrong = lanes & undefinedLanes(warp, op.a); wrong != 0)
+        raise(warp, op, __builtin_ctz(wrong), "an address");
+    forEachLane(lanes, [&](int lane) {
+        const std::uint32_t stored = op.store ? undefinedSource(warp, op, lane) : 0;
+        if (local_[warp.index].empty() && stored == 0) return;
+        std::uint8_t* const bytes = localOf(warp, lane) + address[lane];
+        for (std::uint32_t i = 0; i < op.bytes; i++) {
+            if (op.store) bytes[i] = stored >> i & 1;
+            undefined[lane] |= std::uint32_t{bytes[i]} << i;
+        }
+    });
+    if (!op.store) load(warp, op, undefined);
+}
+
+void BlockDefinedness::copyLocal(const Warp& warp, const Op& op) {
+    if (local_[warp.index].empty()) return;
+    forEachLane(warp.mask, [&](int lane) {
+        std::uint8_t* const bytes = localOf(warp, lane);
+        std::memmove(bytes + op.dst, bytes + op.a, static_cast<std::size_t>(op.imm));
+    });
+}
+
+/// Shadows of the registers that are saved now lie where the registers do among those of the lane.
+void BlockDefinedness::saveFrame(const Warp& warp, const Op& op) {
+    forEachLane(warp.mask, [&](int lane) {
+        std::vector<std::byte>& saved = saved_[warp.index][static_cast<std::size_t>(lane)];
+        saved.resize(
+            warp.frames->lane[static_cast<std::size_t>(lane)].size());  // before: nothing was undefined
+        for (std::int64_t i = 0; i < op.imm; i += 2) {
+            const std::uint32_t bytes = op.more[i + 1];
+            const std::byte* from = warp.registers + op.more[i] + distance_;
+            if (bytes == 0) {
+                saved.push_back(
+                    static_cast<std::byte>(predicateOf(warp, op.more[i] + distance_) >> lane & 1));
+            } else {
+                saved.insert(saved.end(), from + static_cast<std::uint32_t>(lane) * bytes,
+                             from + static_cast<std::uint32_t>(lane + 1) * bytes);
+            }
+        }
+    });
+}
+
+void BlockDefinedness::restoreFrame(const Warp& warp, const Op& op) {
+    forEachLane(warp.mask, [&](int lane) {
+        std::vector<std::byte>& saved = saved_[warp.index][static_cast<std::size_t>(lane)];
+        std::size_t at = warp.frames->lane[static_cast<std::size_t>(lane)].size();
+        saved.resize(at);
+        for (std::int64_t i = op.imm - 2; i >= 0; i -= 2) {
+            const std::uint32_t bytes = op.more[i + 1];
+            at -= bytes == 0 ? 1 : bytes;
+            if (bytes == 0) {
+                std::uint32_t& predicate = predicateOf(warp, op.more[i] + distance_);
+                predicate = (predicate & ~(1U << lane)) | static_cast<std::uint32_t>(saved[at]) << lane;
+            } else {
+                std::memcpy(
+                    warp.registers + op.more[i] + distance_ + static_cast<std::uint32_t>(lane) * bytes,
+                    &saved[at], bytes);
+            }
+        }
+        saved.resize(at);
+    });
 }
 
 // Registers.
@@ -351,17 +462,16 @@ void BlockDefinedness::shuffle(Warp& warp, const Op& op) {
 }
 
 void BlockDefinedness::propagate(Warp& warp, const Op& op) {
-    if (op.kind == InstructionClass::ATOMIC || op.kind == InstructionClass::MATRIX) return;
-    if (op.kind == InstructionClass::MEMORY) {
-        // Loads of the other spaces are defined; those of global and shared memory say so themselves.
-        if (!op.store) {
-            const std::uint32_t none[LANES] = {};
-            load(warp, op, none);
-        }
-        return;
-    }
+    if (op.kind == InstructionClass::ATOMIC) return;
+    if (op.kind == InstructionClass::MATRIX) return propagateMatrix(warp, op);
+    // Parameters are defined; accesses of global and shared memory say so themselves.
+    const bool frame = op.kind == InstructionClass::MOVE && op.site != NO_SITE && op.space == Space::LOCAL;
+    if (op.kind == InstructionClass::MEMORY || frame) return accessLocal(warp, op);
     Rule rule = ruleOf(op.run);
     if (rule == Rule::NOTHING) return;
+    if (rule == Rule::COPY_LOCAL) return copyLocal(warp, op);
+    if (rule == Rule::SAVE) return saveFrame(warp, op);
+    if (rule == Rule::RESTORE) return restoreFrame(warp, op);
     const std::uint32_t a = undefinedLanes(warp, op.a);
     const std::uint32_t b = undefinedLanes(warp, op.b);
     const std::uint32_t c = undefinedLanes(warp, op.c);

@@ -16,6 +16,8 @@
 
 namespace quern::emulator {
 
+struct MatrixForm;
+
 class BlockDefinedness {
   public:
     /// distance: from a register to its shadow, which is as many bytes as a warp's registers have.
@@ -49,6 +51,16 @@ class BlockDefinedness {
     void setLanes(const Warp& warp, std::uint32_t offset, std::uint32_t undefined) const;
     void taint(const Warp& warp, const Op& op, int lane);
     void load(const Warp& warp, const Op& op, const std::uint32_t* undefined);
+    void propagateMatrix(Warp& warp, const Op& op);
+    void multiplyTiles(Warp& warp, const Op& op, const MatrixForm& form);
+    void accessMatrix(const Warp& warp, const Op& op, std::uint32_t global, std::uint32_t shared,
+                      const std::uint64_t* address);
+    std::uint32_t localLanes(const Warp& warp, const Op& op, std::uint64_t* address) const;
+    std::uint8_t* localOf(const Warp& warp, int lane);
+    void accessLocal(const Warp& warp, const Op& op);
+    void copyLocal(const Warp& warp, const Op& op);
+    void saveFrame(const Warp& warp, const Op& op);
+    void restoreFrame(const Warp& warp, const Op& op);
     std::uint32_t undefinedSource(const Warp& warp, const Op& op, int lane) const;
     void runOnShadows(Warp& warp, const Op& op, bool b) const;
     [[noreturn]] void raise(const Warp& warp, const Op& op, int lane, const char* what) const;
@@ -60,6 +72,9 @@ class BlockDefinedness {
     std::vector<std::uint8_t> shared_;  // a bit for each byte: it has been written
     std::vector<std::byte*> tainted_;   // of each warp: its registers, where some shadow is not zero
     std::vector<Origin> origins_;       // of each warp
+    std::vector<std::vector<std::uint8_t>>
+        local_;  // of each warp that has stored undefined bytes there: a byte for each
+    std::vector<std::array<std::vector<std::byte>, LANES>> saved_;  // shadows of SavedFrames, of each warp
     std::array<std::uint32_t, LANES>
         copied_{};  // undefined bytes of an asynchronous copy between load and store
 };

@@ -299,7 +299,7 @@ QUERN_INLINE double cut(double x) {
 }
 
 /// As TensorCore says of truncating ones.
-template <class T, int M, int K>
+template <bool HALF, class T, int M, int K>
 __attribute__((noinline)) void truncated(const TensorCore& core, const Factors<T, M, K>& factors,
                                          const Row (&c)[M], Row (&d)[M]) {
     const int block = sizeof(typename T::Bits) == 4 ? core.blockTf32 : core.block;
@@ -332,7 +332,10 @@ __attribute__((noinline)) void truncated(const TensorCore& core, const Factors<T
                 plain += product;
                 for (int j = 0; j < N; j++) part[j] += __builtin_trunc(product[j] * inverse[j]);
             }
-            for (int j = 0; j < N; j++) sum[j] = cut(part[j] * unit[j]);
+            for (int j = 0; j < N; j++) {
+                const double exact = part[j] * unit[j];
+                sum[j] = HALF ? static_cast<double>(fromF16(toF16(exact))) : cut(exact);
+            }
         }
         // Infinities and NaN are what they are in any order.
         for (int j = 0; j < N; j++) d[i][j] = std::isfinite(plain[j]) ? sum[j] : plain[j];
@@ -340,7 +343,7 @@ __attribute__((noinline)) void truncated(const TensorCore& core, const Factors<T
 }
 
 /// Some tiles of M rows and eight columns: one of mma, more of wmma. Results are written last: D may share registers with
-/// A, B and C. op.b and op.c: how many registers of A and B are listed; op.imm: tiles down, and tiles across times 256.
+/// A, B and C. op.b and op.c: how many registers of A and B are listed; op.e: of D, and of C times 256; op.imm: tiles down, and tiles across times 256.
 template <class T, int M, int K, bool HALF_C, bool HALF_D>
 void multiply(Warp& warp, const Op& op) {
     constexpr int MOST_TILES = 4;
@@ -369,7 +372,7 @@ void multiply(Warp& warp, const Op& op) {
         Result(&result)[M][N] = results[tile];
         if (core.truncating) {
             Row sums[M];
-            truncated(core, factors, addend, sums);
+            truncated<HALF_D>(core, factors, addend, sums);
             for (int i = 0; i < M; i++) {
                 for (int j = 0; j < N; j++) {
                     const float sum = static_cast<float>(sums[i][j]);
@@ -452,7 +455,7 @@ void multiplyQuads(Warp& warp, const Op& op) {
         // Columns stand in their own order here: COLUMN is of no concern.
         float single[8][8];
         if (core.truncating) {
-            truncated(core, factors, addend, sums);
+            truncated<HALF_D>(core, factors, addend, sums);
         } else if (HALF_D) {
             exactF16(factors, addend, halves[quad]);
         } else {

@@ -108,6 +108,9 @@ bool BlockRaces::storesTheSame(const Touch& touch, const Epoch& other, std::uint
                                std::uint32_t bytes) const {
     const Op& op = touch.op;
     if (op.kind != InstructionClass::MEMORY || (other.who & Epoch::ATOMIC) != 0) return false;
+    // What an asynchronous copy stores is in no register.
+    const Op* const code = launch_.program.code.data();
+    if (std::less<>()(&op, code) || !std::less<>()(&op, code + launch_.program.code.size())) return false;
     const auto storedBy = [&](int lane, std::byte* to) {
         const std::uint64_t offset = place - touch.address[lane];
         if (offset > op.bytes || bytes > op.bytes - offset) return false;

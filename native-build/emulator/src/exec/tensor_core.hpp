@@ -6,10 +6,10 @@
 //   truncating as tensor cores were found to do it: products are added in blocks of some length. In a block, all terms
 //              are aligned to the largest exponent (a product's is the sum of its factors') and lose what lies more
 //              than 23 + extraBits places below it; the sum of what is left is cut to FP32, towards zero, and is the
-//              accumulator of the next block. Only a result in FP16 is rounded to nearest, at the end.
+//              accumulator of the next block. Where the result is FP16, it is rounded to that instead, to nearest.
 // Lengths and bits: M. Fasi, N. J. Higham, M. Mikaitis, S. Pranesh, "Numerical behavior of NVIDIA tensor cores", PeerJ
-// Computer Science 7:e330 (2021) for Volta, Turing and Ampere; P. Xie et al., "MMA-Sim", arXiv:2511.10909 (2025) and
-// F. A. Khattak, M. Mikaitis, arXiv:2512.07004 (2025) for Hopper. FP64 is a chain of fma along k in all of them.
+// Computer Science 7:e330 (2021) for Volta, Turing and Ampere; P. Xie et al., "MMA-Sim", arXiv:2511.10909 (2025), whose
+// model was found to give the bits of each, and F. A. Khattak, M. Mikaitis, arXiv:2512.07004 (2025). FP64 is a chain of fma along k in all of them.
 #pragma once
 
 namespace quern::emulator {
@@ -23,7 +23,7 @@ struct TensorCore {
     static TensorCore of(int capability, bool truncating) {
         if (capability >= 90) return {truncating, 16, 8, 2};
         if (capability >= 80) return {truncating, 8, 4, 1};
-        return {truncating, 4, 4, 1};
+        return {truncating, 8, 4, 1};  // it has no TF32
     }
 };
 

@@ -63,6 +63,16 @@ void BlockWatch::access(Warp& warp, const Op& op, std::uint32_t global, std::uin
     if (stores_) forEachLane(global, [&](int lane) { stores_->access(op, address[lane], pointer[lane]); });
 }
 
+void BlockWatch::announce(const Warp& warp, const Op& store, std::uint32_t lanes,
+                          const std::uint64_t* address) {
+    if (!races_) return;
+    forEachLane(lanes, [&](int lane) {
+        // What is out of bounds is reported when it happens.
+        if (address[lane] + store.bytes > warp.shared.size || address[lane] % store.bytes != 0) return;
+        races_->access(warp, store, lane, Space::SHARED, address, nullptr);
+    });
+}
+
 void BlockWatch::fence(const Warp& warp, const Op& op) {
     const bool wide = op.reach != Reach::BLOCK;
     if (races_) races_->fence(warp, wide);
@@ -71,13 +81,16 @@ void BlockWatch::fence(const Warp& warp, const Op& op) {
 
 void BlockWatch::stepTainted(Warp& warp, const Op& op, std::uint32_t group, std::uint32_t active) {
     definedness_->checkGuard(warp, op, group);
-    if (active == 0 || op.flow != Flow::NEXT) return;
+    // Matrices that not all lanes have come to yet are seen to when they have: collect.
+    const bool now = op.flow == Flow::NEXT || (op.flow == Flow::WARP && active == ALL_LANES);
+    if (active == 0 || !now) return;
     warp.mask = active;
     definedness_->propagate(warp, op);
 }
 
 void BlockWatch::collect(Warp& warp, const Op& op) {
-    if (!definedness_ || op.kind != InstructionClass::WARP) return;
+    const bool collective = op.kind == InstructionClass::WARP || op.kind == InstructionClass::MATRIX;
+    if (!definedness_ || !collective) return;
     if (definedness_->isShuffle(op)) {
         definedness_->shuffle(warp, op);
     } else if (definedness_->isTainted(warp)) {

@@ -51,6 +51,8 @@ class BlockWatch {
     /// Before the instruction touches memory: the lanes that reach global and shared memory, and where. Throws Fault.
     void access(Warp& warp, const Op& op, std::uint32_t global, std::uint32_t shared,
                 const std::uint64_t* address, std::byte** pointer);
+    /// An asynchronous copy begins, whose stores to shared memory may happen from now on.
+    void announce(const Warp& warp, const Op& store, std::uint32_t lanes, const std::uint64_t* address);
     void fence(const Warp& warp, const Op& op);
     /// Before any instruction of the group: where an undefined value decides.
     void step(Warp& warp, const Op& op, std::uint32_t group, std::uint32_t active) {

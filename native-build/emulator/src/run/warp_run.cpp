@@ -245,6 +245,7 @@ bool WarpRun::together(const Op& op, std::uint32_t& pc, std::uint32_t& mask) {
         return false;
     }
     warp.mask = mask;
+    if (warp.watch != nullptr) warp.watch->collect(warp, op);
     op.run(warp, op);
     tally_->executions[pc].executedBy(ALL_LANES);
     pc++;

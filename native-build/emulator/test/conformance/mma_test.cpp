@@ -371,18 +371,20 @@ double truncatedSum(const Case& c, const TensorCore& core, const Matrices<double
         s64 total = static_cast<s64>(std::ldexp(sum, -place));
         for (int k = first; k < end; k++)
             total += static_cast<s64>(std::ldexp(m.a[row][k] * m.b[k][column], -place));
-        // To FP32 towards zero.
-        sum = static_cast<double>(under(
-            FE_TOWARDZERO, [](double x) { return static_cast<float>(x); },
-            std::ldexp(static_cast<double>(total), place)));
+        // To FP32 towards zero, or to FP16.
+        const double exact = std::ldexp(static_cast<double>(total), place);
+        sum = c.d.name == "f16" ? toDouble(narrow<f16>(exact))
+                                : static_cast<double>(under(
+                                      FE_TOWARDZERO, [](double x) { return static_cast<float>(x); }, exact));
     }
     return sum;
 }
 
 TEST(Mma, TruncatesAsTensorCoresDo) {
-    for (const int capability : {80, 90}) {
+    for (const int capability : {75, 80, 90}) {
         const TensorCore core = TensorCore::of(capability, true);
         for (const Case& c : CASES) {
+            if (capability == 75 && (c.a.name != "f16" || c.shape.k > 8)) continue;
             Machine machine(kernel(instructionOf(c)), capability);
             machine.options.truncatingMatrix = true;
             for (const int range : {0, 2, 6}) {
