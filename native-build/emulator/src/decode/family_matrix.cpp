@@ -181,6 +181,8 @@ void takeBitOperation(Decoder& decoder, Spelling& spelling, Product& product) {
 /// The types of D, A, B and C, which end the spelling, and what belongs to them.
 void takeTypes(Decoder& decoder, Spelling& spelling, Product& product) {
     if (spelling.take("satfinite")) product.integerFlags |= MMA_SATFINITE;
+    // Before the types; nvcc writes it behind those of wmma.
+    const std::string_view rounding = spelling.takeOneOf({"rn", "rz", "rm", "rp"});
     product.c = spelling.takeLast();
     // wmma of FP16 names no other types.
     const bool named = spelling.base() == "mma" || spelling.rest().size() >= 3;
@@ -188,12 +190,13 @@ void takeTypes(Decoder& decoder, Spelling& spelling, Product& product) {
     product.a = named ? spelling.takeLast() : "f16";
     product.d = spelling.takeLast();
     if (product.a == "f64") {
-        const std::string_view rounding = spelling.takeOneOf({"rn", "rz", "rm", "rp"});
         product.rounding = rounding == "rz"   ? ROUND_ZERO
                            : rounding == "rm" ? ROUND_DOWN
                            : rounding == "rp" ? ROUND_UP
                                               : ROUND_NEAREST;
     }
+    if (!rounding.empty() && product.a != "f64")
+        decoder.refuse("." + std::string(rounding) + " belongs to .f64");
     const bool integer = product.d == "s32";
     const std::uint32_t bits = bitsOf(decoder, product.a);
     const bool sameBits = bits == bitsOf(decoder, product.b);

@@ -50,6 +50,7 @@ QUERN_EXPORT CUresult cuStreamBeginCapture_v2(CUstream handle, CUstreamCaptureMo
         require(stream->kind != Stream::Kind::LEGACY, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED,
                 "the legacy default stream cannot capture");
         require(!stream->capture, CUDA_ERROR_ILLEGAL_STATE, "the stream captures already");
+        call.countOrFail(CallKind::CREATION);
         const auto graph = addGraph(call.driver.handles);
         stream->capture = std::make_shared<Capture>(graph, stream.get(), mode);
         stream->capture->streams.push_back(stream);

@@ -68,7 +68,9 @@ QUERN_EXPORT CUresult cuEventCreate(CUevent* event, unsigned flags) {
         require((flags & ~EVENT_FLAGS) == 0, CUDA_ERROR_INVALID_VALUE, "unknown event flags");
         require((flags & CU_EVENT_INTERPROCESS) == 0, CUDA_ERROR_NOT_SUPPORTED,
                 "the emulator has no interprocess events");
-        const auto created = std::make_shared<Event>(call.context(), flags);
+        const auto context = call.context();
+        call.countOrFail(CallKind::CREATION);
+        const auto created = std::make_shared<Event>(context, flags);
         created->handle = call.driver.handles.add(created);
         *event = created->handle;
     });

@@ -47,7 +47,9 @@ void instantiate(Call& call, CUgraphExec* exec, CUgraph graph, unsigned long lon
     constexpr unsigned long long HINTS = 1 | 2 | 8;  // AUTO_FREE_ON_LAUNCH, UPLOAD, USE_NODE_PRIORITY
     require((flags & ~HINTS) == 0, CUDA_ERROR_NOT_SUPPORTED,
             "the emulator's graphs cannot be launched by the device");
-    const auto created = std::make_shared<GraphExec>(*call.driver.handles.get<Graph>(graph));
+    const auto source = call.driver.handles.get<Graph>(graph);
+    call.countOrFail(CallKind::CREATION);
+    const auto created = std::make_shared<GraphExec>(*source);
     created->handle = call.driver.handles.add(created);
     *exec = created->handle;
 }
@@ -78,6 +80,7 @@ QUERN_EXPORT CUresult cuGraphCreate(CUgraph* graph, unsigned flags) {
     return entry(__func__, [&](Call& call) {
         requireNotNull(graph, "phGraph");
         require(flags == 0, CUDA_ERROR_INVALID_VALUE, "flags are reserved and must be 0");
+        call.countOrFail(CallKind::CREATION);
         *graph = addGraph(call.driver.handles)->handle;
     });
 }

@@ -15,7 +15,9 @@ void createStream(Call& call, CUstream* stream, unsigned flags, int priority) {
     require((flags & ~static_cast<unsigned>(CU_STREAM_NON_BLOCKING)) == 0, CUDA_ERROR_INVALID_VALUE,
             "unknown stream flags");
     const int clamped = std::clamp(priority, GREATEST_STREAM_PRIORITY, LEAST_STREAM_PRIORITY);
-    const auto created = call.context()->addStream(Stream::Kind::CREATED, flags, clamped);
+    const auto context = call.context();
+    call.countOrFail(CallKind::CREATION);
+    const auto created = context->addStream(Stream::Kind::CREATED, flags, clamped);
     created->handle = call.driver.handles.add(created);
     *stream = created->handle;
 }

@@ -60,10 +60,14 @@ void Driver::destroyContext(Scheduler::Lock& lock, const std::shared_ptr<Context
     scheduler.finish(lock, *context);
 
     for (const auto& stream : handles.all<Stream>()) {
-        if (stream->context == context) handles.remove(stream->handle);
+        if (stream->context != context) continue;
+        if (stream->kind == Stream::Kind::CREATED) leaks_.push_back("a stream that was not destroyed");
+        handles.remove(stream->handle);
     }
     for (const auto& event : handles.all<Event>()) {
-        if (event->context == context) handles.remove(event->handle);
+        if (event->context != context) continue;
+        leaks_.push_back("an event that was not destroyed");
+        handles.remove(event->handle);
     }
     for (const auto& function : handles.all<Function>()) {
         if (function->module->context == context) handles.remove(function->handle);

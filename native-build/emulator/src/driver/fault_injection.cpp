@@ -13,7 +13,7 @@ namespace {
 constexpr const char* ACCEPTED =
     "KIND:N:RESULT such as ALLOCATION:3:CUDA_ERROR_OUT_OF_MEMORY, several divided by commas; KIND is "
     "ALLOCATION, "
-    "LAUNCH, COPY, MODULE_LOAD or SYNCHRONIZE, N counts from 1";
+    "LAUNCH, COPY, MODULE_LOAD, SYNCHRONIZE or CREATION, N counts from 1";
 
 [[noreturn]] void refuse(const std::string& text) {
     throw std::invalid_argument("QUERN_EMULATOR_FAIL=" + text + ": expected " + ACCEPTED);
@@ -60,6 +60,7 @@ const char* nameOf(CallKind kind) {
         case CallKind::COPY: return "COPY";
         case CallKind::MODULE_LOAD: return "MODULE_LOAD";
         case CallKind::SYNCHRONIZE: return "SYNCHRONIZE";
+        case CallKind::CREATION: return "CREATION";
     }
     return "unknown";
 }

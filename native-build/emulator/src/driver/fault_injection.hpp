@@ -18,8 +18,9 @@ enum class CallKind {
     COPY,         // copies and fills
     MODULE_LOAD,  // and linking
     SYNCHRONIZE,  // waiting for a context, a stream or an event
+    CREATION,     // of streams, events and graphs, captured ones too
 };
-inline constexpr std::size_t CALL_KINDS = 5;
+inline constexpr std::size_t CALL_KINDS = 6;
 
 const char* nameOf(CallKind kind);
 

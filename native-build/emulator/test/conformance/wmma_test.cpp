@@ -62,7 +62,9 @@ std::string kernel(const Form& form, bool aRow, bool bRow, bool dRow, int stride
                                                                     : ".reg .b32";
     const auto layout = [](bool row) { return std::string(row ? ".row" : ".col"); };
     const std::string types = form.a == "f16" ? "." + form.d + "." + form.c
-                                              : "." + form.d + "." + form.a + "." + form.a + "." + form.c;
+                                              : "." + form.d + "." + form.a + "." + form.a + "." + form.c +
+                                                    // as nvcc writes it; PTX's own place is before the types
+                                                    (form.a == "f64" && dRow ? ".rn" : "");
     const int cCount = form.registersOf(form.c), dCount = form.registersOf(form.d);
     return ".visible .entry multiply(.param .u64 a, .param .u64 b, .param .u64 c, .param .u64 d) {\n"
            ".reg .b64 %pa, %pb, %pc, %pd; .reg .b32 %stride;\n" +

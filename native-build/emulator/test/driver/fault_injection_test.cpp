@@ -37,6 +37,40 @@ TEST_F(FaultInjectionTest, TheNthAllocationFailsAndNothingIsTaken) {
     EXPECT_EQ(3u, calls(CallKind::ALLOCATION));
 }
 
+TEST_F(FaultInjectionTest, CreationsFailAndLeaveNothing) {
+    for (unsigned n = 1; n <= 5; ++n) failNext(CallKind::CREATION, n, CUDA_ERROR_OUT_OF_MEMORY);
+    CUstream stream = nullptr;
+    CUevent event = nullptr;
+    CUgraph graph = nullptr;
+    EXPECT_RESULT(CUDA_ERROR_OUT_OF_MEMORY, cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
+    EXPECT_RESULT(CUDA_ERROR_OUT_OF_MEMORY, cuEventCreate(&event, 0));
+    EXPECT_RESULT(CUDA_ERROR_OUT_OF_MEMORY, cuGraphCreate(&graph, 0));
+    EXPECT_RESULT(CUDA_ERROR_OUT_OF_MEMORY,
+                  cuStreamBeginCapture_v2(CU_STREAM_PER_THREAD, CU_STREAM_CAPTURE_MODE_RELAXED));
+    EXPECT_TRUE(stream == nullptr && event == nullptr && graph == nullptr);
+    failNext(CallKind::CREATION, 3, CUDA_ERROR_OUT_OF_MEMORY);
+    EXPECT_RESULT(CUDA_ERROR_OUT_OF_MEMORY, cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
+    CUgraphExec exec = nullptr;
+    EXPECT_OK(cuGraphCreate(&graph, 0));
+    EXPECT_RESULT(CUDA_ERROR_OUT_OF_MEMORY, cuGraphInstantiateWithFlags(&exec, graph, 0));
+    EXPECT_OK(cuGraphInstantiateWithFlags(&exec, graph, 0));
+    EXPECT_OK(cuGraphExecDestroy(exec));
+    EXPECT_OK(cuGraphDestroy(graph));
+}
+
+TEST_F(FaultInjectionTest, StreamsAndEventsThatAreLeftAreLeaks) {
+    newStream();
+    const CUstream destroyed = newStream();
+    EXPECT_OK(cuStreamDestroy_v2(destroyed));
+    CUevent event = nullptr;
+    EXPECT_OK(cuEventCreate(&event, 0));
+    EXPECT_OK(cuDevicePrimaryCtxReset_v2(0));
+    const std::lock_guard<std::mutex> guard(Driver::instance().mutex);
+    const std::vector<std::string> expected{"a stream that was not destroyed",
+                                            "an event that was not destroyed"};
+    EXPECT_EQ(expected, Driver::instance().leaks());
+}
+
 TEST_F(FaultInjectionTest, EveryFormOfACallCounts) {
     const CUstream stream = newStream();
     void* host = nullptr;

@@ -11,5 +11,7 @@ public enum CallKind {
     /** Of a module; an input of a link counts as one. */
     MODULE_LOAD,
     /** Waiting for a context, a stream or an event. */
-    SYNCHRONIZE
+    SYNCHRONIZE,
+    /** Of streams, events and graphs; the begin of a capture is that of a graph. */
+    CREATION
 }
