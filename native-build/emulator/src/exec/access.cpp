@@ -71,6 +71,10 @@ std::byte* resolveLane(Warp& warp, const Op& op, int lane, Space space, std::uin
     return places[lane];
 }
 
+bool showTogether(Warp& warp, const Op& op, std::uint64_t first) {
+    return warp.watch->accessTogether(warp, op, first);
+}
+
 void resolveLanes(Warp& warp, const Op& op, const std::uint64_t* address, std::byte** pointer) {
     std::uint32_t global = 0;
     std::uint32_t shared = 0;

@@ -13,7 +13,11 @@ namespace quern::emulator {
 /// Throws Fault for the first lane whose access is not allowed.
 void resolveLanes(Warp& warp, const Op& op, const std::uint64_t* address, std::byte** pointer);
 
-/// The same for one lane, uncounted.
+/// Shows a load or store of all lanes, side by side in global memory, to what watches the launch. False where it is to be
+/// resolved lane by lane.
+bool showTogether(Warp& warp, const Op& op, std::uint64_t first);
+
+/// As resolveLanes for one lane, uncounted.
 std::byte* resolveLane(Warp& warp, const Op& op, int lane, Space space, std::uint64_t address);
 
 /// Looks the allocation of a global access up, puts it in the site, or throws.

@@ -120,6 +120,13 @@ void bitRule(const Warp& warp, const Op& op, Rule rule, std::uint32_t distance, 
     });
 }
 
+bool areInARow(const Op& op, const std::uint64_t* address) {
+    for (int lane = 1; lane < LANES; lane++) {
+        if (address[lane] != address[lane - 1] + op.bytes) return false;
+    }
+    return true;
+}
+
 std::uint32_t lookUp(std::int64_t table, std::uint32_t a, std::uint32_t b, std::uint32_t c) {
     std::uint32_t result = 0;
     for (int k = 0; k < 8; k++) {
@@ -211,15 +218,11 @@ void BlockDefinedness::load(const Warp& warp, const Op& op, const std::uint32_t*
     }
 }
 
-/// The most frequent access of all: lanes in a row, of which nothing is undefined.
-bool BlockDefinedness::isWhole(const Op& op, const std::uint64_t* address) {
-    for (int lane = 1; lane < LANES; lane++) {
-        if (address[lane] != address[lane - 1] + op.bytes) return false;
-    }
+/// The most frequent access of all: 32 lanes in a row, of which nothing is undefined.
+bool BlockDefinedness::isWhole(const Op& op, std::uint64_t first) {
     std::uint64_t bit = 0;
-    std::uint8_t* bits = bitsOf(address[0], bit);
-    if (bits == nullptr)
-        return last_ != nullptr && last_->contains(address[0], std::uint64_t{op.bytes} * LANES);
+    std::uint8_t* bits = bitsOf(first, bit);
+    if (bits == nullptr) return last_ != nullptr && last_->contains(first, std::uint64_t{op.bytes} * LANES);
     const std::size_t count = std::size_t{op.bytes} * LANES / 8;
     if (bit % 8 != 0) return false;
     bits += bit / 8;
@@ -227,10 +230,9 @@ bool BlockDefinedness::isWhole(const Op& op, const std::uint64_t* address) {
         std::memset(bits, 0xff, count);
         return true;
     }
-    for (std::size_t i = 0; i < count; i++) {
-        if (bits[i] != 0xff) return false;
-    }
-    return true;
+    std::uint8_t all = 0xff;
+    for (std::size_t i = 0; i < count; i++) all &= bits[i];
+    return all == 0xff;
 }
 
 void BlockDefinedness::access(const Warp& warp, const Op& op, std::uint32_t global, std::uint32_t shared,
@@ -253,7 +255,7 @@ void BlockDefinedness::access(const Warp& warp, const Op& op, std::uint32_t glob
         const std::uint32_t wrong = undefinedLanes(warp, op.a) & (global | shared);
         if (wrong != 0) raise(warp, op, __builtin_ctz(wrong), "an address");
     }
-    if (plain && !tainted && global == ALL_LANES && isWhole(op, address)) return;
+    if (plain && !tainted && global == ALL_LANES && areInARow(op, address) && isWhole(op, address[0])) return;
     const std::uint32_t all = op.bytes >= 32 ? ~0U : (1U << op.bytes) - 1;
     std::uint32_t undefined[LANES] = {};
     int first = -1;

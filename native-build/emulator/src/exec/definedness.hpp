@@ -29,6 +29,10 @@ class BlockDefinedness {
     /// Before the instruction touches memory. Throws Fault where an address is undefined.
     void access(const Warp& warp, const Op& op, std::uint32_t global, std::uint32_t shared,
                 const std::uint64_t* address);
+    /// The same for all lanes at once, which load or store side by side. False where a closer look is needed.
+    bool accessTogether(const Warp& warp, const Op& op, std::uint64_t first) {
+        return !isTainted(warp) && isWhole(op, first);
+    }
     bool isTainted(const Warp& warp) const { return tainted_[warp.index] != nullptr; }
     /// Whether the guard of an instruction decides for the lanes of the mask. Throws Fault where it is undefined.
     void checkGuard(const Warp& warp, const Op& op, std::uint32_t mask) const;
@@ -46,7 +50,7 @@ class BlockDefinedness {
     };
 
     std::uint8_t* bitsOf(std::uint64_t address, std::uint64_t& bit);
-    bool isWhole(const Op& op, const std::uint64_t* address);
+    bool isWhole(const Op& op, std::uint64_t first);
     std::uint32_t undefinedLanes(const Warp& warp, std::uint32_t offset) const;
     void setLanes(const Warp& warp, std::uint32_t offset, std::uint32_t undefined) const;
     void taint(const Warp& warp, const Op& op, int lane);

@@ -51,6 +51,7 @@ QUERN_INLINE bool globalTogether(Warp& warp, const Op& op, u64 first, Access& ac
         if (worker.memory->findLive(first, ALL) == nullptr) return false;
         refillSite(warp, op, 0, first, ALL);
     }
+    if (warp.watch != nullptr && !showTogether(warp, op, first)) return false;
     if (worker.counters) {
         SectorTraffic& traffic = trafficOf(warp, op).global;
         traffic.requests++;
@@ -90,11 +91,13 @@ QUERN_INLINE void resolve(Warp& warp, const Op& op, Access& access) {
         access.same = resolveLane(warp, op, __builtin_ctz(warp.mask), Space::PARAMETER, address[0]);
         return;
     }
-    if (warp.mask == ALL_LANES && warp.watch == nullptr && areSpaced<BYTES>(address)) {
+    if (warp.mask == ALL_LANES && areSpaced<BYTES>(address)) {
         const bool global =
             op.space == Space::GLOBAL || (op.space == Space::GENERIC && address[31] < SHARED_WINDOW);
         if (global && globalTogether<BYTES>(warp, op, address[0], access)) return;
-        if (op.space == Space::SHARED && sharedTogether<BYTES>(warp, op, address[0], access)) return;
+        if (op.space == Space::SHARED && warp.watch == nullptr &&
+            sharedTogether<BYTES>(warp, op, address[0], access))
+            return;
     }
     resolveLanes(warp, op, address, access.lane);
 }

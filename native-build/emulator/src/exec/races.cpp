@@ -12,6 +12,7 @@ namespace quern::emulator {
 namespace {
 
 constexpr std::uint32_t WORD = 4;
+constexpr std::uint32_t MOST_INSTRUCTIONS = (std::uint32_t{1} << (32 - Epoch::INSTRUCTION_SHIFT)) - 1;
 
 /// Whether two strong accesses reach each other.
 bool agree(const Epoch& a, const Epoch& b, Space space) {
@@ -51,21 +52,53 @@ std::uint32_t LaunchRaces::indexOf(const Op& op) const {
     return 0;
 }
 
-ShadowCell* LaunchRaces::cellOf(std::uint64_t address) {
+/// Makes the allocation that holds the address the last one; false where it is not watched.
+bool LaunchRaces::find(std::uint64_t address) {
     if (last_ == nullptr || !last_->contains(address, 1)) {
         const Allocation* found = memory.find(address);
         // What cannot be written cannot be raced for.
-        if (found == nullptr || found->kind == AllocationKind::MODULE_CONSTANT) return nullptr;
+        if (found == nullptr || found->kind == AllocationKind::MODULE_CONSTANT) return false;
         last_ = found;
         cells_ = found->shadowCells();
+        lines_ = found->shadowLines();
     }
-    return cells_ == nullptr ? nullptr : cells_ + (address / WORD - last_->base / WORD);
+    return cells_ != nullptr && lines_ != nullptr;
+}
+
+ShadowLine* LaunchRaces::lineOf(std::uint64_t address) {
+    if (!find(address)) return nullptr;
+    return lines_ + (address / ShadowLine::BYTES - last_->base / ShadowLine::BYTES);
+}
+
+ShadowCell* LaunchRaces::cellOf(std::uint64_t address) {
+    ShadowLine* line = lineOf(address);
+    if (line == nullptr) return nullptr;
+    if (line->parted < begin) part(*line, address);
+    return cells_ + (address / WORD - last_->base / WORD);
+}
+
+/// Gives the words of the address's line cells of their own.
+void LaunchRaces::part(ShadowLine& line, std::uint64_t address) {
+    const std::uint64_t first = address / ShadowLine::BYTES * ShadowLine::BYTES;
+    const std::uint64_t end = std::min(first + ShadowLine::BYTES, last_->end());
+    for (std::uint64_t at = std::max(first, last_->base / WORD * WORD); at < end; at += WORD) {
+        const auto word = static_cast<std::uint32_t>((at - first) / WORD);
+        ShadowCell& cell = cells_[at / WORD - last_->base / WORD];
+        cell = {};
+        if (line.write.time >= begin) cell.write = ShadowLine::at(line.write, line.writeWords, word);
+        for (int i = 0; i < 2; i++) {
+            if (line.reads[i].time >= begin)
+                cell.reads[i] = ShadowLine::at(line.reads[i], line.readWords[i], word);
+        }
+    }
+    line.parted = now;
 }
 
 BlockRaces::BlockRaces(LaunchRaces& launch, std::uint32_t warps, std::uint32_t sharedBytes)
     : launch_(launch),
       warps_(warps),
       threads_(std::size_t{warps} * LANES),
+      bases_(std::size_t{warps} * LANES),
       shared_(sharedBytes / WORD + 1),
       known_(std::size_t{warps} * warps) {}
 
@@ -89,7 +122,7 @@ bool BlockRaces::knows(std::uint32_t thread, const Epoch& epoch) const {
     const Thread& me = threads_[thread];
     const std::uint32_t other = epoch.thread();
     if (epoch.block == block_) {
-        if (epoch.time <= me.base || other == thread) return true;
+        if (epoch.time <= bases_[thread] || other == thread) return true;
         if (other / LANES == thread / LANES) {
             if (epoch.time <= me.lanes[other % LANES]) return true;
         } else if (epoch.time <= known_[thread / LANES * warps_ + other / LANES]) {
@@ -186,7 +219,7 @@ void BlockRaces::touchWord(const Touch& touch, ShadowCell& cell, std::uint32_t s
 void BlockRaces::touchWords(const Touch& touch, ShadowCell* cell, std::uint32_t since) {
     const std::uint32_t words = touch.op.bytes / WORD;
     const bool stores = touch.op.store;
-    const std::uint32_t base = threads_[touch.thread].base;
+    const std::uint32_t base = bases_[touch.thread];
     const auto quiet = [&](const Epoch& epoch) {
         return epoch.time < since ||
                (epoch.block == block_ && (epoch.time <= base || epoch.thread() == touch.thread));
@@ -204,12 +237,57 @@ void BlockRaces::touchWords(const Touch& touch, ShadowCell* cell, std::uint32_t 
     }
 }
 
+bool BlockRaces::accessLines(const Warp& warp, const Op& op, std::uint64_t first) {
+    const std::uint32_t instruction = launch_.indexOf(op);
+    if (first % ShadowLine::BYTES != 0 || op.bytes % WORD != 0 || instruction > MOST_INSTRUCTIONS ||
+        launch_.isStrong(op)) {
+        return false;
+    }
+    ShadowLine* const lines = launch_.lineOf(first);
+    if (lines == nullptr) return false;
+    const std::uint32_t words = op.bytes / WORD;  // of a thread; and the lines of a warp
+    const std::uint32_t threads = LANES / words;  // of a line
+    const std::uint32_t since = launch_.begin;
+    const std::uint32_t thread = warp.index * LANES;
+    const std::uint32_t base = *std::min_element(&bases_[thread], &bases_[thread] + LANES);
+    const auto quiet = [&](std::uint32_t l, const Epoch& epoch, std::uint32_t epochWords) {
+        return epoch.time < since ||
+               (epoch.block == block_ &&
+                (epoch.time <= base || (epoch.thread() == thread + l * threads && epochWords == words)));
+    };
+    // Of a reader in another block nothing is known where no thread has learned anything.
+    const auto unknown = [&](const Epoch& epoch) { return epoch.block != block_ && !communicates_; };
+    for (std::uint32_t l = 0; l < words; l++) {
+        const ShadowLine& line = lines[l];
+        if (line.parted >= since || !quiet(l, line.write, line.writeWords)) return false;
+        const bool known = quiet(l, line.reads[0], line.readWords[0]);
+        if (op.store ? !known || !quiet(l, line.reads[1], line.readWords[1])
+                     : !known && !unknown(line.reads[0])) {
+            return false;
+        }
+    }
+    Epoch epoch{block_, launch_.now, thread | instruction << Epoch::INSTRUCTION_SHIFT};
+    for (std::uint32_t l = 0; l < words; l++, epoch.who += threads) {
+        ShadowLine& line = lines[l];
+        if (op.store) {
+            line.write = epoch;
+            line.writeWords = static_cast<std::uint8_t>(words);
+            line.reads[0].time = line.reads[1].time = 0;
+            continue;
+        }
+        // As touchCell chooses.
+        const int slot = quiet(l, line.reads[0], line.readWords[0]) ? 0 : 1;
+        line.reads[slot] = epoch;
+        line.readWords[slot] = static_cast<std::uint8_t>(words);
+    }
+    return true;
+}
+
 void BlockRaces::access(const Warp& warp, const Op& op, int lane, Space space, const std::uint64_t* address,
                         std::byte* const* pointer) {
     const std::uint32_t thread = warp.index * LANES + static_cast<std::uint32_t>(lane);
     // Programs of more instructions than an epoch can number have their last ones called by one number.
-    const std::uint32_t instruction =
-        std::min(launch_.indexOf(op), (std::uint32_t{1} << (32 - Epoch::INSTRUCTION_SHIFT)) - 1);
+    const std::uint32_t instruction = std::min(launch_.indexOf(op), MOST_INSTRUCTIONS);
     std::uint32_t who = thread | instruction << Epoch::INSTRUCTION_SHIFT;
     const bool strong = launch_.isStrong(op);
     if (strong) who |= Epoch::STRONG | (op.reach == Reach::BLOCK ? 0 : Epoch::WIDE);
@@ -244,7 +322,7 @@ void BlockRaces::fenceThread(std::uint32_t thread, bool wide) {
     }
     for (int scope = 0; scope <= (wide ? 1 : 0); scope++) {
         me.fences[scope].time = launch_.now;
-        me.fences[scope].base = me.base;
+        me.fences[scope].base = bases_[thread];
         me.fences[scope].lanes = me.lanes;
         me.fences[scope].others = me.others;
     }
@@ -261,7 +339,7 @@ void BlockRaces::acquire(std::uint32_t thread, const SharedKnowledge& knowledge)
     Thread& me = threads_[thread];
     knowledge->forBlock(block_, [&](std::uint32_t other, std::uint32_t time) {
         if (other == Knowledge::ALL_THREADS) {
-            me.base = std::max(me.base, time);
+            bases_[thread] = std::max(bases_[thread], time);
         } else if (other / LANES == thread / LANES) {
             me.lanes[other % LANES] = std::max(me.lanes[other % LANES], time);
         }
@@ -369,17 +447,17 @@ void BlockRaces::converge(const Warp& warp, std::uint32_t lanes) {
     std::uint32_t base = 0;
     Lanes known{};
     forEachLane(lanes, [&](int lane) {
-        const Thread& one = threads_[first + static_cast<std::uint32_t>(lane)];
-        base = std::max(base, one.base);
-        raiseTo(known, one.lanes);
+        const std::uint32_t thread = first + static_cast<std::uint32_t>(lane);
+        base = std::max(base, bases_[thread]);
+        raiseTo(known, threads_[thread].lanes);
     });
     forEachLane(lanes, [&](int lane) { known[static_cast<std::size_t>(lane)] = time; });
     std::vector<std::uint32_t> members;
     forEachLane(lanes, [&](int lane) {
-        Thread& one = threads_[first + static_cast<std::uint32_t>(lane)];
-        one.base = base;
-        one.lanes = known;
-        if (communicates_) members.push_back(first + static_cast<std::uint32_t>(lane));
+        const std::uint32_t thread = first + static_cast<std::uint32_t>(lane);
+        bases_[thread] = base;
+        threads_[thread].lanes = known;
+        if (communicates_) members.push_back(thread);
     });
     joinOthers(members, members);
 }
@@ -402,11 +480,11 @@ void BlockRaces::release(std::uint32_t barrier, bool all) {
             const std::uint32_t thread = arrival.warp * LANES + static_cast<std::uint32_t>(lane);
             from.push_back(thread);
             if (arrival.waits) to.push_back(thread);
-            base = std::max(base, threads_[thread].base);
+            base = std::max(base, bases_[thread]);
         });
     }
     if (all) base = time;
-    for (const std::uint32_t thread : to) threads_[thread].base = base;
+    for (const std::uint32_t thread : to) bases_[thread] = base;
     if (!all) {
         for (const Arrival& me : arrivals) {
             if (!me.waits) continue;

@@ -46,13 +46,19 @@ class LaunchRaces {
     /// Whether accesses of this instruction are strong. A plain load from where the same program compares and swaps is
     /// taken for one: the swap fails where the value was not the current one.
     bool isStrong(const Op& op) const;
-    /// The cell of a global address, null where it is not watched.
+    /// The cell of a global address, null where it is not watched. What its line remembered is in cells from now on.
     ShadowCell* cellOf(std::uint64_t address);
+    /// The line of a global address, null where it is not watched.
+    ShadowLine* lineOf(std::uint64_t address);
 
   private:
+    bool find(std::uint64_t address);
+    void part(ShadowLine& line, std::uint64_t address);
+
     std::vector<bool> swapped_;  // by instruction: a load that a compare-and-swap verifies
     const Allocation* last_ = nullptr;
     ShadowCell* cells_ = nullptr;
+    ShadowLine* lines_ = nullptr;
 };
 
 class BlockRaces {
@@ -64,6 +70,9 @@ class BlockRaces {
     /// Before the instruction touches memory, for one lane. address: of all lanes. Throws Fault.
     void access(const Warp& warp, const Op& op, int lane, Space space, const std::uint64_t* address,
                 std::byte* const* pointer);
+    /// The same for all lanes at once, which touch memory side by side from `first` on. False where a closer look is
+    /// needed; nothing is done then.
+    bool accessLines(const Warp& warp, const Op& op, std::uint64_t first);
     void fence(const Warp& warp, bool wide);
     void converge(const Warp& warp, std::uint32_t lanes);
     void arrive(std::uint32_t barrier, std::uint32_t warp, std::uint32_t lanes, bool waits);
@@ -79,8 +88,7 @@ class BlockRaces {
         SharedKnowledge others;
     };
     struct Thread {
-        std::uint32_t base = 0;  // all threads of the block are known up to here
-        Lanes lanes{};           // those of its warp up to here
+        Lanes lanes{};  // those of its warp are known up to here
         SharedKnowledge others;
         SharedKnowledge seen[2];  // by strong loads, not yet fenced: in the block, in the device
         Fence fences[2];          // of the block, of the device
@@ -125,6 +133,7 @@ class BlockRaces {
     std::uint32_t begin_ = 1;
     bool communicates_ = false;  // some thread has fenced or seen what others published
     std::vector<Thread> threads_;
+    std::vector<std::uint32_t> bases_;  // by thread: it knows all threads of the block up to here
     std::vector<ShadowCell> shared_;
     std::unordered_map<std::uint64_t, Published> published_;  // in shared memory
     std::vector<std::uint32_t> known_;                        // by warp, of warp

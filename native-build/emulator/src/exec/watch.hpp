@@ -51,6 +51,12 @@ class BlockWatch {
     /// Before the instruction touches memory: the lanes that reach global and shared memory, and where. Throws Fault.
     void access(Warp& warp, const Op& op, std::uint32_t global, std::uint32_t shared,
                 const std::uint64_t* address, std::byte** pointer);
+    /// The same for a load or store of all lanes, side by side in global memory. False where it is to be seen lane by
+    /// lane.
+    bool accessTogether(const Warp& warp, const Op& op, std::uint64_t first) {
+        return !stores_ && (!definedness_ || definedness_->accessTogether(warp, op, first)) &&
+               (!races_ || races_->accessLines(warp, op, first));
+    }
     /// An asynchronous copy begins, whose stores to shared memory may happen from now on.
     void announce(const Warp& warp, const Op& store, std::uint32_t lanes, const std::uint64_t* address);
     void fence(const Warp& warp, const Op& op);

@@ -218,6 +218,15 @@ ShadowCell* Allocation::shadowCells() const {
     return reinterpret_cast<ShadowCell*>(cells_->get());
 }
 
+ShadowLine* Allocation::shadowLines() const {
+    if (lines_ == nullptr) {
+        const std::uint64_t lines =
+            (end() + ShadowLine::BYTES - 1) / ShadowLine::BYTES - base / ShadowLine::BYTES;
+        lines_ = std::make_unique<LazyMemory>(lines * sizeof(ShadowLine));
+    }
+    return reinterpret_cast<ShadowLine*>(lines_->get());
+}
+
 void DeviceMemory::followInitialisation(bool on) {
     if (follows_.exchange(on) == on || on) return;
     std::unique_lock lock(mutex_);
@@ -280,6 +289,7 @@ void DeviceMemory::clearShadow() {
     for (auto* blocks : {&allocations_, &registered_}) {
         for (auto& [base, allocation] : *blocks) {
             if (allocation->cells_ != nullptr) allocation->cells_->clear();
+            if (allocation->lines_ != nullptr) allocation->lines_->clear();
         }
     }
 }

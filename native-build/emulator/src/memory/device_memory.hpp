@@ -38,6 +38,8 @@ struct Allocation {
     /// One for each word of four bytes that the block touches; null where there is no room. Only for who holds the
     /// shadow clock's mutex.
     ShadowCell* shadowCells() const;
+    /// The same for each line of 128 bytes.
+    ShadowLine* shadowLines() const;
     /// A bit for each byte: something has written it. Null where that is not followed: all counts as written.
     std::uint8_t* initialised() const {
         return initialised_ == nullptr || !followed_.load(std::memory_order_relaxed)
@@ -51,6 +53,7 @@ struct Allocation {
   private:
     friend class DeviceMemory;
     mutable std::unique_ptr<LazyMemory> cells_;
+    mutable std::unique_ptr<LazyMemory> lines_;
     std::unique_ptr<LazyMemory> initialised_;
     std::atomic<bool> followed_{false};
 };
@@ -119,7 +122,7 @@ class DeviceMemory {
 
     /// For launches that are watched.
     ShadowClock& shadowClock() { return shadowClock_; }
-    /// Forgets all that shadow cells hold. Only for who holds the shadow clock's mutex.
+    /// Forgets all that shadow cells and lines hold. Only for who holds the shadow clock's mutex.
     void clearShadow();
 
   private:

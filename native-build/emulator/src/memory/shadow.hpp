@@ -32,6 +32,24 @@ struct ShadowCell {
     std::uint32_t parted = 0;  // since this time the four bytes have cells of their own
 };
 
+/// The last accesses of a line of 128 bytes that whole warps touched alike, each thread so many words in a row, as most
+/// memory is touched. Its words then need no cells, which together are thirty times as large.
+struct ShadowLine {
+    static constexpr std::uint64_t BYTES = 128;
+
+    Epoch write;                  // its thread: of the first word
+    Epoch reads[2];               // likewise
+    std::uint32_t parted = 0;     // since this time the words have cells
+    std::uint8_t writeWords = 1;  // of each thread
+    std::uint8_t readWords[2] = {1, 1};
+
+    /// That of a word of the line.
+    static Epoch at(Epoch epoch, std::uint32_t words, std::uint32_t word) {
+        epoch.who += word / words;
+        return epoch;
+    }
+};
+
 /// Time passes at each event that orders threads. It goes on from launch to launch, so that what an earlier launch left
 /// is recognised by its age. One watched launch at a time holds the mutex.
 struct ShadowClock {
