@@ -47,6 +47,22 @@ AtomicTraffic& AtomicTraffic::operator+=(const AtomicTraffic& other) {
     return *this;
 }
 
+Traffic& Traffic::operator+=(const Traffic& other) {
+    global += other.global;
+    local += other.local;
+    shared += other.shared;
+    globalAtomics += other.globalAtomics;
+    sharedAtomics += other.sharedAtomics;
+    return *this;
+}
+
+Executions& Executions::operator+=(const Executions& other) {
+    warps += other.warps;
+    threads += other.threads;
+    divergent += other.divergent;
+    return *this;
+}
+
 void Counters::add(const Traffic& traffic, bool store) {
     (store ? globalStores : globalLoads) += traffic.global;
     (store ? localStores : localLoads) += traffic.local;

@@ -97,6 +97,8 @@ struct Traffic {
     SharedTraffic shared;
     AtomicTraffic globalAtomics;
     AtomicTraffic sharedAtomics;
+
+    Traffic& operator+=(const Traffic& other);
 };
 
 /// How often one instruction of the program was executed.
@@ -109,6 +111,16 @@ struct Executions {
         warps++;
         threads += static_cast<unsigned>(__builtin_popcount(lanes));
     }
+    Executions& operator+=(const Executions& other);
+};
+
+/// What one line of the PTX did: the sum over its instructions.
+struct LineCounters {
+    int line = 0;
+    std::string text;    // of the PTX
+    std::string source;  // the line of the CUDA source that it came from; empty: the PTX does not say
+    Executions executions;
+    Traffic traffic;
 };
 
 struct Counters {

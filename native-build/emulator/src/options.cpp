@@ -21,12 +21,6 @@ std::uint64_t wholeNumber(const char* variable, const std::string& value) {
     return std::stoull(value);
 }
 
-bool onOff(const char* variable, const std::string& value) {
-    if (value == "on") return true;
-    if (value == "off") return false;
-    refuse(variable, value, "on or off");
-}
-
 void setChecks(const char* variable, const std::string& value, Options& options) {
     options.checks = options.races = options.uninitialised = false;
     if (value == "off") return;
@@ -60,6 +54,12 @@ void setSchedule(const char* variable, const std::string& value, Options& option
     }
 }
 
+void setCounters(const char* variable, const std::string& value, Options& options) {
+    if (value != "on" && value != "off" && value != "lines") refuse(variable, value, "on, off or lines");
+    options.counters = value != "off";
+    options.lines = value == "lines";
+}
+
 template <typename Use>
 void ifSet(const char* variable, Use use) {
     const char* value = std::getenv(variable);
@@ -82,7 +82,7 @@ Options Options::fromEnvironment() {
         options.lateStores = value == "late";
     });
     ifSet("QUERN_EMULATOR_COUNTERS",
-          [&](const char* variable, const std::string& value) { options.counters = onOff(variable, value); });
+          [&](const char* variable, const std::string& value) { setCounters(variable, value, options); });
     ifSet("QUERN_EMULATOR_TIMEOUT", [&](const char* variable, const std::string& value) {
         options.timeoutSeconds = static_cast<double>(wholeNumber(variable, value));
     });

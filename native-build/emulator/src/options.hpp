@@ -27,6 +27,8 @@ struct Options {
     bool lateStores = false;
     /// Memory traffic, bank conflicts and instruction classes of each launch.
     bool counters = true;
+    /// The same for each line of the PTX: LaunchResult::lines.
+    bool lines = false;
     /// A launch that runs longer than this is ended as LAUNCH_TIMEOUT; 0: never.
     double timeoutSeconds = 120;
     /// A launch in which some block executes more warp instructions than this is ended as LAUNCH_TIMEOUT; 0: never.
@@ -40,7 +42,7 @@ struct Options {
     Approximation approximation = Approximation::EXACT;
 
     /// The defaults, changed by QUERN_EMULATOR_THREADS, _SCHEDULE (forward, reverse, random, preempt, either with :SEED),
-    /// _CHECKS (on, off, all, or some of memory, races, uninitialised), _STORES (early, late), _COUNTERS (on, off),
+    /// _CHECKS (on, off, all, or some of memory, races, uninitialised), _STORES (early, late), _COUNTERS (on, off, lines),
     /// _TIMEOUT (seconds), _BUDGET (warp instructions a block), _COPIES (late, eager), _MATRIX (exact, truncating) and
     /// _APPROX (exact, low, high).
     /// Throws std::invalid_argument naming the variable and what it accepts.

@@ -156,6 +156,25 @@ TEST(Check, LaunchesThatDoNotFitRunNothing) {
     expectIn(bench.run("small", {100000, 1, 1}, {32, 1, 1}, 0).report, {"the device holds 3456 at once"});
 }
 
+TEST(Check, ACooperativeLaunchWithoutMemoryToSynchroniseAtRunsNothing) {
+    const DeviceModel device = *DeviceModel::of(80);
+    DeviceMemory memory({.totalBytes = 4096});
+    const std::shared_ptr<Module> module = Module::load(HEADER + STORE, device, memory);
+    LaunchConfig config;
+    std::uint64_t at = memory.allocate(memory.freeBytes());
+    config.parameters = std::as_bytes(std::span(&at, 1));
+    config.cooperative = true;
+    const Kernel& kernel = *module->findKernel("store");
+    const LaunchResult refused = launch(kernel, config, device, memory, {});
+    EXPECT_EQ(refused.status, LaunchStatus::OUT_OF_MEMORY);
+    expectIn(refused.report, {"store", "64 bytes of device memory"});
+    EXPECT_EQ(refused.counters, Counters{});
+    EXPECT_EQ(memory.free(at), FreeStatus::FREED);
+    at = memory.allocate(1024);
+    EXPECT_TRUE(launch(kernel, config, device, memory, {}).ok());
+    EXPECT_EQ(memory.freeBytes(), 4096U - 1024) << "the workspace is given back";
+}
+
 TEST(Check, OfManyFaultyBlocksTheFirstIsReported) {
     Bench bench;
     bench.options.threads = 1;

@@ -227,6 +227,44 @@ TEST(Counters, NeitherThreadsNorScheduleMatter) {
     EXPECT_EQ(first->barriers, 200U * 3 * 2);
 }
 
+TEST(Counters, LinesAddUpToTheLaunch) {
+    Bench bench;
+    bench.options.threads = 2;
+    bench.options.lines = true;
+    bench.load(MIXED);
+    const LaunchResult result = bench.run("k", {200, 1, 1}, {96, 1, 1}, 96 * 8,
+                                          bench.upload(std::vector<std::uint32_t>(200 * 96 + 1, 3)));
+    ASSERT_TRUE(result.ok()) << result.report;
+    Executions executions;
+    Traffic traffic;
+    int line = 0;
+    for (const LineCounters& of : result.lines) {
+        EXPECT_GT(of.line, line);
+        line = of.line;
+        executions += of.executions;
+        traffic += of.traffic;
+        if (of.text.starts_with("xor.b32 %r6")) {
+            // This line holds a load from shared memory: 32 words 8 bytes apart, two in each bank.
+            EXPECT_EQ(of.traffic.shared.requests, 600U);
+            EXPECT_EQ(of.traffic.shared.excessWavefronts(), 600U);
+        }
+    }
+    const Counters& counters = result.counters;
+    EXPECT_EQ(executions.warps, counters.warpInstructions);
+    EXPECT_EQ(executions.threads, counters.threadInstructions());
+    EXPECT_EQ(executions.divergent, counters.divergentBranches);
+    EXPECT_EQ(traffic.global.sectors, counters.globalLoads.sectors + counters.globalStores.sectors);
+    EXPECT_EQ(traffic.shared.wavefronts, counters.sharedLoads.wavefronts + counters.sharedStores.wavefronts);
+    EXPECT_EQ(traffic.sharedAtomics, counters.sharedAtomics);
+    EXPECT_EQ(traffic.globalAtomics, counters.globalAtomics);
+
+    bench.options.lines = false;
+    EXPECT_TRUE(bench
+                    .run("k", {1, 1, 1}, {96, 1, 1}, 96 * 8,
+                         bench.upload(std::vector<std::uint32_t>(200 * 96 + 1, 3)))
+                    .lines.empty());
+}
+
 TEST(Counters, InstructionsByClassOfActiveThreads) {
     Bench bench;
     bench.load(R"(

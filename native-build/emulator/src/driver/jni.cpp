@@ -75,6 +75,11 @@ QUERN_JNI(jstring) Java_io_quern_emulator_Emulator_nativeCountersJson(JNIEnv* en
     return read(env, [](const Driver& driver) { return driver.launches.json(); });
 }
 
+QUERN_JNI(jstring) Java_io_quern_emulator_Emulator_nativeListing(JNIEnv* env, jclass, jstring kernel) {
+    const std::string name = textOf(env, kernel);
+    return read(env, [&name](const Driver& driver) { return driver.launches.listing(name); });
+}
+
 // One leak a line.
 QUERN_JNI(jstring) Java_io_quern_emulator_Emulator_nativeLeaks(JNIEnv* env, jclass) {
     return read(env, [](const Driver& driver) {

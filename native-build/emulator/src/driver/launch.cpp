@@ -20,6 +20,7 @@ CUresult resultOf(emulator::LaunchStatus status) {
         case emulator::LaunchStatus::LAUNCH_TIMEOUT: return CUDA_ERROR_LAUNCH_TIMEOUT;
         case emulator::LaunchStatus::ASSERT: return CUDA_ERROR_ASSERT;
         case emulator::LaunchStatus::STACK_ERROR: return CUDA_ERROR_HARDWARE_STACK_ERROR;
+        case emulator::LaunchStatus::OUT_OF_MEMORY: return CUDA_ERROR_OUT_OF_MEMORY;
     }
     return CUDA_ERROR_UNKNOWN;
 }
@@ -160,12 +161,13 @@ void KernelOperation::perform(Context& context) const {
     // A device rounds these, and takes no more than it has.
     config.stackBytes = static_cast<std::uint32_t>(std::min<std::size_t>(context.stackBytes, 512 << 10));
     config.printBytes = context.printfBytes;
-    const emulator::LaunchResult result =
+    emulator::LaunchResult result =
         launch(function_->kernel, config, driver.model(), driver.memory(), options);
     {
         const std::lock_guard<std::mutex> guard(driver.mutex);
         driver.launches.add({function_->kernel.name, shape_.grid, shape_.block, shape_.sharedBytes,
-                             nameOf(result.status), result.seconds, result.counters});
+                             nameOf(result.status), result.seconds, result.counters,
+                             std::move(result.lines)});
     }
     if (!result.printed.empty()) {
         std::fwrite(result.printed.data(), 1, result.printed.size(), stdout);

@@ -47,8 +47,35 @@ void write(std::ostream& out, const LaunchRecord& record) {
 }  // namespace
 
 void LaunchLog::add(LaunchRecord record) {
+    if (!record.lines.empty()) listings_[record.kernel] = std::exchange(record.lines, {});
     if (records_.size() == KEPT) records_.pop_front();
     records_.push_back(std::move(record));
+}
+
+void LaunchLog::clear() {
+    records_.clear();
+    listings_.clear();
+}
+
+std::string LaunchLog::listing(const std::string& kernel) const {
+    const auto found = listings_.find(kernel);
+    if (found == listings_.end()) return {};
+    std::ostringstream out;
+    for (const emulator::LineCounters& line : found->second) {
+        const emulator::Traffic& traffic = line.traffic;
+        const emulator::AtomicTraffic* const atomics[] = {&traffic.globalAtomics, &traffic.sharedAtomics};
+        out << line.line << '\t' << line.executions.warps << '\t' << line.executions.threads << '\t'
+            << line.executions.divergent << '\t' << traffic.global.requests << '\t' << traffic.global.sectors
+            << '\t' << traffic.global.bytes << '\t' << traffic.local.sectors << '\t'
+            << traffic.shared.requests << '\t' << traffic.shared.wavefronts << '\t'
+            << traffic.shared.idealWavefronts;
+        std::uint64_t contention = 0;
+        for (const auto* of : atomics) contention += of->contention();
+        out << '\t' << contention << '\t' << line.source << '\t';
+        for (const char c : line.text) out << (c == '\t' ? ' ' : c);
+        out << '\n';
+    }
+    return out.str();
 }
 
 std::string LaunchLog::json() const {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "run/launch.hpp"
 
@@ -16,12 +18,13 @@ struct LaunchRecord {
     std::string status;
     double seconds = 0;
     emulator::Counters counters;
+    std::vector<emulator::LineCounters> lines;  // those of the kernel, where they were asked for
 };
 
 class LaunchLog {
   public:
     void add(LaunchRecord record);
-    void clear() { records_.clear(); }
+    void clear();
 
     /// All kept launches, oldest first, as a JSON array.
     std::string json() const;
@@ -29,10 +32,15 @@ class LaunchLog {
     /// The same as KernelCounters.parse reads it: a launch a line, fields divided by tabs.
     std::string lines() const;
 
+    /// The PTX of a kernel with what its last launch that counted by lines did: a line of the PTX a line, fields divided by
+    /// tabs. Empty where there was none.
+    std::string listing(const std::string& kernel) const;
+
   private:
     static constexpr std::size_t KEPT =
         4096;  // a test looks at the last few; a long run must not fill memory
     std::deque<LaunchRecord> records_;
+    std::map<std::string, std::vector<emulator::LineCounters>> listings_;
 };
 
 }  // namespace quern::driver

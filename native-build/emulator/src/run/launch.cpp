@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstring>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <optional>
@@ -173,10 +174,10 @@ class Run {
         }
         addWorkspace();
         grid_.serial = ++launches;
-        result_.counters = {};
     }
 
     LaunchResult all() {
+        if (result_.status != LaunchStatus::OK) return std::move(result_);
         const auto begin = Clock::now();
         if (options_.timeoutSeconds > 0) {
             deadline_ = begin + std::chrono::duration_cast<Clock::duration>(
@@ -190,6 +191,7 @@ class Run {
         for (std::thread& other : others) other.join();
         result_.printed = printer_.take();
         result_.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+        if (options_.lines) list();
         return std::move(result_);
     }
 
@@ -205,10 +207,15 @@ class Run {
         constexpr std::uint64_t BYTES = 64;
         if (config_.cooperative) {
             workspace_ = memory_.allocate(BYTES, AllocationKind::DEVICE, "workspace of a cooperative launch");
-            if (workspace_ != 0) {
-                std::memset(reinterpret_cast<void*>(workspace_), 0, BYTES);
-                memory_.markInitialised(workspace_, BYTES);
+            if (workspace_ == 0) {
+                result_.status = LaunchStatus::OUT_OF_MEMORY;
+                result_.report = std::string(nameOf(result_.status)) + " in kernel " + grid_.kernel->name +
+                                 ": a cooperative launch needs " + std::to_string(BYTES) +
+                                 " bytes of device memory, and there are none left";
+                return;
             }
+            std::memset(reinterpret_cast<void*>(workspace_), 0, BYTES);
+            memory_.markInitialised(workspace_, BYTES);
         }
         const std::uint32_t at = workspaceOffset(static_cast<std::uint32_t>(config_.parameters.size()));
         parameters_.resize(at + sizeof workspace_);
@@ -362,6 +369,36 @@ class Run {
         }
         const std::lock_guard lock(mutex_);
         result_.counters += counters;
+        if (!options_.lines) return;
+        for (std::size_t pc = 0; pc < code.size(); pc++) {
+            const Op& op = code[pc];
+            LineCounters& of = lines_[op.line];
+            of.executions += executions[pc];
+            if (op.site != NO_SITE && !op.constant) of.traffic += traffic[op.site];
+            if (of.source.empty()) of.source = grid_.program->describeSource(op);
+        }
+        for (const auto& second : grid_.program->seconds) {
+            if (second->site != NO_SITE) lines_[second->line].traffic += traffic[second->site];
+        }
+    }
+
+    /// The lines with their texts. An instruction that the decoder added has no line.
+    void list() {
+        std::string_view rest = *grid_.program->source;
+        int line = 0;
+        for (auto& [number, of] : lines_) {
+            if (number <= 0) continue;
+            std::string_view text;
+            for (; line < number; line++) {
+                const std::size_t end = rest.find('\n');
+                text = rest.substr(0, end);
+                rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+            }
+            const std::size_t begin = text.find_first_not_of(" \t");
+            of.line = number;
+            of.text = begin == std::string_view::npos ? "" : text.substr(begin);
+            result_.lines.push_back(std::move(of));
+        }
     }
 
     const LaunchConfig& config_;
@@ -380,6 +417,7 @@ class Run {
     std::mutex mutex_;
     std::uint64_t faultyBlock_ = 0;
     LaunchResult result_;
+    std::map<int, LineCounters> lines_;  // with Options::lines
 };
 
 }  // namespace
@@ -395,6 +433,7 @@ const char* nameOf(LaunchStatus status) {
         case LaunchStatus::LAUNCH_TIMEOUT: return "launch timeout";
         case LaunchStatus::ASSERT: return "assertion failed";
         case LaunchStatus::STACK_ERROR: return "stack error";
+        case LaunchStatus::OUT_OF_MEMORY: return "out of memory";
     }
     return "unknown";
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "counters.hpp"
 #include "device_model.hpp"
@@ -41,7 +42,8 @@ enum class LaunchStatus {
     LAUNCH_FAILURE,  // trap, divergent barrier, lanes that never meet, deadlock
     LAUNCH_TIMEOUT,
     ASSERT,
-    STACK_ERROR,  // a thread's stack overflowed
+    STACK_ERROR,    // a thread's stack overflowed
+    OUT_OF_MEMORY,  // nothing ran: there is none for what the blocks of a cooperative launch synchronise at
 };
 
 const char* nameOf(LaunchStatus status);
@@ -53,6 +55,7 @@ struct LaunchResult {
     /// What the kernel printed, in order.
     std::string printed;
     Counters counters;
+    std::vector<LineCounters> lines;  // with Options::lines: those of the kernel, in the order of the PTX
     double seconds = 0;
     /// Where it went wrong; line 0 when OK.
     Dim3 block{0, 0, 0};

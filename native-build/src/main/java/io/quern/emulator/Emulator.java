@@ -106,6 +106,15 @@ public final class Emulator {
         return nativeCountersJson();
     }
 
+    /**
+     * {@return the lines of a kernel's PTX that hold instructions, each with what it did in the kernel's last launch under
+     * {@link EmulatorOption#COUNTERS} = {@code lines}; empty if there was none}
+     */
+    public static List<LineCounters> lines(String kernel) {
+        load();
+        return nativeListing(kernel).lines().map(LineCounters::parse).toList();
+    }
+
     /** {@return the memory that contexts destroyed since {@link #reset()} still held, a sentence for each block} */
     public static List<String> leaks() {
         load();
@@ -165,6 +174,8 @@ public final class Emulator {
     private static native String nativeCounters();
 
     private static native String nativeCountersJson();
+
+    private static native String nativeListing(String kernel);
 
     private static native String nativeLeaks();
 

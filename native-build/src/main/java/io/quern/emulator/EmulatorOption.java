@@ -24,7 +24,7 @@ public enum EmulatorOption {
     CHECKS,
     /** When other blocks see a block's stores: early (default), or late: after a fence, an atomic operation, its end. */
     STORES,
-    /** Counting of memory traffic and instructions: on (default) or off. */
+    /** Counting of memory traffic and instructions: on (default), off, or lines: for each line of the PTX too. */
     COUNTERS,
     /** Seconds after which a kernel is ended with CUDA_ERROR_LAUNCH_TIMEOUT. */
     TIMEOUT,
