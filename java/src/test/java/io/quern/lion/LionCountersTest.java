@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.quern.DType;
 import io.quern.Device;
+import io.quern.GoldenCounters;
 import io.quern.Outcome;
 import io.quern.Stream;
 import io.quern.Tensor;
@@ -18,6 +19,7 @@ import io.quern.emulator.KernelCounters;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream.Builder;
 import org.junit.jupiter.api.DynamicTest;
@@ -28,6 +30,11 @@ class LionCountersTest {
     private static final Lion LION = Lion.of(3e-3).withWeightDecay(0.1);
     private static final int WARP = 32;
     private static final int SECTOR = 32;
+
+    /** An odd tail, a tensor of one element, two chunks and a part of one. */
+    private static final int[] MANY = {207, 1, 2 * 8192 + 4096};
+
+    private static final GoldenCounters GOLDEN = GoldenCounters.of("lion");
 
     /** Whole packs for every thread of 64 blocks, in every storage. */
     private static final int COUNT = 64 * 8192;
@@ -41,6 +48,9 @@ class LionCountersTest {
             }
             for (Storage storage : Storage.values()) {
                 tests.add(DynamicTest.dynamicTest("traffic " + storage, () -> trafficIsMinimal(device, storage)));
+                tests.add(DynamicTest.dynamicTest(
+                        "golden " + storage,
+                        () -> GOLDEN.check("3 tensors of " + storage, () -> stepOfMany(device, storage))));
                 tests.add(DynamicTest.dynamicTest("beyond 2^32 " + storage, () -> chunksBeyond2To32(device, storage)));
             }
         }
@@ -49,8 +59,8 @@ class LionCountersTest {
 
     /** Each byte is moved once, in whole sectors: 16 of them a request where the access has 16 bytes a thread. */
     private static void trafficIsMinimal(Device device, Storage storage) {
-        Emulator.reset();
-        LionState.random(storage, COUNT, 3).run(LION, device, 1);
+        LionState start = LionState.random(storage, COUNT, 3);
+        GOLDEN.check(COUNT + " elements of " + storage, () -> start.run(LION, device, 1));
         KernelCounters step = only("lion_step");
         long read = COUNT
                 * (long) (storage.parameter().bytes()
@@ -72,6 +82,21 @@ class LionCountersTest {
         assertEquals(2 * packs, step.globalStores().requests());
         if (storage.parameter() == storage.momentum()) {
             assertEquals(16, step.globalStores().sectorsPerRequest());
+        }
+    }
+
+    private static void stepOfMany(Device device, Storage storage) {
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            List<LionState.OnDevice> tensors = Arrays.stream(MANY)
+                    .mapToObj(size -> LionState.random(storage, size, 5).on(arena))
+                    .toList();
+            LION.step(
+                    stream,
+                    tensors.stream().map(LionState.OnDevice::parameter).toList(),
+                    tensors.stream().map(LionState.OnDevice::momentum).toList(),
+                    tensors.stream().map(LionState.OnDevice::gradient).toList());
+            stream.synchronize();
         }
     }
 

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.quern.BoundCall;
 import io.quern.DType;
 import io.quern.Device;
+import io.quern.GoldenCounters;
 import io.quern.Stream;
 import io.quern.Tensor;
 import io.quern.TensorArena;
@@ -26,6 +27,7 @@ class RopeCountersTest {
     private static final int HEADS = 32;
     private static final int DIM = 128;
     private static final int SECTOR = 32;
+    private static final GoldenCounters GOLDEN = GoldenCounters.of("rope");
 
     @TestFactory
     List<DynamicTest> onTheEmulator() {
@@ -46,18 +48,10 @@ class RopeCountersTest {
     }
 
     private static void traffic(Device device, DType dtype, Pairing pairing) {
-        try (TensorArena arena = TensorArena.open(device);
-                Stream stream = Stream.open(device)) {
-            Rope rope = RopeCases.rope(pairing, DIM, DIM);
-            Tensor x = arena.allocate(dtype, TOKENS, HEADS, DIM).fill(1);
-            RopeTable table = rope.table(stream, arena, dtype.accumulator(), 0, TOKENS);
-            Emulator.reset();
-            try (BoundCall call = rope.rotate().x(x).table(table).out(x).bind(stream)) {
-                call.run();
-                stream.synchronize();
-            }
-        }
-        KernelCounters apply = only();
+        GOLDEN.check(
+                dtype + " " + pairing + " of " + TOKENS + " x " + HEADS + " x " + DIM,
+                () -> rotateByTable(device, dtype, pairing));
+        KernelCounters apply = only("rope_apply");
         long sectors = (long) TOKENS * HEADS * DIM * dtype.bytes() / SECTOR;
         assertEquals(sectors, apply.globalStores().sectors());
         assertEquals(16, apply.globalStores().sectorsPerRequest());
@@ -65,6 +59,19 @@ class RopeCountersTest {
                 sectors + TOKENS * tableSectors(dtype, pairing),
                 apply.globalLoads().sectors());
         assertEquals(0, apply.divergentBranches());
+    }
+
+    private static void rotateByTable(Device device, DType dtype, Pairing pairing) {
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Rope rope = RopeCases.rope(pairing, DIM, DIM);
+            Tensor x = arena.allocate(dtype, TOKENS, HEADS, DIM).fill(1);
+            RopeTable table = rope.table(stream, arena, dtype.accumulator(), 0, TOKENS);
+            try (BoundCall call = rope.rotate().x(x).table(table).out(x).bind(stream)) {
+                call.run();
+                stream.synchronize();
+            }
+        }
     }
 
     /**
@@ -116,9 +123,11 @@ class RopeCountersTest {
         }
     }
 
-    private static KernelCounters only() {
-        List<KernelCounters> all = Emulator.counters();
-        assertEquals(1, all.size(), all::toString);
-        return all.getFirst();
+    private static KernelCounters only(String prefix) {
+        List<KernelCounters> matching = Emulator.counters().stream()
+                .filter(counters -> counters.kernel().startsWith(prefix))
+                .toList();
+        assertEquals(1, matching.size(), matching::toString);
+        return matching.getFirst();
     }
 }
