@@ -24,14 +24,10 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -117,21 +113,11 @@ final class Bench implements Callable<Integer> {
     }
 
     private List<Subject> subjects() {
-        Pattern pattern;
-        try {
-            pattern = Pattern.compile(filter.toLowerCase(Locale.ROOT));
-        } catch (PatternSyntaxException wrong) {
-            throw new IllegalArgumentException("FILTER is no regular expression: " + wrong.getDescription());
-        }
-        List<Subject> found = Rooms.subjects().stream()
-                .filter(subject -> subject.matches(pattern))
+        List<Subject> found = Rooms.subjects(filter).stream()
                 .filter(subject -> subject.quick() || !quick)
                 .toList();
         if (found.isEmpty()) {
-            Set<String> names = new LinkedHashSet<>();
-            Rooms.subjects().forEach(subject -> names.add(subject.benchmark()));
-            throw new IllegalArgumentException(
-                    "FILTER \"" + filter + "\" finds nothing; benchmarks are " + String.join(", ", names));
+            throw Rooms.findsNothing(filter);
         }
         return found;
     }

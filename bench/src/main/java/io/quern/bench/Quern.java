@@ -15,7 +15,7 @@ import picocli.CommandLine.Spec;
         description = "Quern's workbench: is this machine fit, do all kernels agree, how fast are they.",
         mixinStandardHelpOptions = true,
         versionProvider = Quern.Version.class,
-        subcommands = {Doctor.class, Verify.class, Bench.class, Demo.class})
+        subcommands = {Doctor.class, Verify.class, Bench.class, Emulate.class, GpuDay.class, Demo.class})
 public final class Quern implements Runnable {
     private static final int ASKED_WRONGLY = 2;
 
@@ -60,7 +60,8 @@ public final class Quern implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "say what to do: doctor, verify, bench or demo; --help tells more");
+                spec.commandLine(),
+                "say what to do: doctor, verify, bench, emulate, gpu-day or demo; --help tells more");
     }
 
     /** The library's version. */

@@ -8,7 +8,14 @@ import io.quern.bench.rope.RopeBench;
 import io.quern.lion.LionCases;
 import io.quern.rope.RopeCases;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 
 /** What the workbench knows of the library: the one place to add a room to. */
 public final class Rooms {
@@ -56,6 +63,46 @@ public final class Rooms {
         all.addAll(LionBench.subjects());
         all.addAll(RopeBench.subjects());
         return List.copyOf(all);
+    }
+
+    /**
+     * {@return the subjects that a regular expression finds in their ids; upper and lower case are the same}
+     *
+     * @throws IllegalArgumentException if it is none, or finds nothing
+     */
+    public static List<Subject> subjects(String filter) {
+        Pattern pattern;
+        try {
+            pattern = Pattern.compile(filter.toLowerCase(Locale.ROOT));
+        } catch (PatternSyntaxException wrong) {
+            throw new IllegalArgumentException("FILTER is no regular expression: " + wrong.getDescription());
+        }
+        List<Subject> found =
+                subjects().stream().filter(subject -> subject.matches(pattern)).toList();
+        if (found.isEmpty()) {
+            throw findsNothing(filter);
+        }
+        return found;
+    }
+
+    /** {@return of each benchmark and type the subject that touches least} */
+    static List<Subject> smallest(List<Subject> found) {
+        Map<String, Subject> smallest = new LinkedHashMap<>();
+        for (Subject subject : found) {
+            smallest.merge(
+                    subject.benchmark() + "/" + subject.dtype(),
+                    subject,
+                    (a, b) -> b.work().footprint() < a.work().footprint() ? b : a);
+        }
+        return List.copyOf(smallest.values());
+    }
+
+    /** {@return what to throw where a filter leaves nothing: it names the benchmarks} */
+    static IllegalArgumentException findsNothing(String filter) {
+        Set<String> names = new LinkedHashSet<>();
+        subjects().forEach(subject -> names.add(subject.benchmark()));
+        return new IllegalArgumentException(
+                "FILTER \"" + filter + "\" finds nothing; benchmarks are " + String.join(", ", names));
     }
 
     /**

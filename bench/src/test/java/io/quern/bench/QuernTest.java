@@ -3,12 +3,18 @@ package io.quern.bench;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -50,6 +56,107 @@ class QuernTest {
         assertTrue(out.toString().contains("the device is there, on cuda:99"), out::toString);
     }
 
+    @Test
+    void theEmulatorSaysWhatEachLineDid(@TempDir Path folder) throws Exception {
+        Path file = folder.resolve("emulation.json");
+        assertEquals(0, run("emulate", "rope.*/fp32", "--annotate", "--json", file.toString()), err::toString);
+        assertTrue(out.toString().contains("sectors per store"), out::toString);
+        assertTrue(out.toString().contains("st.global"), out::toString);
+        JsonObject emulation = JsonParser.parseString(Files.readString(file))
+                .getAsJsonObject()
+                .getAsJsonArray("emulations")
+                .get(0)
+                .getAsJsonObject();
+        assertTrue(emulation.get("good").getAsBoolean());
+        JsonObject launch = emulation.getAsJsonArray("launches").get(0).getAsJsonObject();
+        JsonObject counters = launch.getAsJsonObject("counters");
+        long sectors = 0;
+        long warps = 0;
+        for (JsonElement element : emulation
+                .getAsJsonObject("lines")
+                .getAsJsonArray(launch.get("kernel").getAsString())) {
+            sectors += element.getAsJsonObject().get("globalSectors").getAsLong();
+            warps += element.getAsJsonObject().get("warps").getAsLong();
+        }
+        assertEquals(
+                counters.get("globalLoads.sectors").getAsLong()
+                        + counters.get("globalStores.sectors").getAsLong(),
+                sectors);
+        assertEquals(counters.get("warpInstructions").getAsLong(), warps);
+    }
+
+    /** The lines of a source are those that a compiler wrote into the PTX; the second element is out of bounds. */
+    @Test
+    void aKernelOfAFileIsEmulated(@TempDir Path folder) throws Exception {
+        Path file = folder.resolve("twice.ptx");
+        Files.writeString(file, """
+            .version 7.8
+            .target sm_75
+            .address_size 64
+            .visible .entry twice(.param .u64 twice_param_0, .param .f32 twice_param_1)
+            {
+            .reg .b64 %rd<4>; .reg .f32 %f<4>; .reg .b32 %r<2>;
+            ld.param.u64 %rd1, [twice_param_0];
+            ld.param.f32 %f1, [twice_param_1];
+            mov.u32 %r1, %tid.x;
+            mul.wide.u32 %rd2, %r1, 4;
+            add.s64 %rd3, %rd1, %rd2;
+            .loc 1 7 5
+            ld.global.f32 %f2, [%rd3];
+            mul.f32 %f3, %f2, %f1;
+            .loc 1 8 5
+            st.global.f32 [%rd3], %f3;
+            ret;
+            }
+            .file 1 "twice.cu"
+            """);
+        List<String> command = List.of("emulate", "ptx", file.toString(), "twice", "--grid", "1", "--block", "64");
+        assertEquals(0, run(command, "fp32[64]=1", "fp32=2", "--annotate"), err::toString);
+        assertTrue(
+                out.toString().lines().anyMatch(line -> line.contains("ld.global") && line.endsWith("twice.cu:7")),
+                out::toString);
+        assertEquals(1, run(command, "fp32[63]=1", "fp32=2"), err::toString);
+        assertTrue(out.toString().contains("thread (63,0,0)"), out::toString);
+        assertEquals(0, run(command, "fp32[64]=1", "fp32=2"), "the one before left nothing behind");
+        assertEquals(2, run(command, "fp32[64]=1"), out::toString);
+        assertTrue(err.toString().contains("twice takes 2 arguments, but 1 are given"), err::toString);
+        assertEquals(2, run(command, "fp32[64]=1", "fp64=2"), out::toString);
+        assertTrue(
+                err.toString().contains("argument fp64=2 has 8 bytes, but the parameter is .param .f32"),
+                err::toString);
+    }
+
+    /** Everything but what only a GPU has. */
+    @Test
+    void aDayOnAGpuIsRehearsed(@TempDir Path folder) throws Exception {
+        Path file = folder.resolve("day.json");
+        int status =
+                run("gpu-day", "--rehearse", "--only", "lion.step/fp32/", "--room", "lion", "--json", file.toString());
+        assertEquals(0, status, () -> out.toString() + err);
+        JsonObject day = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+        assertEquals("emulated, not a speed", day.get("measured").getAsString());
+        Map<String, JsonObject> steps = new LinkedHashMap<>();
+        day.getAsJsonArray("steps")
+                .forEach(step -> steps.put(step.getAsJsonObject().get("step").getAsString(), step.getAsJsonObject()));
+        for (String name : List.of("doctor", "verify", "emulate", "bench")) {
+            assertEquals("OK", steps.get(name).get("state").getAsString(), steps.get(name)::toString);
+        }
+        assertTrue(steps.containsKey("ncu") && steps.containsKey("compute-sanitizer racecheck"));
+        assertTrue(steps.get("verify").getAsJsonObject("result").get("passed").getAsInt() > 0);
+        JsonArray timed = steps.get("bench").getAsJsonArray("result");
+        List<String> names = List.of("ceiling: copy", "ceiling: cublasSgemm of", "lion.step/fp32/");
+        assertEquals(names.size(), timed.size(), timed::toString);
+        for (int i = 0; i < names.size(); i++) {
+            JsonObject row = timed.get(i).getAsJsonObject();
+            assertTrue(row.get("name").getAsString().startsWith(names.get(i)), row::toString);
+            assertTrue(row.get("seconds").getAsDouble() > 0, row::toString);
+        }
+    }
+
+    private int run(List<String> command, String... more) {
+        return run(Stream.concat(command.stream(), Stream.of(more)).toArray(String[]::new));
+    }
+
     @ParameterizedTest
     @CsvSource({
         "verify --device gpu, no device is named \"gpu\"; devices are reference",
@@ -58,6 +165,13 @@ class QuernTest {
         "bench (, FILTER is no regular expression",
         "bench launch nonsense, quern bench launch: Unmatched argument",
         "bench lion --threads 0, --threads must be 1..1024",
+        "gpu-day --only nonsense, finds nothing",
+        "emulate, say which kernels",
+        "emulate nonsense, finds nothing",
+        "emulate (, FILTER is no regular expression",
+        "emulate lion --hot 0, --hot must be at least 1",
+        "emulate ptx nowhere.ptx k --grid 1 --block 1, there is no file nowhere.ptx",
+        "emulate lion.step/fp32 --checks some, CHECKS=some: expected",
         "demo digits-lion --device moon, no device is named \"moon\"",
         "frobnicate, frobnicate",
         "'', say what to do"
