@@ -136,6 +136,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Defect{"pipeline", "too_many_pending", "an uninitialised value decides"},
                     Defect{"pipeline", "refilled_too_early", "data race: shared"},
                     Defect{"pipeline", "mbarrier_wait", "kernel mbarrier_wait_wrong"},
+                    Defect{"pipeline", "mbarrier_count", "kernel mbarrier_count_wrong"},
                     Defect{"pipeline", "mbarrier_arrive", "data race: shared"},
                     Defect{"pipeline", "matrix_without_barrier", "data race: shared"},
                     Defect{"pipeline", "undefined_rows", "an uninitialised value decides"},

@@ -91,12 +91,6 @@ class Held {
     }
     void clear() const { std::memset(place_, 0, sizeof(u64)); }
     u64 offset() const { return offset_; }
-    void reload() {
-        u64 word;
-        std::memcpy(&word, place_, sizeof word);
-        barrier = Mbarrier::of(word);
-    }
-
     Mbarrier barrier{};
 
   private:
@@ -182,12 +176,15 @@ void testWait(Warp& warp, const Op& op) {
             if (!Mbarrier::isOne(state)) held.refuse("waits for a state that no arrival gave");
             parity = state >> 63;
         }
-        if (held.barrier.parity == parity) {
-            for (std::uint32_t w = 0; w < warp.blockWarps; w++)
-                warp.blockCopies[w].completeArrivals(held.offset());
-            held.reload();
+        if (held.barrier.parity != parity) {
+            complete |= 1U << lane;
+            return;
         }
-        if (held.barrier.parity != parity) complete |= 1U << lane;
+        for (std::uint32_t w = 0; w < warp.blockWarps; w++)
+            warp.blockCopies[w].completeArrivals(held.offset());
+        // Looked at once more, so that what those arrivals order is seen as ordered.
+        const Held after(warp, op, lane, addressOf(warp, op, lane));
+        if (after.barrier.parity != parity) complete |= 1U << lane;
     });
     if (complete != warp.mask) warp.waits = true;
     writePredicate(warp, op.dst, complete);

@@ -112,7 +112,37 @@ __device__ void mbarrier_wait(const int* in, int* out, int*) {
 }
 PAIR(mbarrier_wait)
 
-// The same with stores and plain arrivals. Wrong: the arrival comes before the store.
+// One thread waits for all copies, and finds the barrier complete when it first looks. Wrong: one arrival too few is waited for.
+template <bool RIGHT>
+__device__ void mbarrier_count(const int* in, int* out, int*) {
+    __shared__ int tile[32];
+    __shared__ unsigned long long barrier;
+    const unsigned at = sharedAddress(&barrier);
+    if (threadIdx.x == 0)
+        asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(at), "r"(RIGHT ? 33 : 1) : "memory");
+    __syncthreads();
+    if (threadIdx.x < 32) {
+        copyAsync(tile + threadIdx.x, in + global());
+        if (RIGHT) asm volatile("cp.async.mbarrier.arrive.noinc.shared.b64 [%0];" ::"r"(at) : "memory");
+    }
+    __syncthreads();
+    if (threadIdx.x != 32) return;
+    unsigned long long state;
+    asm volatile("mbarrier.arrive.shared.b64 %0, [%1];" : "=l"(state) : "r"(at) : "memory");
+    unsigned done = 0;
+    while (done == 0) {
+        asm volatile("{.reg .pred p; mbarrier.test_wait.shared.b64 p, [%1], %2; selp.u32 %0, 1, 0, p;}"
+                     : "=r"(done)
+                     : "r"(at), "l"(state)
+                     : "memory");
+    }
+    int sum = 0;
+    for (int i = 0; i < 32; i++) sum += in[tile[i] & 15];
+    out[blockIdx.x] = sum;
+}
+PAIR(mbarrier_count)
+
+// Warp 0 stores for warp 1, with plain arrivals. Wrong: the arrival comes before the store.
 template <bool RIGHT>
 __device__ void mbarrier_arrive(const int* in, int* out, int*) {
     __shared__ int tile[32];
