@@ -1,6 +1,7 @@
 // The forward pass on CUDA cores, for every setting: FlashAttention-2's loop (arXiv:2307.08691, algorithm 1).
 //
-// A block of 16 x 8 threads takes QUERIES queries of one head and goes through the keys in tiles of 64. A thread computes
+// A row is a pair of a query and one of the heads that share keys, so that these are read once for all of them. A block of
+// 16 x 8 threads takes BLOCK_ROWS rows and goes through the keys in tiles of 64. A thread computes
 // ROWS x 4 scores, then ROWS x 4 (FP64: x 2) outputs of each chunk of channels: 64 fma for 8 packs from shared memory.
 // Sums over keys stay partial, of each thread its own, until the end; the largest score is known to the whole row.
 #pragma once
@@ -18,18 +19,17 @@ struct Forward {
     int64_t packedOut;
 };
 
-/// Shared memory of a block: queries (QUERIES, padded headDim + N), a chunk, weights (QUERIES, WEIGHT_STRIDE).
-extern __shared__ __align__(16) unsigned char sharedMemory[];
+// Shared memory of a block: queries (BLOCK_ROWS, padded headDim + N), a chunk, weights (BLOCK_ROWS, WEIGHT_STRIDE).
 
-template <typename C>
+template <typename C, int ROWS>
 __device__ __forceinline__ C* scalesOfBlock() {
-    __shared__ C scales[Tile<C>::QUERIES];
+    __shared__ C scales[DOWN * ROWS];
     return scales;
 }
 
-template <typename C>
+template <int ROWS>
 __device__ __forceinline__ int64_t* countsOfBlock() {
-    __shared__ int64_t counts[Tile<C>::QUERIES];
+    __shared__ int64_t counts[DOWN * ROWS];
     return counts;
 }
 
@@ -51,56 +51,117 @@ struct Sums {
         most = newMost;
         return factor;
     }
+
+    __device__ __forceinline__ void store(C* to) const {
+        to[0] = most;
+        to[1] = weights;
+        to[2] = moments;
+        to[3] = squares;
+    }
+
+    __device__ __forceinline__ static Sums load(const C* from) {
+        return {from[0], from[1], from[2], from[3]};
+    }
+
+    /// Adds those of other keys of the row. \return what outputs so far and the others' are to be multiplied by
+    __device__ __forceinline__ void add(Sums other, C& mine, C& others) {
+        const C both = other.most > most ? other.most : most;
+        mine = raise(both);
+        others = other.raise(both);
+        weights += other.weights;
+        moments += other.moments;
+        squares += other.squares;
+    }
 };
 
-template <typename T, int CLASS>
+/// Numbers of Sums.
+constexpr int ROW_STATE = 4;
+
+/// Adds the sink to a row's sums and writes its statistics, if asked for. \return the factor of its outputs
+template <typename T, typename C>
+__device__ __forceinline__ C finishRow(const Forward<T>& a, const Row<T>& row, Sums<C>& sum, bool writes) {
+    const C sink = row.p.sinks == nullptr ? -C(INFINITY) : row.p.sinks[row.head];
+    const C maxLogit = sum.most;
+    C factor = sum.raise(sink > maxLogit ? sink : maxLogit);
+    if (sink > -C(INFINITY)) {
+        const C x = sink - sum.most;
+        const C weight = exponential(x);
+        sum.weights += weight;
+        sum.moments = fusedMultiplyAdd(weight, x, sum.moments);
+        sum.squares = fusedMultiplyAdd(weight, weight, sum.squares);
+    }
+    const bool empty = sum.weights == 0;
+    factor = empty ? C(0) : factor / sum.weights;
+    if (writes) {
+        const int64_t token = row.s.firstQuery + row.i;
+        const C logarithm = naturalLogarithm(sum.weights);
+        a.logSumExp.set(row.s.row, row.head, token, empty ? -C(INFINITY) : sum.most + logarithm);
+        a.maxLogit.set(row.s.row, row.head, token, maxLogit);
+        a.entropy.set(row.s.row, row.head, token, empty ? C(0) : logarithm - sum.moments / sum.weights);
+        a.effectiveCount.set(row.s.row, row.head, token,
+                             empty ? C(0) : sum.weights / sum.squares * sum.weights);
+    }
+    return factor;
+}
+
+template <typename T, int CLASS, int ROWS>
 struct ForwardBlock {
     using C = typename ComputeOf<T>::type;
-    using Shape = Tile<C>;
+    using Shape = Tile<C, ROWS>;
     static constexpr int N = Shape::N;
-    static constexpr int ROWS = Shape::ROWS;
     static constexpr int CHUNKS = CLASS / Shape::CHANNELS;
 
     const Forward<T>& a;
     const Problem<T>& p;
     const Sequence s;
-    const int64_t head, firstQuery;  // of this block, within the sequence
+    const int64_t keyHead;
+    const int64_t firstQuery;  // of this block, within the sequence
+    const int firstHead;       // of this block, among those that share the keys
+    const int group;
     C* const queries;
     const int queryStride;
     C* const chunk;
     C* const weights;
-    C* const scales;        // (QUERIES), of the dot products
-    int64_t* const counts;  // (QUERIES), of the keys seen
+    C* const scales;        // (BLOCK_ROWS), of the dot products
+    int64_t* const counts;  // (BLOCK_ROWS), of the keys seen
 
     Sums<C> sums[ROWS];
     C out[CHUNKS][ROWS][N];
 
     __device__ __forceinline__ ForwardBlock(const Forward<T>& forward, const Sequence& sequence, int64_t h,
-                                            int64_t first)
+                                            int64_t firstRow)
         : a(forward),
           p(forward.problem),
           s(sequence),
-          head(h),
-          firstQuery(first),
+          keyHead(h),
+          firstQuery(firstRow / forward.problem.group),
+          firstHead(static_cast<int>(firstRow % forward.problem.group)),
+          group(static_cast<int>(forward.problem.group)),
           queries(reinterpret_cast<C*>(sharedMemory)),
           queryStride(paddedChannels<C>(forward.problem.headDim) + N),
-          chunk(queries + Shape::QUERIES * queryStride),
+          chunk(queries + Shape::BLOCK_ROWS * queryStride),
           weights(chunk + Shape::CHUNK),
-          scales(scalesOfBlock<C>()),
-          counts(countsOfBlock<C>()),
+          scales(scalesOfBlock<C, ROWS>()),
+          counts(countsOfBlock<ROWS>()),
           out{} {}
 
     /// This thread's row r of the block.
     __device__ __forceinline__ int row(int r) const { return threadIdx.y * ROWS + r; }
 
-    __device__ __forceinline__ Row<T> query(int r) const { return {p, s, head, firstQuery + row(r)}; }
+    /// Row q of the block: its head and its query; those beyond the last query do not exist.
+    __device__ __forceinline__ Row<T> rowOfBlock(int q) const {
+        return {p, s, keyHead * group + (firstHead + q) % group, firstQuery + (firstHead + q) / group};
+    }
+
+    __device__ __forceinline__ Row<T> query(int r) const { return rowOfBlock(row(r)); }
 
     __device__ __forceinline__ void loadQueries() {
         const int channels = static_cast<int>(p.headDim);
 #pragma unroll 1
-        for (int q = threadIdx.y; q < Shape::QUERIES; q += DOWN) {
-            const bool there = firstQuery + q < s.queries;
-            const T* from = p.query.at(s.row, head, s.firstQuery + (there ? firstQuery + q : 0));
+        for (int q = threadIdx.y; q < Shape::BLOCK_ROWS; q += DOWN) {
+            const Row<T> mine = rowOfBlock(q);
+            const bool there = mine.i < s.queries;
+            const T* from = p.query.at(s.row, mine.head, s.firstQuery + (there ? mine.i : 0));
 #pragma unroll 1
             for (int c = threadIdx.x * N; c < channels; c += Shape::CHANNELS) {
                 Pack<C, N> pack{};
@@ -135,50 +196,22 @@ struct ForwardBlock {
     /// Dot products of this thread's queries and keys.
     __device__ __forceinline__ void dots(int64_t tile, C (&dot)[ROWS][KEYS]) const {
         const int channels = static_cast<int>(p.headDim);
-        const T* keys = p.keys.at(s.row, head / p.group, s.firstKey + tile);
+        const T* keys = p.keys.at(s.row, keyHead, s.firstKey + tile);
 #pragma unroll 1
         for (int c = 0; c < channels; c += Shape::CHANNELS) {
             __syncthreads();  // everybody is done with the chunk before
-            loadChunk<true>(keys, p.keys.token, s.keys - tile, c, channels, p.packed != 0, chunk);
+            loadChunk<TILE_KEYS, true>(keys, p.keys.token, s.keys - tile, c, channels, p.packed != 0, chunk);
             __syncthreads();
             const int count = min(Shape::CHANNELS, paddedChannels<C>(channels) - c);
 #pragma unroll 1
             for (int d = 0; d < count; d += N) {
-                Pack<C, N> q[ROWS];
-#pragma unroll
-                for (int r = 0; r < ROWS; r++) {
-                    q[r] = loadPack<N>(queries + row(r) * queryStride + c + d, 0);
-                }
-#pragma unroll
-                for (int k = 0; k < KEYS; k++) {
-                    const Pack<C, N> key =
-                        loadPack<N>(chunk + (k * ACROSS + threadIdx.x) * Shape::STRIDE + d, 0);
-#pragma unroll
-                    for (int r = 0; r < ROWS; r++) {
-#pragma unroll
-                        for (int n = 0; n < N; n++) {
-                            dot[r][k] = fusedMultiplyAdd(q[r].at[n], key.at[n], dot[r][k]);
-                        }
-                    }
-                }
+                addDots(queries + row(0) * queryStride + c + d, queryStride, chunk + d, dot);
             }
         }
     }
 
     __device__ __forceinline__ C* weightsOf(int r) const {
         return weights + row(r) * Shape::WEIGHT_STRIDE + threadIdx.x * KEYS;
-    }
-
-    __device__ __forceinline__ void storeWeights(int r, const C (&numbers)[KEYS]) const {
-#pragma unroll
-        for (int k = 0; k < KEYS; k += N) {
-            Pack<C, N> pack;
-#pragma unroll
-            for (int n = 0; n < N; n++) {
-                pack.at[n] = numbers[k + n];
-            }
-            storePack<N>(weightsOf(r) + k, 0, pack);
-        }
     }
 
     /// Dot products become scores of what is seen, -infinity for the rest.
@@ -196,7 +229,7 @@ struct ForwardBlock {
         // By way of shared memory, so that registers need no index and this code is there once.
 #pragma unroll
         for (int r = 0; r < ROWS; r++) {
-            storeWeights(r, score[r]);
+            storeFour(score[r], weightsOf(r));
         }
         const int64_t firstKey = tile + threadIdx.x * KEYS;
 #pragma unroll 1
@@ -262,66 +295,28 @@ struct ForwardBlock {
                 sums[r].moments = fusedMultiplyAdd(weight[k], weight[k] == 0 ? C(0) : x, sums[r].moments);
                 sums[r].squares = fusedMultiplyAdd(weight[k], weight[k], sums[r].squares);
             }
-            storeWeights(r, weight);
+            storeFour(weight, weightsOf(r));
         }
         if (p.dropped > 0) {
             dropOut(tile);
         }
     }
 
-    /// out += weights * values, for a chunk of channels.
-    __device__ __forceinline__ void accumulate(int keys, C (&sum)[ROWS][N]) const {
-#pragma unroll 1
-        for (int j = 0; j < keys; j += N) {
-            Pack<C, N> weight[ROWS];
-#pragma unroll
-            for (int r = 0; r < ROWS; r++) {
-                weight[r] = loadPack<N>(weights + row(r) * Shape::WEIGHT_STRIDE + j, 0);
-            }
-#pragma unroll
-            for (int k = 0; k < N; k++) {
-                const Pack<C, N> value = loadPack<N>(chunk + (j + k) * Shape::STRIDE + threadIdx.x * N, 0);
-#pragma unroll
-                for (int r = 0; r < ROWS; r++) {
-#pragma unroll
-                    for (int n = 0; n < N; n++) {
-                        sum[r][n] = fusedMultiplyAdd(weight[r].at[k], value.at[n], sum[r][n]);
-                    }
-                }
-            }
-        }
-    }
-
-    /// The same where a value is not finite: it must not meet a weight of 0, which may be that of a hidden key.
-    __device__ __forceinline__ void accumulateSpoilt(int keys, C (&sum)[ROWS][N]) const {
-#pragma unroll 1
-        for (int j = 0; j < keys; j++) {
-            const Pack<C, N> value = loadPack<N>(chunk + j * Shape::STRIDE + threadIdx.x * N, 0);
-#pragma unroll
-            for (int r = 0; r < ROWS; r++) {
-                const C weight = weights[row(r) * Shape::WEIGHT_STRIDE + j];
-#pragma unroll
-                for (int n = 0; n < N; n++) {
-                    const C with = fusedMultiplyAdd(weight, value.at[n], sum[r][n]);
-                    sum[r][n] = weight == 0 ? sum[r][n] : with;
-                }
-            }
-        }
-    }
-
     __device__ __forceinline__ void addValues(int64_t tile) {
         const int channels = static_cast<int>(p.valueDim);
-        const T* values = p.values.at(s.row, head / p.group, s.firstKey + tile);
+        const T* values = p.values.at(s.row, keyHead, s.firstKey + tile);
+        const C* mine = weights + row(0) * Shape::WEIGHT_STRIDE;
         const int keys = static_cast<int>(s.keys - tile < TILE_KEYS ? s.keys - tile : TILE_KEYS);
 #pragma unroll
         for (int c = 0; c < CHUNKS; c++) {
             const int channel = c * Shape::CHANNELS;
             if (channel < channels) {
                 __syncthreads();  // everybody is done with the chunk before, and weights are there
-                const bool finite = loadChunk<false>(values, p.values.token, s.keys - tile, channel, channels,
-                                                     p.packed != 0, chunk);
+                const bool finite = loadChunk<TILE_KEYS, false>(values, p.values.token, s.keys - tile,
+                                                                channel, channels, p.packed != 0, chunk);
                 const bool spoilt = __syncthreads_or(!finite) != 0;
-                spoilt ? accumulateSpoilt(keys, out[c]) : accumulate(keys, out[c]);
+                spoilt ? accumulateSpoilt<C, ROWS>(mine, chunk, keys, out[c])
+                       : accumulate<C, ROWS>(mine, chunk, keys, out[c]);
             }
         }
     }
@@ -349,23 +344,28 @@ struct ForwardBlock {
             __syncthreads();
         }
         const int q = threadIdx.y * ACROSS + threadIdx.x;
-        if (q < Shape::QUERIES) {
-            const int64_t i = firstQuery + q;
-            scales[q] = Row<T>{p, s, head, i}.scale(counted ? counts[q] : p.end(s, i) - p.begin(s, i));
+        if (q < Shape::BLOCK_ROWS) {
+            const Row<T> mine = rowOfBlock(q);
+            scales[q] = mine.scale(counted ? counts[q] : p.end(s, mine.i) - p.begin(s, mine.i));
         }
         __syncthreads();
     }
 
-    __device__ __forceinline__ void run() {
-        const int64_t last =
-            (firstQuery + Shape::QUERIES < s.queries ? firstQuery + Shape::QUERIES : s.queries) - 1;
+    __device__ __forceinline__ int64_t lastQuery() const {
+        const int64_t last = rowOfBlock(Shape::BLOCK_ROWS - 1).i;
+        return last < s.queries ? last : s.queries - 1;
+    }
+
+    /// Adds up the keys from `from` to `to`, a multiple of TILE_KEYS or beyond all keys.
+    __device__ __forceinline__ void addKeys(int64_t from, int64_t to) {
         // Tiles begin at multiples of their length, so that a row's sums do not depend on the others of its block.
-        const int64_t begin = p.begin(s, firstQuery) / TILE_KEYS * TILE_KEYS;
-        const int64_t end = p.end(s, last);
+        const int64_t allBegin = p.begin(s, firstQuery) / TILE_KEYS * TILE_KEYS;
+        const int64_t allEnd = p.end(s, lastQuery());
         loadQueries();
-        scaleRows(begin, end);
+        scaleRows(allBegin, allEnd);
+        const int64_t end = to < allEnd ? to : allEnd;
 #pragma unroll 1
-        for (int64_t tile = begin; tile < end; tile += TILE_KEYS) {
+        for (int64_t tile = from > allBegin ? from : allBegin; tile < end; tile += TILE_KEYS) {
             const uint32_t bits = visible(tile);
             if (p.masked() && !__syncthreads_or(bits != 0)) {
                 continue;
@@ -376,49 +376,54 @@ struct ForwardBlock {
             weigh(tile, score);
             addValues(tile);
         }
-        finish();
-    }
-
-    /// Joins the threads' sums, adds the sink, and writes.
-    __device__ __forceinline__ void finish() {
-        const C sink = p.sinks == nullptr ? -C(INFINITY) : p.sinks[head];
 #pragma unroll
         for (int r = 0; r < ROWS; r++) {
-            Sums<C>& sum = sums[r];
-            sum.weights = sumOfRow(sum.weights);
-            sum.moments = sumOfRow(sum.moments);
-            sum.squares = sumOfRow(sum.squares);
-            const C maxLogit = sum.most;
-            C factor = sum.raise(sink > maxLogit ? sink : maxLogit);
-            if (sink > -C(INFINITY)) {
-                const C x = sink - sum.most;
-                const C weight = exponential(x);
-                sum.weights += weight;
-                sum.moments = fusedMultiplyAdd(weight, x, sum.moments);
-                sum.squares = fusedMultiplyAdd(weight, weight, sum.squares);
+            sums[r].weights = sumOfRow(sums[r].weights);
+            sums[r].moments = sumOfRow(sums[r].moments);
+            sums[r].squares = sumOfRow(sums[r].squares);
+        }
+    }
+
+    /// Adds the sinks and writes.
+    __device__ __forceinline__ void finish() {
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            const Row<T> mine = query(r);
+            if (mine.i < s.queries) {
+                write(r, mine, finishRow(a, mine, sums[r], threadIdx.x == 0));
             }
-            const bool empty = sum.weights == 0;
-            factor = empty ? C(0) : factor / sum.weights;
-            const int64_t i = firstQuery + row(r);
-            if (i < s.queries) {
-                write(r, factor);
+        }
+    }
+
+    /// Leaves what was summed in a workspace: ROW_STATE numbers a row, then its outputs.
+    __device__ __forceinline__ void leave(C* workspace, int64_t rowStride) const {
+        const int channels = static_cast<int>(p.valueDim);
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            const Row<T> mine = query(r);
+            if (mine.i < s.queries) {
+                C* to = workspace + (mine.head * s.queries + mine.i) * rowStride;
                 if (threadIdx.x == 0) {
-                    const int64_t token = s.firstQuery + i;
-                    const C logarithm = naturalLogarithm(sum.weights);
-                    a.logSumExp.set(s.row, head, token, empty ? -C(INFINITY) : sum.most + logarithm);
-                    a.maxLogit.set(s.row, head, token, maxLogit);
-                    a.entropy.set(s.row, head, token, empty ? C(0) : logarithm - sum.moments / sum.weights);
-                    a.effectiveCount.set(s.row, head, token,
-                                         empty ? C(0) : sum.weights / sum.squares * sum.weights);
+                    sums[r].store(to);
+                }
+#pragma unroll
+                for (int c = 0; c < CHUNKS; c++) {
+#pragma unroll
+                    for (int n = 0; n < N; n++) {
+                        const int channel = c * Shape::CHANNELS + threadIdx.x * N + n;
+                        if (channel < channels) {
+                            to[ROW_STATE + channel] = out[c][r][n];
+                        }
+                    }
                 }
             }
         }
     }
 
     /// The outputs of row r, by `factor`.
-    __device__ __forceinline__ void write(int r, C factor) const {
+    __device__ __forceinline__ void write(int r, const Row<T>& mine, C factor) const {
         const int channels = static_cast<int>(p.valueDim);
-        T* to = a.out.at(s.row, head, s.firstQuery + firstQuery + row(r));
+        T* to = a.out.at(s.row, mine.head, s.firstQuery + mine.i);
 #pragma unroll
         for (int c = 0; c < CHUNKS; c++) {
             const int channel = c * Shape::CHANNELS + threadIdx.x * N;
@@ -441,25 +446,27 @@ struct ForwardBlock {
     }
 };
 
-/// Any grid; x covers blocks of queries, y heads, z batches. Late queries, which a causal mask leaves most keys, come
+/// Any grid; x covers blocks of rows, y heads of keys, z batches. Late queries, which a causal mask leaves most keys, come
 /// first. Where sequences lie one behind the other, x covers all of them.
 template <typename T, int CLASS>
 __device__ __forceinline__ void forward(const Forward<T>& a) {
-    constexpr int QUERIES = Tile<typename ComputeOf<T>::type>::QUERIES;
+    using Shape = Tile<typename ComputeOf<T>::type>;
     const Problem<T>& p = a.problem;
     const bool ragged = p.queryStarts.base != nullptr;
     Slot place{blockIdx.z, gridDim.x - 1 - blockIdx.x};
     if (ragged) {
-        place = slot(p.queryStarts, p.queryCount, p.sequences, QUERIES, blockIdx.x);
+        place = slot(p.queryStarts, p.queryCount, p.sequences, p.group, Shape::BLOCK_ROWS, blockIdx.x);
     }
 #pragma unroll 1
     for (int64_t b = place.sequence; b < p.sequences; b += ragged ? p.sequences : gridDim.z) {
         const Sequence s = p.sequence(b);
-        if (place.block * QUERIES < s.queries) {
+        if (place.block * Shape::BLOCK_ROWS < s.queries * p.group) {
 #pragma unroll 1
-            for (int64_t h = blockIdx.y; h < p.heads; h += gridDim.y) {
+            for (int64_t h = blockIdx.y; h * p.group < p.heads; h += gridDim.y) {
                 __syncthreads();  // shared memory is the next head's
-                ForwardBlock<T, CLASS>(a, s, h, place.block * QUERIES).run();
+                ForwardBlock<T, CLASS, Shape::ROWS> block(a, s, h, place.block * Shape::BLOCK_ROWS);
+                block.addKeys(0, s.keys);
+                block.finish();
             }
         }
     }

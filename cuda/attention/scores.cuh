@@ -101,6 +101,25 @@ struct Row {
             to[k] = uniformBits(each[k]) < p.dropped ? C(0) : static_cast<C>(p.keepScale);
         }
     }
+
+    /// What noise adds to the score of one key.
+    __device__ __forceinline__ C noiseOf(int64_t key) const {
+        C four[KEYS];
+        noise(key / KEYS * KEYS, four);
+        return select(four, key);
+    }
+
+    /// By what dropout multiplies the weight of one key.
+    __device__ __forceinline__ C keepOf(int64_t key) const {
+        C four[KEYS];
+        keep(key / KEYS * KEYS, four);
+        return select(four, key);
+    }
+
+    /// Without an index, which registers lack.
+    __device__ __forceinline__ static C select(const C (&four)[KEYS], int64_t key) {
+        return key & 2 ? key & 1 ? four[3] : four[2] : key & 1 ? four[1] : four[0];
+    }
 };
 
 }  // namespace quern::attention

@@ -10,19 +10,22 @@ constexpr int DOWN = 8;     // groups of rows: threadIdx.y
 constexpr int THREADS = ACROSS * DOWN;
 constexpr int TILE_KEYS = ACROSS * KEYS;
 
-template <typename C>
+/// ROWS: rows of scores of a thread. A row is a pair of a query and a head of those that share keys.
+template <typename C, int ROWS_OF_THREAD = sizeof(C) == 8 ? 2 : 4>
 struct Tile {
-    static constexpr int N = 16 / sizeof(C);             // numbers of a pack, the widest access
-    static constexpr int ROWS = sizeof(C) == 8 ? 2 : 4;  // of a thread
-    static constexpr int QUERIES = DOWN * ROWS;          // of a block
-    static constexpr int CHANNELS = ACROSS * N;          // of a chunk: a pack a thread
-    static constexpr int STRIDE = CHANNELS + N;  // of its rows: eight neighbouring rows fill all banks
-    static constexpr int WEIGHT_STRIDE = TILE_KEYS + N;      // of rows of weights
-    static constexpr int CHUNK = TILE_KEYS * STRIDE;         // numbers
-    static constexpr int WEIGHTS = QUERIES * WEIGHT_STRIDE;  // numbers
+    static constexpr int N = 16 / sizeof(C);  // numbers of a pack, the widest access
+    static constexpr int ROWS = ROWS_OF_THREAD;
+    static constexpr int BLOCK_ROWS = DOWN * ROWS;  // of a block
+    static constexpr int CHANNELS = ACROSS * N;     // of a chunk: a pack a thread
+    static constexpr int STRIDE = CHANNELS + N;     // of its rows: eight neighbouring rows fill all banks
+    static constexpr int WEIGHT_STRIDE = TILE_KEYS + N;         // of rows of weights
+    static constexpr int CHUNK = TILE_KEYS * STRIDE;            // numbers
+    static constexpr int WEIGHTS = BLOCK_ROWS * WEIGHT_STRIDE;  // numbers
 };
 
 /// Packs, one row behind the other, that hold that many channels.
+extern __shared__ __align__(16) unsigned char sharedMemory[];
+
 template <typename C>
 __device__ __forceinline__ int paddedChannels(int64_t channels) {
     constexpr int N = Tile<C>::N;
@@ -55,9 +58,9 @@ __device__ __forceinline__ Pack<C, Tile<C>::N> channelPack(const T* row, int c, 
 /// that work side by side read rows that lie side by side.
 __device__ __forceinline__ int keyRow(int key) { return key % KEYS * ACROSS + key / KEYS; }
 
-/// A chunk of keys or values, (TILE_KEYS, STRIDE): channels c .. c + CHANNELS of the rows that there are, zero otherwise.
+/// A chunk of COUNT rows, (COUNT, STRIDE): channels c .. c + CHANNELS of the rows that there are, zero otherwise.
 /// \return whether all of this thread's are finite
-template <bool INTERLEAVED, typename C, typename T>
+template <int COUNT, bool INTERLEAVED, typename C, typename T>
 __device__ __forceinline__ bool loadChunk(const T* rows, int64_t stride, int64_t there, int c, int channels,
                                           bool packed, C* chunk) {
     constexpr int N = Tile<C>::N;
@@ -73,19 +76,102 @@ __device__ __forceinline__ bool loadChunk(const T* rows, int64_t stride, int64_t
     if (c + mine < channels) {
         if (packed) {  // four loads in flight
 #pragma unroll 4
-            for (int key = threadIdx.y; key < TILE_KEYS; key += DOWN) {
+            for (int key = threadIdx.y; key < COUNT; key += DOWN) {
                 put(key, key < there ? channelPack<true, C>(rows + key * stride, c + mine, channels)
                                      : Pack<C, N>{});
             }
         } else {
 #pragma unroll 1
-            for (int key = threadIdx.y; key < TILE_KEYS; key += DOWN) {
+            for (int key = threadIdx.y; key < COUNT; key += DOWN) {
                 put(key, key < there ? channelPack<false, C>(rows + key * stride, c + mine, channels)
                                      : Pack<C, N>{});
             }
         }
     }
     return finite;
+}
+
+/// Four neighbouring numbers of shared memory.
+template <typename C>
+__device__ __forceinline__ void storeFour(const C (&numbers)[KEYS], C* to) {
+    constexpr int N = Tile<C>::N;
+#pragma unroll
+    for (int k = 0; k < KEYS; k += N) {
+        Pack<C, N> pack;
+#pragma unroll
+        for (int n = 0; n < N; n++) {
+            pack.at[n] = numbers[k + n];
+        }
+        storePack<N>(to + k, 0, pack);
+    }
+}
+
+/// dot += the products of a pack of channels: of ROWS rows from `mine` on, and of this thread's rows of a chunk.
+template <typename C, int ROWS>
+__device__ __forceinline__ void addDots(const C* mine, int stride, const C* chunk, C (&dot)[ROWS][KEYS]) {
+    constexpr int N = Tile<C>::N;
+    Pack<C, N> q[ROWS];
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+        q[r] = loadPack<N>(mine + r * stride, 0);
+    }
+#pragma unroll
+    for (int k = 0; k < KEYS; k++) {
+        const Pack<C, N> key = loadPack<N>(chunk + (k * ACROSS + threadIdx.x) * Tile<C>::STRIDE, 0);
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+#pragma unroll
+            for (int n = 0; n < N; n++) {
+                dot[r][k] = fusedMultiplyAdd(q[r].at[n], key.at[n], dot[r][k]);
+            }
+        }
+    }
+}
+
+/// sum += weights * chunk: of ROWS rows of weights from `weights` on, of as many keys, and this thread's pack of channels.
+template <typename C, int ROWS>
+__device__ __forceinline__ void accumulate(const C* weights, const C* chunk, int keys,
+                                           C (&sum)[ROWS][Tile<C>::N]) {
+    constexpr int N = Tile<C>::N;
+#pragma unroll 1
+    for (int j = 0; j < keys; j += N) {
+        Pack<C, N> weight[ROWS];
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            weight[r] = loadPack<N>(weights + r * Tile<C>::WEIGHT_STRIDE + j, 0);
+        }
+#pragma unroll
+        for (int k = 0; k < N; k++) {
+            const Pack<C, N> value = loadPack<N>(chunk + (j + k) * Tile<C>::STRIDE + threadIdx.x * N, 0);
+#pragma unroll
+            for (int r = 0; r < ROWS; r++) {
+#pragma unroll
+                for (int n = 0; n < N; n++) {
+                    sum[r][n] = fusedMultiplyAdd(weight[r].at[k], value.at[n], sum[r][n]);
+                }
+            }
+        }
+    }
+}
+
+/// The same where a value is not finite: it must not meet a weight of 0, which may be that of a hidden key.
+template <typename C, int ROWS>
+__device__ __forceinline__ void accumulateSpoilt(const C* weights, const C* chunk, int keys,
+                                                 C (&sum)[ROWS][Tile<C>::N]) {
+    constexpr int N = Tile<C>::N;
+#pragma unroll 1
+    for (int j = 0; j < keys; j++) {
+        const Pack<C, N> value = loadPack<N>(chunk + j * Tile<C>::STRIDE + threadIdx.x * N, 0);
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            const C weight = weights[r * Tile<C>::WEIGHT_STRIDE + j];
+#pragma unroll
+            for (int n = 0; n < N; n++) {
+                const C with = fusedMultiplyAdd(weight, value.at[n], sum[r][n]);
+                sum[r][n] = weight == 0 ? sum[r][n] : with;
+            }
+        }
+    }
 }
 
 /// Over the threads of a row.

@@ -58,7 +58,8 @@ public record Attention(
             "attention_backward",
             BackwardReference::backward,
             BackwardReference::backward,
-            StagedOnHost.of("attention_backward", Backward::map, BackwardReference::backward));
+            new AttentionBackwardCuda(
+                    StagedOnHost.of("attention_backward", Backward::map, BackwardReference::backward)));
 
     /** Checks the ranges. */
     public Attention {

@@ -3,21 +3,49 @@ package io.quern.attention;
 import io.quern.DType;
 import io.quern.Kernel;
 import io.quern.Launch;
+import io.quern.Stream;
+import io.quern.Tensor;
+import io.quern.Workspace;
 import io.quern.cuda.CudaLaunch;
 import io.quern.cuda.CudaParameter;
 import io.quern.cuda.CudaStream;
 import io.quern.cuda.CudaSymbol;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
 /** Grids, blocks and arguments of the kernels of {@code cuda/attention/attention.cu}. */
 final class AttentionCuda {
-    static final Kernel<Forward> FORWARD = (arguments, stream, workspace) -> forward(arguments, stream.cuda());
+    static final Kernel<Forward> FORWARD = new Kernel<>() {
+        @Override
+        public Launch bind(Forward arguments, Stream stream, Workspace workspace) {
+            return decodes(arguments.inputs())
+                    ? decode(arguments, stream.cuda(), workspace.address())
+                    : forward(arguments, stream.cuda());
+        }
+
+        @Override
+        public long workspaceBytes(Forward arguments, Stream stream) {
+            return decodes(arguments.inputs()) ? splitBytes(arguments.inputs()) : 0;
+        }
+    };
 
     private static final String ROOM = "attention";
     private static final List<DType> TYPES = List.of(DType.FP64, DType.FP32, DType.FP16, DType.BF16);
     private static final int MOST_BLOCKS_Y_Z = 65_535;
+
+    // cuda/attention/decode.cuh
+    private static final int SPLIT_KEYS = 256;
+    private static final int MERGE_THREADS = 128;
+
+    /** What a row's sums are, beside its outputs. */
+    private static final int ROW_STATE = 4;
+
+    /** With more rows of scores for each head of keys, or fewer splits, the other kernels are no slower. */
+    private static final long MOST_DECODED_ROWS = 16;
+
+    private static final long LEAST_SPLITS = 3;
 
     // cuda/attention/tile.cuh
     private static final int ACROSS = 16;
@@ -38,6 +66,11 @@ final class AttentionCuda {
                 symbols.add(forwardSymbol(dtype, 64));
             }
         }
+        for (DType dtype : TYPES) {
+            symbols.add(decodeSymbol("decode", dtype));
+            symbols.add(decodeSymbol("merge", dtype));
+        }
+        symbols.addAll(AttentionBackwardCuda.symbols());
         return List.copyOf(symbols);
     }
 
@@ -56,37 +89,96 @@ final class AttentionCuda {
         DType dtype = inputs.query().dtype();
         CudaSymbol symbol =
                 forwardSymbol(dtype, dtype.bytes() > 2 && inputs.attention().valueDim() <= 64 ? 64 : 256);
-        return CudaLaunch.of(stream.context().function(symbol), stream)
-                .grid(
-                        blocksOfQueries(inputs, queriesOfBlock(dtype)),
-                        (int) Math.min(inputs.heads(), MOST_BLOCKS_Y_Z),
-                        inputs.queryStarts() == null ? (int) Math.min(inputs.sequences(), MOST_BLOCKS_Y_Z) : 1)
+        CudaLaunch.Builder launch = CudaLaunch.of(stream.context().function(symbol), stream);
+        return onGrid(launch, inputs, inputs.keys().size(1), group(inputs), rowsOfBlock(dtype))
                 .block(ACROSS, DOWN)
-                .sharedBytes(forwardSharedBytes(dtype, inputs.attention().headDim()))
+                .sharedBytes(sharedBytes(dtype, inputs.attention().headDim(), rowsOfBlock(dtype)))
                 .structure(CudaProblem.of(a))
                 .build()::run;
     }
 
-    private static int queriesOfBlock(DType dtype) {
+    private static CudaSymbol decodeSymbol(String operation, DType dtype) {
+        return CudaSymbol.of(
+                ROOM,
+                "attention_" + operation + "_" + dtype.name().toLowerCase(Locale.ROOT),
+                CudaParameter.structure(CudaProblem.FORWARD_BYTES, Long.BYTES),
+                CudaParameter.POINTER,
+                CudaParameter.INT64);
+    }
+
+    /** Whether keys are cut into splits; they are as many whatever the lengths are in a run. */
+    private static boolean decodes(Inputs a) {
+        return a.queryStarts() == null
+                && a.query().elementCount() > 0
+                && a.query().size(2) * group(a) <= MOST_DECODED_ROWS
+                && splits(a) >= LEAST_SPLITS;
+    }
+
+    private static long splits(Inputs a) {
+        return Math.ceilDiv(a.keys().size(2), (long) SPLIT_KEYS);
+    }
+
+    private static long splitBytes(Inputs a) {
+        Tensor query = a.query();
+        long rows = query.size(0) * query.size(1) * query.size(2) * splits(a);
+        return rows
+                * (ROW_STATE + a.attention().valueDim())
+                * query.dtype().accumulator().bytes();
+    }
+
+    private static Launch decode(Forward a, CudaStream stream, long workspace) {
+        Inputs inputs = a.inputs();
+        DType dtype = inputs.query().dtype();
+        MemorySegment structure = CudaProblem.of(a);
+        int splits = Math.toIntExact(splits(inputs));
+        int batches = (int) Math.min(inputs.sequences(), MOST_BLOCKS_Y_Z);
+        CudaLaunch decode = CudaLaunch.of(stream.context().function(decodeSymbol("decode", dtype)), stream)
+                .grid(splits, (int) Math.min(inputs.keys().size(1), MOST_BLOCKS_Y_Z), batches)
+                .block(ACROSS, DOWN)
+                .sharedBytes(sharedBytes(dtype, inputs.attention().headDim(), DOWN))
+                .structure(structure)
+                .pointer(workspace)
+                .int64(splits)
+                .build();
+        CudaLaunch merge = CudaLaunch.of(stream.context().function(decodeSymbol("merge", dtype)), stream)
+                .grid((int) inputs.query().size(2), (int) Math.min(inputs.heads(), MOST_BLOCKS_Y_Z), batches)
+                .block(MERGE_THREADS)
+                .structure(structure)
+                .pointer(workspace)
+                .int64(splits)
+                .build();
+        return () -> {
+            decode.run();
+            merge.run();
+        };
+    }
+
+    private static long group(Inputs a) {
+        return a.heads() / a.keys().size(1);
+    }
+
+    /** Blocks of as many rows, of which a query has some; with starts, enough wherever the sequences begin. */
+    private static CudaLaunch.Builder onGrid(
+            CudaLaunch.Builder launch, Inputs inputs, long heads, long rowsOfQuery, int rowsOfBlock) {
+        boolean ragged = inputs.queryStarts() != null;
+        long rows = inputs.query().size(2) * rowsOfQuery;
+        return launch.grid(
+                Math.toIntExact(
+                        ragged ? rows / rowsOfBlock + inputs.sequences() : Math.ceilDiv(rows, (long) rowsOfBlock)),
+                (int) Math.min(heads, MOST_BLOCKS_Y_Z),
+                ragged ? 1 : (int) Math.min(inputs.sequences(), MOST_BLOCKS_Y_Z));
+    }
+
+    private static int rowsOfBlock(DType dtype) {
         return DOWN * (dtype == DType.FP64 ? 2 : 4);
     }
 
-    /** With starts, enough wherever the sequences begin: as {@code slot} in {@code problem.cuh} counts. */
-    private static int blocksOfQueries(Inputs inputs, int block) {
-        long queries = inputs.query().size(2);
-        return Math.toIntExact(
-                inputs.queryStarts() == null
-                        ? Math.ceilDiv(queries, (long) block)
-                        : queries / block + inputs.sequences());
-    }
-
     /** Queries, a chunk of keys or values, and weights, each row with a pack behind it. */
-    private static int forwardSharedBytes(DType dtype, int headDim) {
+    private static int sharedBytes(DType dtype, int headDim, int rows) {
         int bytes = dtype.accumulator().bytes();
         int pack = PACK_BYTES / bytes;
-        int queries = queriesOfBlock(dtype);
         int row = Math.ceilDiv(headDim, pack) * pack + pack;
         int chunk = TILE_KEYS * (ACROSS * pack + pack);
-        return bytes * (queries * row + chunk + queries * (TILE_KEYS + pack));
+        return bytes * (rows * row + chunk + rows * (TILE_KEYS + pack));
     }
 }

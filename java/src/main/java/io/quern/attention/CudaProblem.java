@@ -21,6 +21,9 @@ final class CudaProblem {
     /** Size of {@code Forward}. */
     static final int FORWARD_BYTES = Long.BYTES * (PROBLEM + 4 + 4 * 3 + 1);
 
+    /** Size of {@code Backward}. */
+    static final int BACKWARD_BYTES = Long.BYTES * (PROBLEM + 2 * 4 + 4 * 3 + 1 + 4 + 8 + 3);
+
     private final MemorySegment structure;
     private long at;
 
@@ -36,6 +39,38 @@ final class CudaProblem {
                 .numbers(a.statistics().entropy())
                 .numbers(a.statistics().effectiveCount());
         return forward.flag(packed(a.out())).finished();
+    }
+
+    /**
+     * {@return a {@code Backward}}
+     *
+     * @param bias the gradient by a bias that is asked for, if that is the target
+     * @param rows the workspace
+     */
+    static MemorySegment of(Backward a, AttentionBackwardCuda.Target target, Tensor bias, long rows) {
+        CudaProblem backward = new CudaProblem(BACKWARD_BYTES).problem(a.inputs());
+        Tensor outGradient = a.incoming().outGradient();
+        backward.rows(a.saved().out()).rows(outGradient);
+        backward.numbers(a.saved().logSumExp())
+                .numbers(a.saved().entropy())
+                .numbers(a.incoming().logSumExpGradient())
+                .numbers(a.incoming().entropyGradient());
+        backward.integer(rows);
+        backward.rows(
+                switch (target) {
+                    case QUERY, BIAS -> a.gradients().queryGradient();
+                    case KEYS -> a.gradients().keysGradient();
+                    case VALUES -> a.gradients().valuesGradient();
+                });
+        backward.dense(bias)
+                .integer(bias == null ? 0 : bias.size(0))
+                .integer(bias == null ? 0 : bias.size(1))
+                .integer(bias != null && bias.rank() == 4 ? bias.size(2) : 1)
+                .flag(bias != null && bias.rank() == 3);
+        return backward.integer(target.ordinal())
+                .flag(packed(outGradient))
+                .address(a.gradients().sinksGradient())
+                .finished();
     }
 
     private MemorySegment finished() {

@@ -57,6 +57,8 @@ public final class AttentionCases {
                     .withSoftcap(5)
                     .withRandomness(new Randomness(0.25, 0.125, 1L << 40));
             oracle(cases, "everything", all, dtype, 17, 21, extras(Extra.values()));
+            oracle(cases, "few queries, many keys", causal, dtype, 2, 700, extras(Extra.KEY_LENGTHS));
+            oracle(cases, "few queries, everything", all, dtype, 1, 700, extras(Extra.values()));
             oracle(cases, "207 tokens", causal, dtype, 207, 207, extras(Extra.SINKS));
             oracle(cases, "headDim 64, valueDim 65", Attention.full(64).withValueDim(65), dtype, 70, 259, extras());
             oracle(cases, "causal window", causal.withWindow(140, 3), dtype, 71, 300, extras(Extra.KEY_LENGTHS));

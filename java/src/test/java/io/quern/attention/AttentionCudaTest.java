@@ -34,6 +34,8 @@ class AttentionCudaTest {
                 for (int headDim : new int[] {12, 64, 72, 128}) {
                     tests.add(test("packed rows of " + headDim, dtype, () -> packedRows(cuda, dtype, headDim, 0)));
                 }
+                tests.add(test("scores that grow", dtype, () -> growing(cuda, dtype)));
+                tests.add(test("window and sinks", dtype, () -> windowAndSinks(cuda, dtype)));
                 tests.add(test("misaligned rows", dtype, () -> packedRows(cuda, dtype, 64, 1)));
                 tests.add(test("ragged", dtype, () -> ragged(cuda, dtype)));
                 tests.add(test("hidden NaN", dtype, () -> hiddenNaN(cuda, dtype)));
@@ -54,20 +56,18 @@ class AttentionCudaTest {
         return new Random(seed).doubles(count, -2, 2).toArray();
     }
 
-    /** Whatever the sum's order: a row has at most a few hundred terms of a size near 1. */
+    /**
+     * Inputs are at most 2: a weight rounded to the storage type, and an output, are off by its unit roundoff w each; sums of up
+     * to 300 terms in the accumulating type, and scores of up to 4 headDim scale, are far within 2048 u.
+     */
     private static void assertClose(double[] expected, double[] actual, DType dtype) {
-        double roundoff = switch (dtype) {
+        double w = switch (dtype) {
             case FP64 -> 0x1p-53;
             case FP32 -> 0x1p-24;
             case FP16 -> 0x1p-11;
             default -> 0x1p-8;
         };
-        double most = Arrays.stream(expected)
-                .map(Math::abs)
-                .filter(Double::isFinite)
-                .max()
-                .orElse(0);
-        double bound = roundoff * (dtype.bytes() > 2 ? 256 : 4) * most;
+        double bound = 2 * (2 * w + 2048 * (dtype == DType.FP64 ? 0x1p-53 : 0x1p-24));
         assertEquals(expected.length, actual.length);
         for (int i = 0; i < expected.length; i++) {
             assertEquals(expected[i], actual[i], bound, "element " + i);
@@ -99,6 +99,83 @@ class AttentionCudaTest {
                     .run(stream);
             stream.synchronize();
             return out.toDoubleArray();
+        }
+    }
+
+    /** Scores that rise from tile to tile by far more than FP16 or FP32 could bear unscaled, and one that falls. */
+    private static void growing(Device.Cuda cuda, DType dtype) {
+        double[][] expected = growingOn(Device.reference(), dtype);
+        double[][] actual = growingOn(cuda, dtype);
+        assertClose(expected[0], actual[0], dtype);
+        // Scores up to 150 are rounded, and so are their logarithms.
+        for (int i = 0; i < expected[1].length; i++) {
+            assertEquals(expected[1][i], actual[1][i], 0x1p-24 * 4096, "logSumExp " + i);
+        }
+    }
+
+    private static double[][] growingOn(Device device, DType dtype) {
+        int tokens = 300;
+        int headDim = 64;
+        double[] query = rows(2 * tokens * headDim, 15);
+        double[] keys = rows(tokens * headDim, 16);
+        for (int i = 0; i < keys.length; i++) { // channel 0 alone decides, by the place of the key: scores up to 150
+            boolean first = i % headDim == 0;
+            keys[i] = first ? i / headDim / 4 : keys[i] / 16;
+        }
+        for (int i = 0; i < query.length; i++) { // of every other query downwards
+            query[i] = i % headDim == 0 ? (i / headDim % 2 == 0 ? 16 : -16) : query[i] / 4;
+        }
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Tensor out = arena.allocate(dtype, 1, 2, tokens, headDim).fill(Double.NaN);
+            Tensor logSumExp = arena.allocate(dtype.accumulator(), 1, 2, tokens).fill(Double.NaN);
+            Attention.full(headDim)
+                    .forward()
+                    .query(arena.allocate(dtype, 1, 2, tokens, headDim).copyFrom(query))
+                    .keys(arena.allocate(dtype, 1, 1, tokens, headDim).copyFrom(keys))
+                    .values(arena.allocate(dtype, 1, 1, tokens, headDim).copyFrom(rows(tokens * headDim, 17)))
+                    .out(out)
+                    .logSumExp(logSumExp)
+                    .run(stream);
+            stream.synchronize();
+            return new double[][] {out.toDoubleArray(), logSumExp.toDoubleArray()};
+        }
+    }
+
+    /** A window whose tiles begin and end inside, a scale below 0, more queries than keys, sinks. */
+    private static void windowAndSinks(Device.Cuda cuda, DType dtype) {
+        for (int headDim : new int[] {64, 104}) {
+            double[][] expected = windowAndSinksOn(Device.reference(), dtype, headDim);
+            double[][] actual = windowAndSinksOn(cuda, dtype, headDim);
+            assertClose(expected[0], actual[0], dtype);
+            assertClose(expected[1], actual[1], dtype.accumulator());
+        }
+    }
+
+    private static double[][] windowAndSinksOn(Device device, DType dtype, int headDim) {
+        int queries = 230;
+        int keys = 200;
+        int heads = 3;
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Tensor out = arena.allocate(dtype, 1, heads, queries, 40).fill(Double.NaN);
+            Tensor logSumExp =
+                    arena.allocate(dtype.accumulator(), 1, heads, queries).fill(Double.NaN);
+            Attention.full(headDim)
+                    .withValueDim(40)
+                    .withWindow(70, 9)
+                    .withScale(-0.125)
+                    .forward()
+                    .query(arena.allocate(dtype, 1, heads, queries, headDim)
+                            .copyFrom(rows(heads * queries * headDim, 18)))
+                    .keys(arena.allocate(dtype, 1, heads, keys, headDim).copyFrom(rows(heads * keys * headDim, 19)))
+                    .values(arena.allocate(dtype, 1, heads, keys, 40).copyFrom(rows(heads * keys * 40, 20)))
+                    .sinks(arena.allocate(dtype.accumulator(), heads).copyFrom(new double[] {0.5, -1, 30}))
+                    .out(out)
+                    .logSumExp(logSumExp)
+                    .run(stream);
+            stream.synchronize();
+            return new double[][] {out.toDoubleArray(), logSumExp.toDoubleArray()};
         }
     }
 

@@ -1,0 +1,198 @@
+package io.quern.attention;
+
+import static io.quern.attention.AttentionProblem.extras;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.quern.DType;
+import io.quern.Device;
+import io.quern.Outcome;
+import io.quern.Stream;
+import io.quern.Tensor;
+import io.quern.TensorArena;
+import io.quern.TestDevices;
+import io.quern.attention.AttentionProblem.Extra;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/** The backward pass on CUDA against the reference, in every type and with every setting. */
+class AttentionBackwardCudaTest {
+    private static final List<DType> TYPES = List.of(DType.FP64, DType.FP32, DType.FP16, DType.BF16);
+
+    @TestFactory
+    List<DynamicTest> onCuda() {
+        List<DynamicTest> tests = new ArrayList<>();
+        for (Device device : TestDevices.all()) {
+            if (device.onHost()) {
+                continue;
+            }
+            Attention causal = Attention.causal(24).withValueDim(20);
+            Attention all = causal.withWindow(60, 3)
+                    .withTrainingLength(64)
+                    .withSoftcap(5)
+                    .withRandomness(new Randomness(0.25, 0.125, 9));
+            for (DType dtype : TYPES) {
+                add(tests, "causal", device, causal, dtype, 70, 83, extras());
+                add(tests, "channels of 200", device, Attention.full(200), dtype, 5, 7, extras());
+                add(tests, "lengths", device, Attention.full(16), dtype, 9, 40, extras(Extra.KEY_LENGTHS));
+                add(tests, "everything", device, all, dtype, 67, 70, extras(Extra.values()));
+                tests.add(DynamicTest.dynamicTest("ragged " + dtype, () -> ragged(device, dtype)));
+                tests.add(DynamicTest.dynamicTest("hidden NaN " + dtype, () -> hiddenNaN(device, dtype)));
+            }
+        }
+        return tests;
+    }
+
+    private static void add(
+            List<DynamicTest> tests,
+            String name,
+            Device device,
+            Attention attention,
+            DType dtype,
+            int queries,
+            int keys,
+            Set<Extra> extras) {
+        tests.add(DynamicTest.dynamicTest(name + " " + dtype, () -> {
+            AttentionProblem problem = new AttentionProblem(attention, dtype, 2, 4, 2, queries, keys, extras);
+            Random random = new Random(5);
+            AttentionProblem.Result weights =
+                    problem.on(Device.reference()).with(() -> Math.rint(16 * random.nextGaussian()) / 16);
+            Map<String, double[]> expected = problem.gradients(Device.reference(), weights);
+            Map<String, double[]> actual = problem.gradients(device, weights);
+            assertEquals(expected.keySet(), actual.keySet());
+            expected.forEach((input, gradient) -> assertClose(input, gradient, actual.get(input), dtype));
+            Map<String, double[]> again = problem.gradients(device, weights);
+            actual.forEach((input, gradient) -> {
+                Outcome same = Outcome.sameBits(gradient, again.get(input));
+                assertTrue(same.passed(), () -> input + ": " + same);
+            });
+        }));
+    }
+
+    /**
+     * The relative error in the L2 norm: 5e-6 in FP32, as much in units of its roundoff in FP64. With 16 bits what the
+     * forward pass saved is rounded, and so is the gradient: a few units of that roundoff.
+     */
+    private static void assertClose(String input, double[] expected, double[] actual, DType dtype) {
+        double bound = switch (dtype) {
+            case FP64 -> 5e-6 * 0x1p-29;
+            case FP32 -> 5e-6;
+            case FP16 -> 0x1p-9;
+            default -> 0x1p-6;
+        };
+        double error = 0;
+        double size = 0;
+        for (int i = 0; i < expected.length; i++) {
+            error += (expected[i] - actual[i]) * (expected[i] - actual[i]);
+            size += expected[i] * expected[i];
+        }
+        double share = Math.sqrt(error) / (bound * Math.sqrt(size));
+        assertTrue(share <= 1, () -> input + ": off by " + share + " of the bound");
+    }
+
+    private static void ragged(Device device, DType dtype) {
+        Map<String, double[]> expected = raggedOn(Device.reference(), dtype);
+        Map<String, double[]> actual = raggedOn(device, dtype);
+        expected.forEach((input, gradient) -> assertClose(input, gradient, actual.get(input), dtype));
+    }
+
+    private static Map<String, double[]> raggedOn(Device device, DType dtype) {
+        long[] queryStarts = {2, 3, 3, 73, 106, 109};
+        long[] keyStarts = {1, 7, 9, 79, 79, 177};
+        int heads = 2;
+        int dim = 16;
+        int queries = 111;
+        int keys = 180;
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Random random = new Random(21);
+            Tensor query = normal(arena, dtype, random, 1, heads, queries, dim);
+            Tensor key = normal(arena, dtype, random, 1, 1, keys, dim);
+            Tensor value = normal(arena, dtype, random, 1, 1, keys, dim);
+            Tensor keyBias = normal(arena, dtype, random, 1, 1, keys);
+            Tensor outGradient = normal(arena, dtype, random, 1, heads, queries, dim);
+            Tensor out = arena.allocate(dtype, 1, heads, queries, dim);
+            Tensor logSumExp = arena.allocate(dtype.accumulator(), 1, heads, queries);
+            Tensor queryGradient = arena.allocate(dtype, 1, heads, queries, dim).fill(Double.NaN);
+            Tensor keysGradient = arena.allocate(dtype, 1, 1, keys, dim).fill(Double.NaN);
+            Tensor valuesGradient = arena.allocate(dtype, 1, 1, keys, dim).fill(Double.NaN);
+            Tensor keyBiasGradient = arena.allocate(dtype, 1, 1, keys).fill(Double.NaN);
+            Tensor startsOfQueries =
+                    arena.allocate(DType.INT64, queryStarts.length).copyFrom(queryStarts);
+            Tensor startsOfKeys = arena.allocate(DType.INT64, keyStarts.length).copyFrom(keyStarts);
+            Attention attention = Attention.causal(dim);
+            attention
+                    .forward()
+                    .query(query)
+                    .keys(key)
+                    .values(value)
+                    .keyBias(keyBias)
+                    .starts(startsOfQueries, startsOfKeys)
+                    .out(out)
+                    .logSumExp(logSumExp)
+                    .run(stream);
+            attention
+                    .backward()
+                    .query(query)
+                    .keys(key)
+                    .values(value)
+                    .keyBias(keyBias)
+                    .starts(startsOfQueries, startsOfKeys)
+                    .out(out)
+                    .logSumExp(logSumExp)
+                    .outGradient(outGradient)
+                    .queryGradient(queryGradient)
+                    .keysGradient(keysGradient)
+                    .valuesGradient(valuesGradient)
+                    .keyBiasGradient(keyBiasGradient)
+                    .run(stream);
+            stream.synchronize();
+            Map<String, double[]> gradients = new LinkedHashMap<>();
+            gradients.put("query", queryGradient.toDoubleArray());
+            gradients.put("keys", keysGradient.toDoubleArray());
+            gradients.put("values", valuesGradient.toDoubleArray());
+            gradients.put("keyBias", keyBiasGradient.toDoubleArray());
+            return gradients;
+        }
+    }
+
+    private static Tensor normal(TensorArena arena, DType dtype, Random random, long... shape) {
+        Tensor tensor = arena.allocate(dtype, shape);
+        double[] values = new double[(int) tensor.elementCount()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = random.nextGaussian();
+        }
+        return tensor.copyFrom(values);
+    }
+
+    /** Keys and values beyond the lengths reach no gradient, whatever they are. */
+    private static void hiddenNaN(Device device, DType dtype) {
+        AttentionProblem clean = problemWithLengths(dtype, 1);
+        AttentionProblem spoilt = problemWithLengths(dtype, Double.NaN);
+        Random random = new Random(6);
+        AttentionProblem.Result weights = clean.on(device).with(random::nextGaussian);
+        Map<String, double[]> expected = clean.gradients(device, weights);
+        spoilt.gradients(device, weights).forEach((input, gradient) -> {
+            Outcome same = Outcome.sameBits(expected.get(input), gradient);
+            assertTrue(same.passed(), () -> input + ": " + same);
+        });
+    }
+
+    private static AttentionProblem problemWithLengths(DType dtype, double hidden) {
+        AttentionProblem problem =
+                new AttentionProblem(Attention.causal(16), dtype, 2, 4, 2, 20, 60, extras(Extra.KEY_LENGTHS));
+        for (int row = 0; row < 2 * 2 * 60; row++) {
+            if (row % 60 >= problem.keyLengths[row / 120]) {
+                java.util.Arrays.fill(problem.keys, row * 16, (row + 1) * 16, hidden);
+                java.util.Arrays.fill(problem.values, row * 16, (row + 1) * 16, hidden);
+            }
+        }
+        return problem;
+    }
+}
