@@ -15,8 +15,8 @@ import java.util.function.BiFunction;
 import java.util.function.UnaryOperator;
 
 /**
- * Stands in for a CUDA kernel that is not written yet: tensors are copied to the host, the reference runs there, and what
- * it wrote is copied back. It waits for the stream, and cannot be captured into a graph.
+ * Stands in for a CUDA kernel where there is none: tensors are copied to the host, the reference runs there, and what it
+ * wrote is copied back. It waits for the stream, and cannot be captured into a graph.
  */
 final class StagedOnHost implements Launch {
     private final String name;
@@ -49,7 +49,7 @@ final class StagedOnHost implements Launch {
     @Override
     public void run() {
         if (stream.isCapturing()) {
-            throw new IllegalStateException(name + " has no CUDA kernel yet and cannot be captured into a graph");
+            throw new IllegalStateException(name + " has no CUDA kernel for this call and cannot be captured into a graph");
         }
         stream.synchronize();
         roles.forEach(role -> staged.get(role.tensor()).copyFrom(role.tensor()));

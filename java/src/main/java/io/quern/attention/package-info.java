@@ -22,8 +22,12 @@
  * <h2>What runs where</h2>
  *
  * On the CPU and on CUDA the forward pass has kernels for every setting (on the CPU up to 2^30 rows and keys, beyond them
- * the reference). The backward pass runs the reference; for CUDA on the host, through copies, until its kernels come: such a
- * call waits for the stream and cannot be captured into a graph.
+ * the reference). The backward pass has kernels for every setting on CUDA, and runs the reference on the CPU; so it does for
+ * a call on CUDA without any query, key or sequence, which waits for the stream and cannot be captured into a graph.
+ *
+ * <p>On CUDA a few queries (16 rows of heads that share keys, at the most) that meet more than 512 keys are computed in splits
+ * of 256 keys, merged afterwards. In a backward pass gradients are launches of their own, each with a fixed order of its
+ * sums: nothing is added atomically.
  *
  * <p>On the CPU scores are kept in units of log2: of a bias below -2.3e38 (FP32) nothing more is kept than that it is so low.
  * Noise, dropout and the entropy-invariant scale under a mask cost many times what the rest does: they go one by one.
