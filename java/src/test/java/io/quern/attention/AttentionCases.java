@@ -25,6 +25,7 @@ public final class AttentionCases {
         againstTheOracle(cases);
         cases.addAll(AttentionGradients.all());
         cases.addAll(OnnxAttention.all());
+        cases.addAll(SoftmaxCases.all());
         return List.copyOf(cases);
     }
 

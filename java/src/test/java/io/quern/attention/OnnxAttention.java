@@ -277,7 +277,7 @@ record OnnxAttention(
         return both;
     }
 
-    private static Outcome compare(DType dtype, double[] expected, double[] actual) {
+    static Outcome compare(DType dtype, double[] expected, double[] actual) {
         double relative = dtype == DType.BF16 ? 2 * BF16_ULP : RELATIVE;
         double worst = 0;
         for (int i = 0; i < expected.length; i++) {

@@ -1,0 +1,141 @@
+package io.quern.attention;
+
+import io.quern.cpu.Exp2;
+import io.quern.cpu.Fp32Blocks;
+import io.quern.cpu.Fp32Powers;
+import io.quern.cpu.Lanes;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * What {@link SoftmaxVector} does with blocks of FP32 ({@link Fp32Blocks}). A block's sum runs in FP32, one a lane, and ends
+ * in FP64. What is left of a block beyond whole vectors goes by single elements, which gives the same powers.
+ */
+final class SoftmaxBlock {
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+    private static final int LANES = Lanes.FLOAT.length();
+    private static final float LOG2_E = 0x1.715476p0f;
+
+    private SoftmaxBlock() {}
+
+    /** {@return the largest element; NaN is passed over} */
+    static float maximum(MemorySegment x, int count) {
+        FloatVector max = FloatVector.broadcast(Lanes.FLOAT, Float.NEGATIVE_INFINITY);
+        int vectorised = vectorised(count);
+        for (int i = 0; i < vectorised; i += LANES) {
+            FloatVector v = load(x, i);
+            max = max.blend(v, v.compare(VectorOperators.GT, max));
+        }
+        float result = max.reduceLanes(VectorOperators.MAX);
+        for (int i = vectorised; i < count; i++) {
+            float v = x.get(FLOAT, 4L * i);
+            result = v > result ? v : result;
+        }
+        return result;
+    }
+
+    /**
+     * Replaces each element x by e^{x - max}: 2^((x - max) log2 e), within 2 ulp and the rounding of the exponent, {@code
+     * 2^-23 |x - max|}, relatively.
+     *
+     * @param scratch as large as the block
+     * @return their sum
+     */
+    static double exponentials(MemorySegment x, MemorySegment scratch, int count, float max) {
+        int vectorised = vectorised(count);
+        Fp32Powers.shift(x, vectorised, max, LOG2_E);
+        Fp32Powers.powers(x, scratch, vectorised);
+        double sum = sum(x, vectorised);
+        for (int i = vectorised; i < count; i++) {
+            float power = Exp2.of((x.get(FLOAT, 4L * i) - max) * LOG2_E);
+            x.set(FLOAT, 4L * i, power);
+            sum += power;
+        }
+        return sum;
+    }
+
+    static double sum(MemorySegment x, int count) {
+        FloatVector lanes = FloatVector.zero(Lanes.FLOAT);
+        int vectorised = vectorised(count);
+        for (int i = 0; i < vectorised; i += LANES) {
+            lanes = lanes.add(load(x, i));
+        }
+        double sum = lanes.reduceLanes(VectorOperators.ADD);
+        for (int i = vectorised; i < count; i++) {
+            sum += x.get(FLOAT, 4L * i);
+        }
+        return sum;
+    }
+
+    static double dot(MemorySegment x, MemorySegment y, int count) {
+        FloatVector lanes = FloatVector.zero(Lanes.FLOAT);
+        int vectorised = vectorised(count);
+        for (int i = 0; i < vectorised; i += LANES) {
+            lanes = load(x, i).fma(load(y, i), lanes);
+        }
+        double sum = lanes.reduceLanes(VectorOperators.ADD);
+        for (int i = vectorised; i < count; i++) {
+            sum += x.get(FLOAT, 4L * i) * y.get(FLOAT, 4L * i);
+        }
+        return sum;
+    }
+
+    /** Multiplies each element by a factor. */
+    static void scale(MemorySegment x, int count, float factor) {
+        int vectorised = vectorised(count);
+        for (int i = 0; i < vectorised; i += LANES) {
+            load(x, i).mul(factor).intoMemorySegment(x, 4L * i, ORDER);
+        }
+        for (int i = vectorised; i < count; i++) {
+            x.set(FLOAT, 4L * i, x.get(FLOAT, 4L * i) * factor);
+        }
+    }
+
+    /** Subtracts one number from each element, then another. */
+    static void subtract(MemorySegment x, int count, float first, float second) {
+        int vectorised = vectorised(count);
+        for (int i = 0; i < vectorised; i += LANES) {
+            load(x, i).sub(first).sub(second).intoMemorySegment(x, 4L * i, ORDER);
+        }
+        for (int i = vectorised; i < count; i++) {
+            x.set(FLOAT, 4L * i, x.get(FLOAT, 4L * i) - first - second);
+        }
+    }
+
+    /** Replaces y by y (dy - sum). */
+    static void weigh(MemorySegment y, MemorySegment dy, int count, float sum) {
+        int vectorised = vectorised(count);
+        for (int i = 0; i < vectorised; i += LANES) {
+            load(y, i).mul(load(dy, i).sub(sum)).intoMemorySegment(y, 4L * i, ORDER);
+        }
+        for (int i = vectorised; i < count; i++) {
+            y.set(FLOAT, 4L * i, y.get(FLOAT, 4L * i) * (dy.get(FLOAT, 4L * i) - sum));
+        }
+    }
+
+    /** Replaces p by dy - p sum. */
+    static void subtractWeighted(MemorySegment p, MemorySegment dy, int count, float sum) {
+        int vectorised = vectorised(count);
+        for (int i = 0; i < vectorised; i += LANES) {
+            load(p, i)
+                    .neg()
+                    .fma(FloatVector.broadcast(Lanes.FLOAT, sum), load(dy, i))
+                    .intoMemorySegment(p, 4L * i, ORDER);
+        }
+        for (int i = vectorised; i < count; i++) {
+            p.set(FLOAT, 4L * i, Math.fma(-p.get(FLOAT, 4L * i), sum, dy.get(FLOAT, 4L * i)));
+        }
+    }
+
+    private static int vectorised(int count) {
+        return count - count % LANES;
+    }
+
+    private static FloatVector load(MemorySegment memory, int i) {
+        return FloatVector.fromMemorySegment(Lanes.FLOAT, memory, 4L * i, ORDER);
+    }
+}
