@@ -2,6 +2,7 @@
 
 #include "exec/packed.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <unordered_map>
 
@@ -22,6 +23,7 @@ void addV2(Index& index) {
     using namespace v2;
     QUERN_FAMILIES(QUERN_ADD)
 }
+#if QUERN_HIGHEST_LEVEL == 4
 void addV3(Index& index) {
     using namespace v3;
     QUERN_FAMILIES(QUERN_ADD)
@@ -30,13 +32,16 @@ void addV4(Index& index) {
     using namespace v4;
     QUERN_FAMILIES(QUERN_ADD)
 }
+#endif
 
 Index build() {
     Index index;
     index.reserve(2048);
     switch (level()) {
+#if QUERN_HIGHEST_LEVEL == 4
         case 4: addV4(index); break;
         case 3: addV3(index); break;
+#endif
         default: addV2(index); break;
     }
     for (Entries entries : {asyncCopyTable(), atomicTable(), collectiveTable(), controlTable(),
@@ -50,7 +55,8 @@ Index build() {
 
 int level() {
     const char* wanted = std::getenv("QUERN_EMULATOR_LEVEL");
-    const int most = wanted == nullptr ? 4 : std::atoi(wanted);
+    const int most =
+        wanted == nullptr ? QUERN_HIGHEST_LEVEL : std::min(std::atoi(wanted), QUERN_HIGHEST_LEVEL);
     __builtin_cpu_init();
     if (most >= 4 && __builtin_cpu_supports("x86-64-v4")) return 4;
     return most >= 3 && __builtin_cpu_supports("x86-64-v3") ? 3 : 2;
