@@ -186,8 +186,15 @@ final class DecodePart {
     }
 
     private void attend(int batch, int keyHead, int block, int count) {
-        stage(keys, batch, keyHead, block, count, headDim, keyLength, stagedKeys);
-        stage(values, batch, keyHead, block, count, valueDim, valueLength, stagedValues);
+        WideRows.copy(dtype, keys.at(batch, keyHead, block), keys.rowStride(), count, headDim, keyLength, stagedKeys);
+        WideRows.copy(
+                dtype,
+                values.at(batch, keyHead, block),
+                values.rowStride(),
+                count,
+                valueDim,
+                valueLength,
+                stagedValues);
         for (int r = 0; r < rows; r += Fp32RowKernel.ROWS) {
             long query = queries + r * keyLength * 4L;
             Fp32RowKernel.dots(count, keyLength, query, stagedKeys, scores + r * SCORES, SCORES, partials);
@@ -198,17 +205,6 @@ final class DecodePart {
         for (int r = 0; r < rows; r += Fp32RowKernel.ROWS) {
             long out = outs + r * valueLength * 4L;
             Fp32RowKernel.accumulate(count, valueLength, scores + r * SCORES, SCORES, stagedValues, out);
-        }
-    }
-
-    /** What is beyond a row's end is 0 and stays it from run to run: a sum has only to be of whole vectors. */
-    private void stage(HeadRows from, int batch, int head, int first, int count, int length, int wide, long to) {
-        for (int i = 0; i < count; i++) {
-            long at = to + i * wide * 4L;
-            MemorySegment.copy(ALL, row(from, batch, head, first + i, length), ALL, at, length * 4L);
-            for (int c = length; c < wide; c++) {
-                ALL.set(ELEMENT, at + c * 4L, 0);
-            }
         }
     }
 

@@ -242,10 +242,8 @@ final class PrefillPart {
     }
 
     private void stage(HeadRows from, int first, int count, int length, long to, long stride) {
-        for (int i = 0; i < count; i++) {
-            long source = row(from, batch, keyHead, sequences.firstKey[sequence] + first + i, length);
-            MemorySegment.copy(ALL, source, ALL, to + i * stride, (long) length * bytes);
-        }
+        long at = from.at(batch, keyHead, sequences.firstKey[sequence] + first);
+        WideRows.copy(dtype, at, from.rowStride(), count, length, (int) (stride / bytes), to);
     }
 
     /** One step of the online softmax: a panel and a block of keys. */

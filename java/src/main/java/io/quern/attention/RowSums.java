@@ -13,7 +13,7 @@ import java.lang.foreign.MemorySegment;
  * <pre>
  *   m = max s,  l = sum 2^(s - m),  u = sum 2^(s - m) (s - m),  w = sum 2^(2 (s - m))
  *
- *   on a new maximum m', with a = 2^(m - m'):   u <- a (u + l (m - m')),  w <- a^2 w,  l <- a l,  O <- a O
+ *   on a new maximum m', with a = 2^(m - m'):   u := a (u + l (m - m')),  w := a^2 w,  l := a l,  O := a O
  * </pre>
  *
  * What becomes of it in the end says {@link RowResult}.

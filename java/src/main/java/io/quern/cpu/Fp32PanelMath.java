@@ -73,14 +73,14 @@ final class Fp32PanelMath implements PanelMath {
 
     @Override
     public void exponentials(int rows, long panel, long shifts, long sums, long scratch) {
-        for (int v = 0; v < MicroKernel.VECTORS; v++) {
-            for (int r = 0; r < rows; r += CHUNK) {
-                int count = Math.min(CHUNK, rows - r);
-                long column = panel + r * ROW + v * V;
-                polynomials(count, column, shifts + v * V, scratch);
-                powers(count, scratch);
-                products(count, column, scratch, sums + v * V);
+        for (int r = 0; r < rows; r += CHUNK) {
+            int count = Math.min(CHUNK, rows - r);
+            long chunk = panel + r * ROW;
+            for (int v = 0; v < MicroKernel.VECTORS; v++) {
+                polynomials(count, chunk + v * V, shifts + v * V, scratch + v * V);
             }
+            powers(count * MicroKernel.VECTORS, scratch);
+            products(count, chunk, scratch, sums);
         }
     }
 
@@ -92,7 +92,7 @@ final class Fp32PanelMath implements PanelMath {
                     .sub(shift);
             FloatVector x = given.blend(LEAST, given.compare(LT, LEAST));
             FloatVector shifted = x.add(TO_INTEGER);
-            shifted.intoMemorySegment(ALL, scratch + r * V, ORDER);
+            shifted.intoMemorySegment(ALL, scratch + r * ROW, ORDER);
             FloatVector f = x.sub(shifted.sub(TO_INTEGER));
             FloatVector p = C6.fma(f, C5);
             p = p.fma(f, C4);
@@ -104,22 +104,37 @@ final class Fp32PanelMath implements PanelMath {
     }
 
     /** Replaces n by 2^n. */
-    private static void powers(int rows, long scratch) {
-        for (int r = 0; r < rows; r++) {
-            IntVector n = IntVector.fromMemorySegment(INTEGERS, ALL, scratch + r * V, ORDER);
-            n.add(BIAS).lanewise(LSHL, 23).intoMemorySegment(ALL, scratch + r * V, ORDER);
+    private static void powers(int vectors, long scratch) {
+        for (int i = 0; i < vectors; i++) {
+            IntVector n = IntVector.fromMemorySegment(INTEGERS, ALL, scratch + i * V, ORDER);
+            n.add(BIAS).lanewise(LSHL, 23).intoMemorySegment(ALL, scratch + i * V, ORDER);
         }
     }
 
-    private static void products(int rows, long column, long scratch, long sums) {
-        FloatVector sum = FloatVector.fromMemorySegment(SPECIES, ALL, sums, ORDER);
+    /** Three sums at a time: none waits for the addition before it. */
+    private static void products(int rows, long panel, long scratch, long sums) {
+        FloatVector x = FloatVector.fromMemorySegment(SPECIES, ALL, sums, ORDER);
+        FloatVector y = FloatVector.fromMemorySegment(SPECIES, ALL, sums + V, ORDER);
+        FloatVector z = FloatVector.fromMemorySegment(SPECIES, ALL, sums + 2 * V, ORDER);
         for (int r = 0; r < rows; r++) {
-            FloatVector power = FloatVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
-                    .mul(FloatVector.fromMemorySegment(SPECIES, ALL, scratch + r * V, ORDER));
-            power.intoMemorySegment(ALL, column + r * ROW, ORDER);
-            sum = sum.add(power);
+            long row = panel + r * ROW;
+            long powers = scratch + r * ROW;
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, ALL, row, ORDER)
+                    .mul(FloatVector.fromMemorySegment(SPECIES, ALL, powers, ORDER));
+            FloatVector b = FloatVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER)
+                    .mul(FloatVector.fromMemorySegment(SPECIES, ALL, powers + V, ORDER));
+            FloatVector c = FloatVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER)
+                    .mul(FloatVector.fromMemorySegment(SPECIES, ALL, powers + 2 * V, ORDER));
+            a.intoMemorySegment(ALL, row, ORDER);
+            b.intoMemorySegment(ALL, row + V, ORDER);
+            c.intoMemorySegment(ALL, row + 2 * V, ORDER);
+            x = x.add(a);
+            y = y.add(b);
+            z = z.add(c);
         }
-        sum.intoMemorySegment(ALL, sums, ORDER);
+        x.intoMemorySegment(ALL, sums, ORDER);
+        y.intoMemorySegment(ALL, sums + V, ORDER);
+        z.intoMemorySegment(ALL, sums + 2 * V, ORDER);
     }
 
     @Override

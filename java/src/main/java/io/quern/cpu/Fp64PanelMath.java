@@ -82,14 +82,14 @@ final class Fp64PanelMath implements PanelMath {
 
     @Override
     public void exponentials(int rows, long panel, long shifts, long sums, long scratch) {
-        for (int v = 0; v < MicroKernel.VECTORS; v++) {
-            for (int r = 0; r < rows; r += CHUNK) {
-                int count = Math.min(CHUNK, rows - r);
-                long column = panel + r * ROW + v * V;
-                polynomials(count, column, shifts + v * V, scratch);
-                powers(count, scratch);
-                products(count, column, scratch, sums + v * V);
+        for (int r = 0; r < rows; r += CHUNK) {
+            int count = Math.min(CHUNK, rows - r);
+            long chunk = panel + r * ROW;
+            for (int v = 0; v < MicroKernel.VECTORS; v++) {
+                polynomials(count, chunk + v * V, shifts + v * V, scratch + v * V);
             }
+            powers(count * MicroKernel.VECTORS, scratch);
+            products(count, chunk, scratch, sums);
         }
     }
 
@@ -101,7 +101,7 @@ final class Fp64PanelMath implements PanelMath {
                     .sub(shift);
             DoubleVector x = MASKS ? given.blend(LEAST, given.compare(LT, LEAST)) : given.max(LEAST);
             DoubleVector shifted = x.add(TO_INTEGER);
-            shifted.intoMemorySegment(ALL, scratch + r * V, ORDER);
+            shifted.intoMemorySegment(ALL, scratch + r * ROW, ORDER);
             DoubleVector f = x.sub(shifted.sub(TO_INTEGER));
             DoubleVector p = C11.fma(f, C10);
             p = p.fma(f, C9);
@@ -118,22 +118,37 @@ final class Fp64PanelMath implements PanelMath {
     }
 
     /** Replaces n by 2^n. */
-    private static void powers(int rows, long scratch) {
-        for (int r = 0; r < rows; r++) {
-            LongVector n = LongVector.fromMemorySegment(INTEGERS, ALL, scratch + r * V, ORDER);
-            n.add(BIAS).lanewise(LSHL, 52).intoMemorySegment(ALL, scratch + r * V, ORDER);
+    private static void powers(int vectors, long scratch) {
+        for (int i = 0; i < vectors; i++) {
+            LongVector n = LongVector.fromMemorySegment(INTEGERS, ALL, scratch + i * V, ORDER);
+            n.add(BIAS).lanewise(LSHL, 52).intoMemorySegment(ALL, scratch + i * V, ORDER);
         }
     }
 
-    private static void products(int rows, long column, long scratch, long sums) {
-        DoubleVector sum = DoubleVector.fromMemorySegment(SPECIES, ALL, sums, ORDER);
+    /** Three sums at a time: none waits for the addition before it. */
+    private static void products(int rows, long panel, long scratch, long sums) {
+        DoubleVector x = DoubleVector.fromMemorySegment(SPECIES, ALL, sums, ORDER);
+        DoubleVector y = DoubleVector.fromMemorySegment(SPECIES, ALL, sums + V, ORDER);
+        DoubleVector z = DoubleVector.fromMemorySegment(SPECIES, ALL, sums + 2 * V, ORDER);
         for (int r = 0; r < rows; r++) {
-            DoubleVector power = DoubleVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
-                    .mul(DoubleVector.fromMemorySegment(SPECIES, ALL, scratch + r * V, ORDER));
-            power.intoMemorySegment(ALL, column + r * ROW, ORDER);
-            sum = sum.add(power);
+            long row = panel + r * ROW;
+            long powers = scratch + r * ROW;
+            DoubleVector a = DoubleVector.fromMemorySegment(SPECIES, ALL, row, ORDER)
+                    .mul(DoubleVector.fromMemorySegment(SPECIES, ALL, powers, ORDER));
+            DoubleVector b = DoubleVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER)
+                    .mul(DoubleVector.fromMemorySegment(SPECIES, ALL, powers + V, ORDER));
+            DoubleVector c = DoubleVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER)
+                    .mul(DoubleVector.fromMemorySegment(SPECIES, ALL, powers + 2 * V, ORDER));
+            a.intoMemorySegment(ALL, row, ORDER);
+            b.intoMemorySegment(ALL, row + V, ORDER);
+            c.intoMemorySegment(ALL, row + 2 * V, ORDER);
+            x = x.add(a);
+            y = y.add(b);
+            z = z.add(c);
         }
-        sum.intoMemorySegment(ALL, sums, ORDER);
+        x.intoMemorySegment(ALL, sums, ORDER);
+        y.intoMemorySegment(ALL, sums + V, ORDER);
+        z.intoMemorySegment(ALL, sums + 2 * V, ORDER);
     }
 
     @Override

@@ -15,11 +15,11 @@ public sealed interface PanelMath permits Fp32PanelMath, Fp64PanelMath {
     PanelMath FP64 = new Fp64PanelMath();
 
     /** The rows that {@link #exponentials} takes at a time. */
-    int CHUNK = 64;
+    int CHUNK = 32;
 
     /** {@return the scratch memory of {@link #exponentials} in bytes} */
     static long scratchBytes() {
-        return CHUNK * (Lanes.BITS / 8L);
+        return CHUNK * MicroKernel.VECTORS * (Lanes.BITS / 8L);
     }
 
     /** Raises each column's maximum to the largest of its elements. Elements that are NaN may be passed over. */

@@ -1,0 +1,49 @@
+package io.quern.attention;
+
+import io.quern.DType;
+import io.quern.cpu.AddressSpace;
+import io.quern.cpu.Fp32Blocks;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/** Copies rows to scratch memory in the type in which a kernel computes: FP64 stays, everything else becomes FP32. */
+final class WideRows {
+    private static final MemorySegment ALL = AddressSpace.ALL;
+
+    private WideRows() {}
+
+    /**
+     * Copies rows; they lie one behind the other afterwards.
+     *
+     * @param stride from a row to the next, in bytes
+     * @param length elements of a row
+     * @param wide elements from a row's copy to the next, at least length; those between are 0 afterwards
+     */
+    static void copy(DType dtype, long from, long stride, int rows, int length, int wide, long to) {
+        if (wide == length && stride == (long) length * dtype.bytes()) {
+            copy(dtype, from, rows * length, to); // one long row: a call for each would cost as much as the copy
+            return;
+        }
+        int bytes = dtype.accumulator().bytes();
+        for (int i = 0; i < rows; i++) {
+            long at = to + i * (long) wide * bytes;
+            copy(dtype, from + i * stride, length, at);
+            for (long end = at + (long) length * bytes; end < at + (long) wide * bytes; end++) {
+                ALL.set(ValueLayout.JAVA_BYTE, end, (byte) 0);
+            }
+        }
+    }
+
+    private static void copy(DType dtype, long from, int count, long to) {
+        if (dtype == DType.FP32 || dtype == DType.FP64) {
+            MemorySegment.copy(ALL, from, ALL, to, (long) count * dtype.bytes());
+            return;
+        }
+        Fp32Blocks blocks = Fp32Blocks.ofThread();
+        for (int i = 0; i < count; i += Fp32Blocks.LENGTH) {
+            int some = Math.min(Fp32Blocks.LENGTH, count - i);
+            MemorySegment block = blocks.load(0, dtype, ALL, from + (long) i * dtype.bytes(), some);
+            MemorySegment.copy(block, 0, ALL, to + i * (long) Float.BYTES, some * (long) Float.BYTES);
+        }
+    }
+}
