@@ -49,7 +49,8 @@ final class StagedOnHost implements Launch {
     @Override
     public void run() {
         if (stream.isCapturing()) {
-            throw new IllegalStateException(name + " has no CUDA kernel for this call and cannot be captured into a graph");
+            throw new IllegalStateException(
+                    name + " has no CUDA kernel for this call and cannot be captured into a graph");
         }
         stream.synchronize();
         roles.forEach(role -> staged.get(role.tensor()).copyFrom(role.tensor()));
