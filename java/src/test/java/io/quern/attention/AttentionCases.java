@@ -26,6 +26,7 @@ public final class AttentionCases {
         cases.addAll(AttentionGradients.all());
         cases.addAll(OnnxAttention.all());
         cases.addAll(SoftmaxCases.all());
+        cases.addAll(MergeCases.all());
         return List.copyOf(cases);
     }
 

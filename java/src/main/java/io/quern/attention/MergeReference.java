@@ -1,0 +1,121 @@
+package io.quern.attention;
+
+import io.quern.Launch;
+import io.quern.Stream;
+import io.quern.Workspace;
+import java.util.Arrays;
+
+/** The formulae of {@link AttentionState} as plain loops, in FP64, rounded once. */
+final class MergeReference {
+    private MergeReference() {}
+
+    /** Where the tensors of a state lie. */
+    private record Rows(TensorRows out, TensorRows logSumExp, TensorRows entropy) {
+        static Rows of(AttentionState state) {
+            return new Rows(
+                    new TensorRows(state.out()),
+                    new TensorRows(state.logSumExp()),
+                    state.entropy() == null ? null : new TensorRows(state.entropy()));
+        }
+
+        /** {@return how many rows there are, those without channels included} */
+        long count() {
+            return logSumExp.count() * logSumExp.length();
+        }
+
+        /** {@return a row's statistic; 0 where there is none} */
+        static double get(TensorRows statistic, long row) {
+            return statistic == null ? 0 : statistic.get(index(statistic, row));
+        }
+
+        static void set(TensorRows statistic, long row, double value) {
+            if (statistic != null) {
+                statistic.set(index(statistic, row), value);
+            }
+        }
+
+        private static long index(TensorRows statistic, long row) {
+            return statistic.at(row / statistic.length()) + row % statistic.length();
+        }
+    }
+
+    static Launch forward(Merge a, Stream stream, Workspace workspace) {
+        Rows parts = Rows.of(a.parts());
+        Rows whole = Rows.of(a.whole());
+        int count = Math.toIntExact(a.parts().out().size(0));
+        double[] sum = new double[Math.toIntExact(a.whole().out().size(-1))];
+        return () -> {
+            for (long row = 0; row < whole.count(); row++) {
+                forward(parts, count, whole, row, sum);
+            }
+        };
+    }
+
+    private static void forward(Rows parts, int count, Rows whole, long row, double[] sum) {
+        double logSumExp = logSumExp(parts, count, whole.count(), row);
+        double entropy = 0;
+        Arrays.fill(sum, 0);
+        for (int a = 0; a < count; a++) {
+            long part = a * whole.count() + row;
+            double own = Rows.get(parts.logSumExp, part);
+            if (own == Double.NEGATIVE_INFINITY) {
+                continue; // its output may be anything
+            }
+            double weight = Math.exp(own - logSumExp);
+            entropy += weight * (Rows.get(parts.entropy, part) + logSumExp - own);
+            for (int c = 0; c < sum.length; c++) {
+                sum[c] += weight * parts.out.get(parts.out.at(part) + c);
+            }
+        }
+        for (int c = 0; c < sum.length; c++) {
+            whole.out.set(whole.out.at(row) + c, sum[c]);
+        }
+        Rows.set(whole.logSumExp, row, logSumExp);
+        Rows.set(whole.entropy, row, entropy);
+    }
+
+    private static double logSumExp(Rows parts, int count, long rows, long row) {
+        double max = Double.NEGATIVE_INFINITY;
+        for (int a = 0; a < count; a++) {
+            max = Math.max(max, Rows.get(parts.logSumExp, a * rows + row));
+        }
+        double sum = 0;
+        for (int a = 0; a < count && max != Double.NEGATIVE_INFINITY; a++) {
+            sum += Math.exp(Rows.get(parts.logSumExp, a * rows + row) - max);
+        }
+        return max == Double.NEGATIVE_INFINITY ? max : max + Math.log(sum);
+    }
+
+    static Launch backward(MergeBackward a, Stream stream, Workspace workspace) {
+        Rows parts = Rows.of(a.parts());
+        Rows whole = Rows.of(a.whole());
+        Rows wholeGradient = Rows.of(a.wholeGradient());
+        Rows partsGradient = Rows.of(a.partsGradient());
+        long count = a.parts().out().size(0);
+        return () -> {
+            for (long row = 0; row < count * whole.count(); row++) {
+                backward(parts, whole, wholeGradient, partsGradient, row, row % whole.count());
+            }
+        };
+    }
+
+    private static void backward(Rows parts, Rows whole, Rows wholeGradient, Rows partsGradient, long part, long row) {
+        double logSumExp = Rows.get(whole.logSumExp, row);
+        double own = Rows.get(parts.logSumExp, part);
+        boolean none = own == Double.NEGATIVE_INFINITY;
+        double weight = none ? 0 : Math.exp(own - logSumExp);
+        double dot = 0;
+        for (long c = 0; c < parts.out.length(); c++) {
+            double ofOut = wholeGradient.out.get(wholeGradient.out.at(row) + c);
+            if (!none) {
+                dot += ofOut * (parts.out.get(parts.out.at(part) + c) - whole.out.get(whole.out.at(row) + c));
+            }
+            partsGradient.out.set(partsGradient.out.at(part) + c, none ? 0 : weight * ofOut);
+        }
+        double entropyGradient = Rows.get(wholeGradient.entropy, row);
+        double surplus = none ? 0 : Rows.get(parts.entropy, part) + logSumExp - own - Rows.get(whole.entropy, row);
+        double gradient = dot + Rows.get(wholeGradient.logSumExp, row) + entropyGradient * surplus;
+        Rows.set(partsGradient.logSumExp, part, none ? 0 : weight * gradient);
+        Rows.set(partsGradient.entropy, part, none ? 0 : weight * entropyGradient);
+    }
+}
