@@ -175,6 +175,50 @@ TEST(Check, ACooperativeLaunchWithoutMemoryToSynchroniseAtRunsNothing) {
     EXPECT_EQ(memory.freeBytes(), 4096U - 1024) << "the workspace is given back";
 }
 
+/// Of each pair of accesses the check remembers lines of whole warps, and parts them where somebody looks at one word.
+LaunchResult raced(const std::string& code, std::uint32_t blocks, std::uint32_t threads = 32) {
+    Bench bench;
+    bench.options.races = true;
+    bench.load(
+        ".visible .entry k(.param .u64 at) {\n.reg .b64 %rd<8>; .reg .b32 %r<8>; .reg .pred %p<8>;\n"
+        "ld.param.u64 %rd0, [at]; mov.u32 %r0, %tid.x; mov.u32 %r1, %ctaid.x; mad.wide.u32 %rd1, %r0, 4, "
+        "%rd0;\n"
+        "mad.wide.u32 %rd4, %r0, 16, %rd0; setp.eq.u32 %p0, %r1, 0; xor.b32 %r2, %r0, 32;\n"
+        "mad.wide.u32 %rd2, %r2, 4, %rd0;\n" +
+        code + "\nret;\n}");
+    const std::uint64_t at = bench.upload(std::vector<std::uint32_t>(1024));
+    bench.run("k", {1, 1, 1}, {threads, 1, 1}, 0, at);  // what an earlier launch did races with nothing
+    return bench.run("k", {blocks, 1, 1}, {threads, 1, 1}, 0, at);
+}
+
+TEST(Check, RacesOfWholeWarps) {
+    const std::string store = "st.global.u32 [%rd1], %r1;", load = "ld.global.u32 %r3, [%rd1];";
+    EXPECT_TRUE(raced(store, 1).ok());
+    EXPECT_TRUE(raced(load, 3).ok());
+    EXPECT_TRUE(raced(store + load, 1).ok());
+    // Of blocks of 64 threads, each warp loads what the other stored.
+    const std::string other = "ld.global.u32 %r3, [%rd2];";
+    EXPECT_TRUE(raced(store + "bar.sync 0;" + other, 1, 64).ok());
+    EXPECT_TRUE(raced(other + "bar.sync 0;" + store, 1, 64).ok());
+    expectIn(raced(store + other, 1, 64).report, {"thread (32,0,0)", "thread (0,0,0)"});
+    expectIn(raced(other + store, 1, 64).report, {"thread (32,0,0)", "thread (0,0,0)"});
+    expectIn(raced(store, 2).report, {"block (1,0,0)", "The other: block (0,0,0), thread (0,0,0)"});
+    expectIn(raced(load + "@!%p0 " + store, 2).report, {"block (1,0,0)", "The other: block (0,0,0)"});
+    expectIn(raced(load + "@!%p0 " + store, 3).report, {"block (1,0,0)", "The other: block (0,0,0)"});
+}
+
+TEST(Check, RacesOfOneLaneWithAWholeWarp) {
+    const std::string lane = "setp.eq.u32 %p1, %r0, 0; @%p0 bra END; @%p1 ld.global.u32 %r3, [%rd0+36]; END:";
+    // Word 9 of the line is that of thread 9, or where each thread stores four, of thread 2.
+    expectIn(raced("@%p0 st.global.u32 [%rd1], %r0;" + lane, 2).report,
+             {"block (1,0,0), thread (0,0,0)", "The other: block (0,0,0), thread (9,0,0)"});
+    expectIn(raced("@%p0 st.global.v4.u32 [%rd4], {%r0, %r0, %r0, %r0};" + lane, 2).report,
+             {"block (1,0,0), thread (0,0,0)", "The other: block (0,0,0), thread (2,0,0)"});
+    // Two words a thread after one word a thread, of the same block: other threads'.
+    expectIn(raced("st.global.u32 [%rd1], %r0; ld.global.v4.u32 {%r3, %r4, %r5, %r6}, [%rd4];", 1).report,
+             {"thread (0,0,0)"});
+}
+
 TEST(Check, OfManyFaultyBlocksTheFirstIsReported) {
     Bench bench;
     bench.options.threads = 1;

@@ -248,6 +248,42 @@ QUERN_INLINE Row magnitudes(Row x) {
     return result;
 }
 
+/// Elements of a row that adding in FP64 leaves open, once more with what each addition lost (Knuth's TwoSum): for sums
+/// that lie halfway between two results, as those of few digits often do.
+template <class T, int M, int K>
+__attribute__((noinline)) void settleRow(const Factors<T, M, K>& factors, int row, const Row& c, u32 open,
+                                         float (&d)[N]) {
+    Row sum = c, lost{}, size{};
+    for (int k = 0; k < K; k++) {
+        const Row product = factors.a[row][k] * factors.b[k];
+        const Row next = sum + product;
+        const Row added = next - sum;
+        const Row error = (sum - (next - added)) + (product - added);
+        sum = next;
+        lost += error;
+        size += magnitudes(error);
+    }
+    // The sum is next + rest, but for what the sum of the errors lost.
+    const Row next = sum + lost;
+    const Row added = next - sum;
+    const Row rest = (sum - (next - added)) + (lost - added);
+    const Row doubt = size * ((K + 1) * 0x1p-53);
+    for (int j = 0; j < N; j++) {
+        if ((open >> j & 1) == 0) continue;
+        if (size[j] == 0) {  // nothing was lost
+            d[j] = canonical(static_cast<float>(sum[j]));
+        } else if (__builtin_fabs(rest[j]) > doubt[j]) {
+            // Rounded to odd: rounding it again rounds the sum once.
+            u64 bits = std::bit_cast<u64>(next[j]);
+            const bool outwards = (rest[j] > 0) == (next[j] > 0);
+            if ((bits & 1) == 0) bits += outwards ? u64{1} : ~u64{0};
+            d[j] = static_cast<float>(std::bit_cast<double>(bits));
+        } else {
+            d[j] = canonical(static_cast<float>(settle(factors, row, j, c[j], sum[j])));
+        }
+    }
+}
+
 template <class T, int M, int K>
 QUERN_INLINE void exactF32(const Factors<T, M, K>& factors, const Row (&c)[M], float (&d)[M][N]) {
     Row sum[M], bound;
@@ -258,13 +294,9 @@ QUERN_INLINE void exactF32(const Factors<T, M, K>& factors, const Row (&c)[M], f
         u32 open = 0;
         for (int j = 0; j < N; j++) {
             d[i][j] = static_cast<float>(sum[i][j]);
-            open |= static_cast<float>(low[j]) != static_cast<float>(high[j]) ? 1U : 0U;
+            open |= static_cast<float>(low[j]) != static_cast<float>(high[j]) ? 1U << j : 0U;
         }
-        if (open == 0) continue;
-        for (int j = 0; j < N; j++) {
-            if (static_cast<float>(low[j]) == static_cast<float>(high[j])) continue;
-            d[i][j] = canonical(static_cast<float>(settle(factors, i, j, c[i][j], sum[i][j])));
-        }
+        if (open != 0) settleRow(factors, i, c[i], open, d[i]);
     }
 }
 

@@ -40,16 +40,8 @@ LaunchRaces::LaunchRaces(const DeviceMemory& deviceMemory, const Program& code, 
     }
 }
 
-bool LaunchRaces::isStrong(const Op& op) const { return op.order != Order::WEAK || swapped_[indexOf(op)]; }
-
-std::uint32_t LaunchRaces::indexOf(const Op& op) const {
-    const Op* const code = program.code.data();
-    const std::size_t count = program.code.size();
-    if (&op >= code && &op < code + count) return static_cast<std::uint32_t>(&op - code);
-    for (std::size_t i = 0; i < count; i++) {
-        if (code[i].line == op.line) return static_cast<std::uint32_t>(i);
-    }
-    return 0;
+bool LaunchRaces::isStrong(const Op& op) const {
+    return op.order != Order::WEAK || swapped_[program.indexOf(op)];
 }
 
 /// Makes the allocation that holds the address the last one; false where it is not watched.
@@ -238,7 +230,7 @@ void BlockRaces::touchWords(const Touch& touch, ShadowCell* cell, std::uint32_t 
 }
 
 bool BlockRaces::accessLines(const Warp& warp, const Op& op, std::uint64_t first) {
-    const std::uint32_t instruction = launch_.indexOf(op);
+    const std::uint32_t instruction = launch_.program.indexOf(op);
     if (first % ShadowLine::BYTES != 0 || op.bytes % WORD != 0 || instruction > MOST_INSTRUCTIONS ||
         launch_.isStrong(op)) {
         return false;
@@ -287,7 +279,7 @@ void BlockRaces::access(const Warp& warp, const Op& op, int lane, Space space, c
                         std::byte* const* pointer) {
     const std::uint32_t thread = warp.index * LANES + static_cast<std::uint32_t>(lane);
     // Programs of more instructions than an epoch can number have their last ones called by one number.
-    const std::uint32_t instruction = std::min(launch_.indexOf(op), MOST_INSTRUCTIONS);
+    const std::uint32_t instruction = std::min(launch_.program.indexOf(op), MOST_INSTRUCTIONS);
     std::uint32_t who = thread | instruction << Epoch::INSTRUCTION_SHIFT;
     const bool strong = launch_.isStrong(op);
     if (strong) who |= Epoch::STRONG | (op.reach == Reach::BLOCK ? 0 : Epoch::WIDE);

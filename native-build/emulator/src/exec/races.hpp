@@ -41,8 +41,6 @@ class LaunchRaces {
     /// Copies the bytes at a global address as this block sees them, where stores become visible late.
     std::function<bool(std::uint32_t block, std::uint64_t address, std::uint32_t bytes, std::byte* to)>
         readAs;
-    /// The place of an instruction in the program. That of a part which stands beside it is the instruction's.
-    std::uint32_t indexOf(const Op& op) const;
     /// Whether accesses of this instruction are strong. A plain load from where the same program compares and swaps is
     /// taken for one: the swap fails where the value was not the current one.
     bool isStrong(const Op& op) const;

@@ -378,7 +378,7 @@ class Run {
             if (of.source.empty()) of.source = grid_.program->describeSource(op);
         }
         for (const auto& second : grid_.program->seconds) {
-            if (second->site != NO_SITE) lines_[second->line].traffic += traffic[second->site];
+            if (second->site != NO_SITE) lines_[code[second->target].line].traffic += traffic[second->site];
         }
     }
 
