@@ -24,6 +24,8 @@
  * On the CPU and on CUDA the forward pass has kernels for every setting (on the CPU up to 2^30 rows and keys, beyond them
  * the reference). The backward pass has kernels for every setting on CUDA, and runs the reference on the CPU; so it does for
  * a call on CUDA without any query, key or sequence, which waits for the stream and cannot be captured into a graph.
+ * Softmax of rows has a kernel on the CPU, merging of partial states none yet: what has none on CUDA runs the reference in
+ * the same way.
  *
  * <p>On CUDA a few queries (16 rows of heads that share keys, at the most) that meet more than 512 keys are computed in splits
  * of 256 keys, merged afterwards. In a backward pass gradients are launches of their own, each with a fixed order of its
