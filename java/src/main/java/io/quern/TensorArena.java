@@ -130,10 +130,26 @@ public final class TensorArena implements AutoCloseable {
 
         @Override
         void free() {
+            CudaException first = attempt(context::synchronize, null);
+            for (long address : addresses) {
+                first = attempt(() -> context.free(address), first);
+            }
+            if (first != null) {
+                throw first;
+            }
+        }
+
+        /** One that fails keeps none of the others from being freed; {@return the first failure} */
+        private static CudaException attempt(Runnable step, CudaException first) {
             try {
-                context.synchronize();
-            } finally {
-                addresses.forEach(context::free);
+                step.run();
+                return first;
+            } catch (CudaException failed) {
+                if (first == null) {
+                    return failed;
+                }
+                first.addSuppressed(failed);
+                return first;
             }
         }
     }

@@ -68,8 +68,11 @@ public final class Workspace implements AutoCloseable {
         var context = stream.cuda().context();
         long address = context.allocate(bytes);
         return new Workspace(bytes, address, MemorySegment.NULL, null, () -> {
-            stream.synchronizeIfOpen();
-            context.free(address);
+            try {
+                stream.synchronizeIfOpen();
+            } finally {
+                context.free(address);
+            }
         });
     }
 

@@ -206,9 +206,12 @@ public final class CudaContext {
         synchronize();
     }
 
-    /** Makes a driver call while this context is current; throws what it reports. */
+    /** Makes a driver call while this context is current; throws what it reports, which names the device. */
     void call(String what, IntSupplier call) {
-        DriverStatus.check(status(call), what);
+        int code = status(call);
+        if (code != DriverStatus.SUCCESS) {
+            throw DriverStatus.failure(code, what.contains(name()) ? what : what + " on " + name(), null);
+        }
     }
 
     /** Makes a driver call while this context is current; {@return its code}. */

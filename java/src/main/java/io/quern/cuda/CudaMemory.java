@@ -75,7 +75,15 @@ final class CudaMemory {
             return JCudaDriver.cuMemAlloc(memory, bytes);
         }
         int code = JCudaDriver.cuMemAllocFromPoolAsync(memory, bytes, pool, LEGACY);
-        return code == DriverStatus.SUCCESS ? JCudaDriver.cuStreamSynchronize(LEGACY) : code;
+        if (code != DriverStatus.SUCCESS) {
+            return code;
+        }
+        code = JCudaDriver.cuStreamSynchronize(LEGACY);
+        if (code != DriverStatus.SUCCESS) {
+            // Nobody will know the address. What went wrong is the wait, whatever this says.
+            JCudaDriver.cuMemFreeAsync(memory, LEGACY);
+        }
+        return code;
     }
 
     void free(long address) {
@@ -94,8 +102,9 @@ final class CudaMemory {
         }
         // cuMemFree waits for the device; the pool gives a block to the next who asks, so wait
         // before it may.
-        int code = JCudaDriver.cuCtxSynchronize();
-        return code == DriverStatus.SUCCESS ? JCudaDriver.cuMemFreeAsync(memory, LEGACY) : code;
+        int waited = JCudaDriver.cuCtxSynchronize();
+        int freed = JCudaDriver.cuMemFreeAsync(memory, LEGACY);
+        return waited == DriverStatus.SUCCESS ? freed : waited;
     }
 
     long allocatedBytes() {
