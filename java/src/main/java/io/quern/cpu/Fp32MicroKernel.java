@@ -9,8 +9,9 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * {@link MicroKernel} for FP32.
  *
- * <p>The loop is written out: C2 keeps vectors in registers only as local variables. Addresses are made from k anew in each
- * turn, because with variables that grow C2 finds no bound for its checks.
+ * <p>The loop is written out, without helpers: C2 keeps vectors in registers only as local variables, and leaves helpers
+ * out of line, their vectors boxed, where a method has grown long. Addresses are made from k anew in each turn, because with
+ * variables that grow C2 finds no bound for its checks.
  */
 final class Fp32MicroKernel implements MicroKernel {
     private static final VectorSpecies<Float> SPECIES = Lanes.FLOAT;
@@ -26,60 +27,60 @@ final class Fp32MicroKernel implements MicroKernel {
 
     @Override
     public void multiplyAdd(int depth, long a, long aRow, long aStep, long b, long c, long cRow, long d, long dRow) {
-        FloatVector x0 = load(c);
-        FloatVector y0 = load(c + V);
-        FloatVector z0 = load(c + 2 * V);
-        FloatVector x1 = load(c + cRow);
-        FloatVector y1 = load(c + cRow + V);
-        FloatVector z1 = load(c + cRow + 2 * V);
-        FloatVector x2 = load(c + 2 * cRow);
-        FloatVector y2 = load(c + 2 * cRow + V);
-        FloatVector z2 = load(c + 2 * cRow + 2 * V);
-        FloatVector x3 = load(c + 3 * cRow);
-        FloatVector y3 = load(c + 3 * cRow + V);
-        FloatVector z3 = load(c + 3 * cRow + 2 * V);
+        FloatVector x0 = FloatVector.zero(SPECIES);
+        FloatVector y0 = x0;
+        FloatVector z0 = x0;
+        FloatVector x1 = x0;
+        FloatVector y1 = x0;
+        FloatVector z1 = x0;
+        FloatVector x2 = x0;
+        FloatVector y2 = x0;
+        FloatVector z2 = x0;
+        FloatVector x3 = x0;
+        FloatVector y3 = x0;
+        FloatVector z3 = x0;
         for (int k = 0; k < depth; k++) {
             long bk = b + k * (VECTORS * V);
             long ak = a + k * aStep;
-            FloatVector bX = load(bk);
-            FloatVector bY = load(bk + V);
-            FloatVector bZ = load(bk + 2 * V);
-            FloatVector a0 = broadcast(ak);
+            FloatVector bX = FloatVector.fromMemorySegment(SPECIES, ALL, bk, ORDER);
+            FloatVector bY = FloatVector.fromMemorySegment(SPECIES, ALL, bk + V, ORDER);
+            FloatVector bZ = FloatVector.fromMemorySegment(SPECIES, ALL, bk + 2 * V, ORDER);
+            FloatVector a0 = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, ak));
             x0 = a0.fma(bX, x0);
             y0 = a0.fma(bY, y0);
             z0 = a0.fma(bZ, z0);
-            FloatVector a1 = broadcast(ak + aRow);
+            FloatVector a1 = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, ak + aRow));
             x1 = a1.fma(bX, x1);
             y1 = a1.fma(bY, y1);
             z1 = a1.fma(bZ, z1);
-            FloatVector a2 = broadcast(ak + 2 * aRow);
+            FloatVector a2 = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, ak + 2 * aRow));
             x2 = a2.fma(bX, x2);
             y2 = a2.fma(bY, y2);
             z2 = a2.fma(bZ, z2);
-            FloatVector a3 = broadcast(ak + 3 * aRow);
+            FloatVector a3 = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, ak + 3 * aRow));
             x3 = a3.fma(bX, x3);
             y3 = a3.fma(bY, y3);
             z3 = a3.fma(bZ, z3);
         }
-        x0.intoMemorySegment(ALL, d, ORDER);
-        y0.intoMemorySegment(ALL, d + V, ORDER);
-        z0.intoMemorySegment(ALL, d + 2 * V, ORDER);
-        x1.intoMemorySegment(ALL, d + dRow, ORDER);
-        y1.intoMemorySegment(ALL, d + dRow + V, ORDER);
-        z1.intoMemorySegment(ALL, d + dRow + 2 * V, ORDER);
-        x2.intoMemorySegment(ALL, d + 2 * dRow, ORDER);
-        y2.intoMemorySegment(ALL, d + 2 * dRow + V, ORDER);
-        z2.intoMemorySegment(ALL, d + 2 * dRow + 2 * V, ORDER);
-        x3.intoMemorySegment(ALL, d + 3 * dRow, ORDER);
-        y3.intoMemorySegment(ALL, d + 3 * dRow + V, ORDER);
-        z3.intoMemorySegment(ALL, d + 3 * dRow + 2 * V, ORDER);
-    }
-
-    private static FloatVector load(long address) {
-        return FloatVector.fromMemorySegment(SPECIES, ALL, address, ORDER);
-    }
-
-    private static FloatVector broadcast(long address) {
-        return FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, address));
+        x0.add(FloatVector.fromMemorySegment(SPECIES, ALL, c, ORDER)).intoMemorySegment(ALL, d, ORDER);
+        y0.add(FloatVector.fromMemorySegment(SPECIES, ALL, c + V, ORDER)).intoMemorySegment(ALL, d + V, ORDER);
+        z0.add(FloatVector.fromMemorySegment(SPECIES, ALL, c + 2 * V, ORDER)).intoMemorySegment(ALL, d + 2 * V, ORDER);
+        x1.add(FloatVector.fromMemorySegment(SPECIES, ALL, c + cRow, ORDER)).intoMemorySegment(ALL, d + dRow, ORDER);
+        y1.add(FloatVector.fromMemorySegment(SPECIES, ALL, c + cRow + V, ORDER))
+                .intoMemorySegment(ALL, d + dRow + V, ORDER);
+        z1.add(FloatVector.fromMemorySegment(SPECIES, ALL, c + cRow + 2 * V, ORDER))
+                .intoMemorySegment(ALL, d + dRow + 2 * V, ORDER);
+        x2.add(FloatVector.fromMemorySegment(SPECIES, ALL, c + 2 * cRow, ORDER))
+                .intoMemorySegment(ALL, d + 2 * dRow, ORDER);
+        y2.add(FloatVector.fromMemorySegment(SPECIES, ALL, c + 2 * cRow + V, ORDER))
+                .intoMemorySegment(ALL, d + 2 * dRow + V, ORDER);
+        z2.add(FloatVector.fromMemorySegment(SPECIES, ALL, c + 2 * cRow + 2 * V, ORDER))
+                .intoMemorySegment(ALL, d + 2 * dRow + 2 * V, ORDER);
+        x3.add(FloatVector.fromMemorySegment(SPECIES, ALL, c + 3 * cRow, ORDER))
+                .intoMemorySegment(ALL, d + 3 * dRow, ORDER);
+        y3.add(FloatVector.fromMemorySegment(SPECIES, ALL, c + 3 * cRow + V, ORDER))
+                .intoMemorySegment(ALL, d + 3 * dRow + V, ORDER);
+        z3.add(FloatVector.fromMemorySegment(SPECIES, ALL, c + 3 * cRow + 2 * V, ORDER))
+                .intoMemorySegment(ALL, d + 3 * dRow + 2 * V, ORDER);
     }
 }

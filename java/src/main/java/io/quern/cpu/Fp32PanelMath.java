@@ -111,11 +111,11 @@ final class Fp32PanelMath implements PanelMath {
         }
     }
 
-    /** Three sums at a time: none waits for the addition before it. */
+    /** Three sums at a time: none waits for the addition before it. Each begins at 0: the total is rounded once a chunk. */
     private static void products(int rows, long panel, long scratch, long sums) {
-        FloatVector x = FloatVector.fromMemorySegment(SPECIES, ALL, sums, ORDER);
-        FloatVector y = FloatVector.fromMemorySegment(SPECIES, ALL, sums + V, ORDER);
-        FloatVector z = FloatVector.fromMemorySegment(SPECIES, ALL, sums + 2 * V, ORDER);
+        FloatVector x = FloatVector.zero(SPECIES);
+        FloatVector y = x;
+        FloatVector z = x;
         for (int r = 0; r < rows; r++) {
             long row = panel + r * ROW;
             long powers = scratch + r * ROW;
@@ -132,9 +132,10 @@ final class Fp32PanelMath implements PanelMath {
             y = y.add(b);
             z = z.add(c);
         }
-        x.intoMemorySegment(ALL, sums, ORDER);
-        y.intoMemorySegment(ALL, sums + V, ORDER);
-        z.intoMemorySegment(ALL, sums + 2 * V, ORDER);
+        x.add(FloatVector.fromMemorySegment(SPECIES, ALL, sums, ORDER)).intoMemorySegment(ALL, sums, ORDER);
+        y.add(FloatVector.fromMemorySegment(SPECIES, ALL, sums + V, ORDER)).intoMemorySegment(ALL, sums + V, ORDER);
+        z.add(FloatVector.fromMemorySegment(SPECIES, ALL, sums + 2 * V, ORDER))
+                .intoMemorySegment(ALL, sums + 2 * V, ORDER);
     }
 
     @Override

@@ -9,8 +9,9 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * {@link MicroKernel} for FP64.
  *
- * <p>The loop is written out: C2 keeps vectors in registers only as local variables. Addresses are made from k anew in each
- * turn, because with variables that grow C2 finds no bound for its checks.
+ * <p>The loop is written out, without helpers: C2 keeps vectors in registers only as local variables, and leaves helpers
+ * out of line, their vectors boxed, where a method has grown long. Addresses are made from k anew in each turn, because with
+ * variables that grow C2 finds no bound for its checks.
  */
 final class Fp64MicroKernel implements MicroKernel {
     private static final VectorSpecies<Double> SPECIES = Lanes.DOUBLE;
@@ -26,60 +27,60 @@ final class Fp64MicroKernel implements MicroKernel {
 
     @Override
     public void multiplyAdd(int depth, long a, long aRow, long aStep, long b, long c, long cRow, long d, long dRow) {
-        DoubleVector x0 = load(c);
-        DoubleVector y0 = load(c + V);
-        DoubleVector z0 = load(c + 2 * V);
-        DoubleVector x1 = load(c + cRow);
-        DoubleVector y1 = load(c + cRow + V);
-        DoubleVector z1 = load(c + cRow + 2 * V);
-        DoubleVector x2 = load(c + 2 * cRow);
-        DoubleVector y2 = load(c + 2 * cRow + V);
-        DoubleVector z2 = load(c + 2 * cRow + 2 * V);
-        DoubleVector x3 = load(c + 3 * cRow);
-        DoubleVector y3 = load(c + 3 * cRow + V);
-        DoubleVector z3 = load(c + 3 * cRow + 2 * V);
+        DoubleVector x0 = DoubleVector.zero(SPECIES);
+        DoubleVector y0 = x0;
+        DoubleVector z0 = x0;
+        DoubleVector x1 = x0;
+        DoubleVector y1 = x0;
+        DoubleVector z1 = x0;
+        DoubleVector x2 = x0;
+        DoubleVector y2 = x0;
+        DoubleVector z2 = x0;
+        DoubleVector x3 = x0;
+        DoubleVector y3 = x0;
+        DoubleVector z3 = x0;
         for (int k = 0; k < depth; k++) {
             long bk = b + k * (VECTORS * V);
             long ak = a + k * aStep;
-            DoubleVector bX = load(bk);
-            DoubleVector bY = load(bk + V);
-            DoubleVector bZ = load(bk + 2 * V);
-            DoubleVector a0 = broadcast(ak);
+            DoubleVector bX = DoubleVector.fromMemorySegment(SPECIES, ALL, bk, ORDER);
+            DoubleVector bY = DoubleVector.fromMemorySegment(SPECIES, ALL, bk + V, ORDER);
+            DoubleVector bZ = DoubleVector.fromMemorySegment(SPECIES, ALL, bk + 2 * V, ORDER);
+            DoubleVector a0 = DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, ak));
             x0 = a0.fma(bX, x0);
             y0 = a0.fma(bY, y0);
             z0 = a0.fma(bZ, z0);
-            DoubleVector a1 = broadcast(ak + aRow);
+            DoubleVector a1 = DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, ak + aRow));
             x1 = a1.fma(bX, x1);
             y1 = a1.fma(bY, y1);
             z1 = a1.fma(bZ, z1);
-            DoubleVector a2 = broadcast(ak + 2 * aRow);
+            DoubleVector a2 = DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, ak + 2 * aRow));
             x2 = a2.fma(bX, x2);
             y2 = a2.fma(bY, y2);
             z2 = a2.fma(bZ, z2);
-            DoubleVector a3 = broadcast(ak + 3 * aRow);
+            DoubleVector a3 = DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, ak + 3 * aRow));
             x3 = a3.fma(bX, x3);
             y3 = a3.fma(bY, y3);
             z3 = a3.fma(bZ, z3);
         }
-        x0.intoMemorySegment(ALL, d, ORDER);
-        y0.intoMemorySegment(ALL, d + V, ORDER);
-        z0.intoMemorySegment(ALL, d + 2 * V, ORDER);
-        x1.intoMemorySegment(ALL, d + dRow, ORDER);
-        y1.intoMemorySegment(ALL, d + dRow + V, ORDER);
-        z1.intoMemorySegment(ALL, d + dRow + 2 * V, ORDER);
-        x2.intoMemorySegment(ALL, d + 2 * dRow, ORDER);
-        y2.intoMemorySegment(ALL, d + 2 * dRow + V, ORDER);
-        z2.intoMemorySegment(ALL, d + 2 * dRow + 2 * V, ORDER);
-        x3.intoMemorySegment(ALL, d + 3 * dRow, ORDER);
-        y3.intoMemorySegment(ALL, d + 3 * dRow + V, ORDER);
-        z3.intoMemorySegment(ALL, d + 3 * dRow + 2 * V, ORDER);
-    }
-
-    private static DoubleVector load(long address) {
-        return DoubleVector.fromMemorySegment(SPECIES, ALL, address, ORDER);
-    }
-
-    private static DoubleVector broadcast(long address) {
-        return DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, address));
+        x0.add(DoubleVector.fromMemorySegment(SPECIES, ALL, c, ORDER)).intoMemorySegment(ALL, d, ORDER);
+        y0.add(DoubleVector.fromMemorySegment(SPECIES, ALL, c + V, ORDER)).intoMemorySegment(ALL, d + V, ORDER);
+        z0.add(DoubleVector.fromMemorySegment(SPECIES, ALL, c + 2 * V, ORDER)).intoMemorySegment(ALL, d + 2 * V, ORDER);
+        x1.add(DoubleVector.fromMemorySegment(SPECIES, ALL, c + cRow, ORDER)).intoMemorySegment(ALL, d + dRow, ORDER);
+        y1.add(DoubleVector.fromMemorySegment(SPECIES, ALL, c + cRow + V, ORDER))
+                .intoMemorySegment(ALL, d + dRow + V, ORDER);
+        z1.add(DoubleVector.fromMemorySegment(SPECIES, ALL, c + cRow + 2 * V, ORDER))
+                .intoMemorySegment(ALL, d + dRow + 2 * V, ORDER);
+        x2.add(DoubleVector.fromMemorySegment(SPECIES, ALL, c + 2 * cRow, ORDER))
+                .intoMemorySegment(ALL, d + 2 * dRow, ORDER);
+        y2.add(DoubleVector.fromMemorySegment(SPECIES, ALL, c + 2 * cRow + V, ORDER))
+                .intoMemorySegment(ALL, d + 2 * dRow + V, ORDER);
+        z2.add(DoubleVector.fromMemorySegment(SPECIES, ALL, c + 2 * cRow + 2 * V, ORDER))
+                .intoMemorySegment(ALL, d + 2 * dRow + 2 * V, ORDER);
+        x3.add(DoubleVector.fromMemorySegment(SPECIES, ALL, c + 3 * cRow, ORDER))
+                .intoMemorySegment(ALL, d + 3 * dRow, ORDER);
+        y3.add(DoubleVector.fromMemorySegment(SPECIES, ALL, c + 3 * cRow + V, ORDER))
+                .intoMemorySegment(ALL, d + 3 * dRow + V, ORDER);
+        z3.add(DoubleVector.fromMemorySegment(SPECIES, ALL, c + 3 * cRow + 2 * V, ORDER))
+                .intoMemorySegment(ALL, d + 3 * dRow + 2 * V, ORDER);
     }
 }

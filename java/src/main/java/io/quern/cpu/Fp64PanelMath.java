@@ -125,11 +125,11 @@ final class Fp64PanelMath implements PanelMath {
         }
     }
 
-    /** Three sums at a time: none waits for the addition before it. */
+    /** Three sums at a time: none waits for the addition before it. Each begins at 0: the total is rounded once a chunk. */
     private static void products(int rows, long panel, long scratch, long sums) {
-        DoubleVector x = DoubleVector.fromMemorySegment(SPECIES, ALL, sums, ORDER);
-        DoubleVector y = DoubleVector.fromMemorySegment(SPECIES, ALL, sums + V, ORDER);
-        DoubleVector z = DoubleVector.fromMemorySegment(SPECIES, ALL, sums + 2 * V, ORDER);
+        DoubleVector x = DoubleVector.zero(SPECIES);
+        DoubleVector y = x;
+        DoubleVector z = x;
         for (int r = 0; r < rows; r++) {
             long row = panel + r * ROW;
             long powers = scratch + r * ROW;
@@ -146,9 +146,10 @@ final class Fp64PanelMath implements PanelMath {
             y = y.add(b);
             z = z.add(c);
         }
-        x.intoMemorySegment(ALL, sums, ORDER);
-        y.intoMemorySegment(ALL, sums + V, ORDER);
-        z.intoMemorySegment(ALL, sums + 2 * V, ORDER);
+        x.add(DoubleVector.fromMemorySegment(SPECIES, ALL, sums, ORDER)).intoMemorySegment(ALL, sums, ORDER);
+        y.add(DoubleVector.fromMemorySegment(SPECIES, ALL, sums + V, ORDER)).intoMemorySegment(ALL, sums + V, ORDER);
+        z.add(DoubleVector.fromMemorySegment(SPECIES, ALL, sums + 2 * V, ORDER))
+                .intoMemorySegment(ALL, sums + 2 * V, ORDER);
     }
 
     @Override

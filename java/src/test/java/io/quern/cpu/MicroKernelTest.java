@@ -227,12 +227,16 @@ class MicroKernelTest {
             double bits = 0;
             double sum = 0;
             double magnitude = 0;
-            for (int k = 0; k < times * depth; k++) {
-                double x = type.get(a, (long) r * layout.row(depth) + (long) k % depth * layout.step());
-                double y = type.get(b, (long) k % depth * columns + j);
-                bits = type.fma(x, y, bits);
-                sum += x * y;
-                magnitude += Math.abs(x * y);
+            for (int time = 0; time < times; time++) {
+                double product = 0;
+                for (int k = 0; k < depth; k++) {
+                    double x = type.get(a, (long) r * layout.row(depth) + (long) k * layout.step());
+                    double y = type.get(b, (long) k * columns + j);
+                    product = type.fma(x, y, product);
+                    sum += x * y;
+                    magnitude += Math.abs(x * y);
+                }
+                bits = type.fma(1, product, bits);
             }
             String place = "D[" + r + "][" + j + "] of depth " + depth;
             assertEquals(bits, d(r, j), place);
