@@ -2,6 +2,7 @@ package io.quern.bench;
 
 import io.quern.Case;
 import io.quern.attention.AttentionCases;
+import io.quern.bench.attention.AttentionBench;
 import io.quern.bench.lion.LionBench;
 import io.quern.bench.measure.Subject;
 import io.quern.bench.rope.RopeBench;
@@ -60,6 +61,7 @@ public final class Rooms {
     /** {@return everything that can be timed, in the order of the report} */
     public static List<Subject> subjects() {
         List<Subject> all = new ArrayList<>();
+        all.addAll(AttentionBench.subjects());
         all.addAll(LionBench.subjects());
         all.addAll(RopeBench.subjects());
         return List.copyOf(all);

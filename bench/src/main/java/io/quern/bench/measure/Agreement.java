@@ -49,4 +49,27 @@ public final class Agreement {
             }
         }
     }
+
+    /**
+     * Compares a kernel whose contract is a bound on its error, in the L2 norm.
+     *
+     * @param what names the tensor
+     * @param tolerance relative to the norm of what is expected
+     * @throws Disagreement naming the error if it is larger
+     */
+    public static void within(String what, Tensor expected, Tensor actual, double tolerance) {
+        double[] want = expected.toDoubleArray();
+        double[] have = actual.toDoubleArray();
+        double error = 0;
+        double size = 0;
+        for (int i = 0; i < want.length; i++) {
+            error += (have[i] - want[i]) * (have[i] - want[i]);
+            size += want[i] * want[i];
+        }
+        double relative = Math.sqrt(error / size);
+        if (!(relative <= tolerance)) {
+            throw new Disagreement(
+                    what + ": relative error " + relative + " in the L2 norm, " + tolerance + " allowed");
+        }
+    }
 }

@@ -1,0 +1,2 @@
+/** Times attention. */
+package io.quern.bench.attention;
