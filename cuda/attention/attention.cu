@@ -4,12 +4,20 @@
 
 #include "backward.cuh"
 #include "decode.cuh"
+#include "tensor_forward.cuh"
 
 using namespace quern;
 using quern::attention::Backward;
 using quern::attention::Forward;
 using quern::attention::MERGE_THREADS;
+using quern::attention::TENSOR_THREADS;
 using quern::attention::THREADS;
+
+#if __CUDA_ARCH__ >= 800
+constexpr bool TENSOR_CORES = true;
+#else
+constexpr bool TENSOR_CORES = false;
+#endif
 
 // Export table: the storage type, the most channels of a value that the outputs in registers have room for, and how many
 // blocks are to live on a multiprocessor, which decides how many registers there are.
@@ -25,6 +33,22 @@ QUERN_ATTENTION_FORWARD(fp64, 256, 2)
 QUERN_ATTENTION_FORWARD(fp32, 256, 2)
 QUERN_ATTENTION_FORWARD(fp16, 256, 2)
 QUERN_ATTENTION_FORWARD(bf16, 256, 2)
+
+// The same on tensor cores: of up to DIM channels. In the file for compute_75 nobody asks for them.
+#define QUERN_ATTENTION_TENSOR(T, DIM)                                               \
+    extern "C" __global__ void __launch_bounds__(TENSOR_THREADS, 2)                  \
+        attention_forward_tensor_##DIM##_##T(const __grid_constant__ Forward<T> a) { \
+        if constexpr (TENSOR_CORES) {                                                \
+            attention::tensorForward<T, DIM>(a);                                     \
+        } else {                                                                     \
+            __trap();                                                                \
+        }                                                                            \
+    }
+
+QUERN_ATTENTION_TENSOR(fp16, 64)
+QUERN_ATTENTION_TENSOR(bf16, 64)
+QUERN_ATTENTION_TENSOR(fp16, 128)
+QUERN_ATTENTION_TENSOR(bf16, 128)
 
 // Few queries and many keys: what splits of the keys sum to, and their merge.
 #define QUERN_ATTENTION_DECODE(T, C)                                                               \

@@ -47,6 +47,10 @@ final class AttentionCuda {
 
     private static final long LEAST_SPLITS = 3;
 
+    // cuda/attention/tensor_forward.cuh
+    private static final int TENSOR_THREADS = 128;
+    private static final int TENSOR_QUERIES = 128;
+
     // cuda/attention/tile.cuh
     private static final int ACROSS = 16;
     private static final int DOWN = 8;
@@ -64,6 +68,9 @@ final class AttentionCuda {
             symbols.add(forwardSymbol(dtype, 256));
             if (dtype.bytes() > 2) {
                 symbols.add(forwardSymbol(dtype, 64));
+            } else {
+                symbols.add(tensorSymbol(dtype, 64));
+                symbols.add(tensorSymbol(dtype, 128));
             }
         }
         for (DType dtype : TYPES) {
@@ -81,10 +88,20 @@ final class AttentionCuda {
                 CudaParameter.structure(CudaProblem.FORWARD_BYTES, Long.BYTES));
     }
 
+    private static CudaSymbol tensorSymbol(DType dtype, int mostChannels) {
+        return CudaSymbol.of(
+                ROOM,
+                "attention_forward_tensor_" + mostChannels + "_" + dtype.name().toLowerCase(Locale.ROOT),
+                CudaParameter.structure(CudaProblem.FORWARD_BYTES, Long.BYTES));
+    }
+
     private static Launch forward(Forward a, CudaStream stream) {
         Inputs inputs = a.inputs();
         if (inputs.sequences() == 0 || inputs.heads() == 0 || inputs.query().size(2) == 0) {
             return NOTHING;
+        }
+        if (stream.context().properties().atLeast(8, 0) && TensorCores.serve(a)) {
+            return tensorForward(a, stream);
         }
         DType dtype = inputs.query().dtype();
         CudaSymbol symbol =
@@ -155,6 +172,18 @@ final class AttentionCuda {
 
     private static long group(Inputs a) {
         return a.heads() / a.keys().size(1);
+    }
+
+    private static Launch tensorForward(Forward a, CudaStream stream) {
+        Attention attention = a.inputs().attention();
+        int mostChannels = Math.max(attention.headDim(), attention.valueDim()) <= 64 ? 64 : 128;
+        CudaSymbol symbol = tensorSymbol(a.inputs().query().dtype(), mostChannels);
+        CudaLaunch.Builder launch = CudaLaunch.of(stream.context().function(symbol), stream);
+        return onGrid(launch, a.inputs(), a.inputs().heads(), 1, TENSOR_QUERIES)
+                .block(TENSOR_THREADS)
+                .sharedBytes((TENSOR_QUERIES + 2 * TILE_KEYS) * mostChannels * DType.BF16.bytes())
+                .structure(CudaProblem.of(a))
+                .build()::run;
     }
 
     /** Blocks of as many rows, of which a query has some; with starts, enough wherever the sequences begin. */

@@ -1,0 +1,102 @@
+package io.quern.attention;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.quern.DType;
+import io.quern.Device;
+import io.quern.GoldenCounters;
+import io.quern.Stream;
+import io.quern.Tensor;
+import io.quern.TensorArena;
+import io.quern.TestDevices;
+import io.quern.cuda.CudaDriver;
+import io.quern.emulator.Emulator;
+import io.quern.emulator.KernelCounters;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/** What only the emulator shows of the kernels for tensor cores: instructions, bank conflicts, sectors. */
+class AttentionCountersTest {
+    private static final int TOKENS = 1024;
+    private static final int QUERIES_OF_BLOCK = 128;
+    private static final GoldenCounters GOLDEN = GoldenCounters.of("attention");
+
+    /** One head of 1024 tokens in BF16, of which package-info states the instructions for a FLOP. */
+    private record Work(int headDim, boolean causal) {
+        private long rowBytes() {
+            return (long) headDim * DType.BF16.bytes();
+        }
+
+        /** Keys and values are read by each block of queries; where a causal mask hides the rest, up to its last query's. */
+        private long bytesRead() {
+            long read = 0;
+            for (int first = 0; first < TOKENS; first += QUERIES_OF_BLOCK) {
+                read += 2 * rowBytes() * (causal ? first + QUERIES_OF_BLOCK : TOKENS);
+            }
+            return read + TOKENS * rowBytes();
+        }
+
+        @Override
+        public String toString() {
+            return "BF16 1 x 1024 x " + headDim + (causal ? " causal" : " full");
+        }
+    }
+
+    private static final List<Work> WORKS =
+            List.of(new Work(64, false), new Work(64, true), new Work(128, false), new Work(128, true));
+
+    @TestFactory
+    List<DynamicTest> onTheEmulator() {
+        List<DynamicTest> tests = new ArrayList<>();
+        for (Device device : TestDevices.all()) {
+            if (device.onHost() || CudaDriver.provider() != CudaDriver.Provider.EMULATOR) {
+                continue;
+            }
+            for (Work work : WORKS) {
+                tests.add(DynamicTest.dynamicTest(work.toString(), () -> check(work, device)));
+            }
+        }
+        return tests;
+    }
+
+    private static void check(Work work, Device device) {
+        GOLDEN.check(work.toString(), () -> run(work, device));
+        List<KernelCounters> all = Emulator.counters();
+        assertEquals(1, all.size(), all::toString);
+        KernelCounters forward = all.getFirst();
+        assertEquals("attention_forward_tensor_" + work.headDim() + "_bf16", forward.kernel());
+        assertEquals(0, forward.sharedLoads().excessWavefronts(), "bank conflicts of loads");
+        assertEquals(0, forward.sharedStores().excessWavefronts(), "bank conflicts of stores");
+        assertEquals(work.bytesRead(), forward.globalLoads().sectorBytes());
+        assertEquals(
+                TOKENS * (work.rowBytes() + Float.BYTES), forward.globalStores().sectorBytes());
+    }
+
+    private static void run(Work work, Device device) {
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Attention attention = work.causal() ? Attention.causal(work.headDim()) : Attention.full(work.headDim());
+            attention
+                    .forward()
+                    .query(normal(arena, work, 1))
+                    .keys(normal(arena, work, 2))
+                    .values(normal(arena, work, 3))
+                    .out(arena.allocate(DType.BF16, 1, 1, TOKENS, work.headDim()))
+                    .logSumExp(arena.allocate(DType.FP32, 1, 1, TOKENS))
+                    .run(stream);
+            stream.synchronize();
+        }
+    }
+
+    private static Tensor normal(TensorArena arena, Work work, long seed) {
+        double[] values = new double[TOKENS * work.headDim()];
+        Random random = new Random(seed);
+        for (int i = 0; i < values.length; i++) {
+            values[i] = random.nextGaussian();
+        }
+        return arena.allocate(DType.BF16, 1, 1, TOKENS, work.headDim()).copyFrom(values);
+    }
+}
