@@ -158,7 +158,7 @@ final class MergeCases {
             case FP32 -> 0x1p-24;
             case FP16 -> 0x1p-11;
             case BF16 -> 0x1p-8;
-                default -> Double.NaN;
+            default -> Double.NaN;
         };
         double statistic = dtype == FP64 ? 0x1p-53 : 0x1p-24;
         double out = worst(expected.out(), actual.out()) / (8 * 4 * unit);
