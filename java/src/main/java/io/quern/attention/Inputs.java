@@ -139,18 +139,33 @@ public record Inputs(
 
     /** A sequence as its lengths are now; on the host. */
     Sequence sequence(long b) {
-        if (queryStarts == null) {
-            long count = keyLengths == null ? keys.size(2) : Math.clamp(integer(keyLengths, b), 0, keys.size(2));
-            return new Sequence(b, 0, query.size(2), 0, count);
-        }
-        long firstQuery = Math.clamp(integer(queryStarts, b), 0, query.size(2));
-        long firstKey = Math.clamp(integer(keyStarts, b), 0, keys.size(2));
         return new Sequence(
-                0,
-                firstQuery,
-                Math.clamp(integer(queryStarts, b + 1), firstQuery, query.size(2)) - firstQuery,
-                firstKey,
-                Math.clamp(integer(keyStarts, b + 1), firstKey, keys.size(2)) - firstKey);
+                queryStarts == null ? b : 0,
+                firstQuery(b),
+                endOfQueries(b) - firstQuery(b),
+                firstKey(b),
+                endOfKeys(b) - firstKey(b));
+    }
+
+    long firstQuery(long b) {
+        return queryStarts == null ? 0 : Math.clamp(integer(queryStarts, b), 0, query.size(2));
+    }
+
+    long endOfQueries(long b) {
+        return queryStarts == null
+                ? query.size(2)
+                : Math.clamp(integer(queryStarts, b + 1), firstQuery(b), query.size(2));
+    }
+
+    long firstKey(long b) {
+        return keyStarts == null ? 0 : Math.clamp(integer(keyStarts, b), 0, keys.size(2));
+    }
+
+    long endOfKeys(long b) {
+        if (keyStarts != null) {
+            return Math.clamp(integer(keyStarts, b + 1), firstKey(b), keys.size(2));
+        }
+        return keyLengths == null ? keys.size(2) : Math.clamp(integer(keyLengths, b), 0, keys.size(2));
     }
 
     private static long integer(Tensor tensor, long index) {

@@ -37,12 +37,12 @@ final class Sequences {
     /** Reads lengths and starts as they are now. */
     void read() {
         for (int s = 0; s < count; s++) {
-            Sequence now = inputs.sequence(s);
-            row[s] = (int) now.row();
-            firstQuery[s] = (int) now.firstQuery();
-            queries[s] = (int) now.queries();
-            firstKey[s] = (int) now.firstKey();
-            keys[s] = (int) now.keys();
+            // Not by way of a Sequence: C2 does not always see that it stays here, and then allocates it.
+            row[s] = inputs.queryStarts() == null ? s : 0;
+            firstQuery[s] = (int) inputs.firstQuery(s);
+            queries[s] = (int) inputs.endOfQueries(s) - firstQuery[s];
+            firstKey[s] = (int) inputs.firstKey(s);
+            keys[s] = (int) inputs.endOfKeys(s) - firstKey[s];
             firstPart[s + 1] = firstPart[s] + partsPerHead(s) * keyHeads;
         }
     }
