@@ -11,7 +11,12 @@ public interface Arguments {
     List<Role> roles();
 
     /** {@return the bytes that the call must move at the least: each input read once, each output written once} */
-    long bytes();
+    default long bytes() {
+        return roles().stream()
+                .map(Role::tensor)
+                .mapToLong(tensor -> tensor.elementCount() * tensor.dtype().bytes())
+                .sum();
+    }
 
     /** {@return the floating-point operations of the formula; an fma counts two} */
     long flops();

@@ -21,7 +21,6 @@ import io.quern.cpu.Lanes;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -87,9 +86,8 @@ final class Bench implements Callable<Integer> {
         List<Result> together = new ArrayList<>();
         Ceilings ceilings;
         warnOfLoad(machine);
-        Path folder = Files.createTempDirectory("quern-bench");
-        try {
-            String noPeers = StreamPeer.build(folder);
+        try (TemporaryFolder folder = TemporaryFolder.create("quern-bench")) {
+            String noPeers = StreamPeer.build(folder.path());
             if (noPeers != null) {
                 notRunHere.add("C peers: " + noPeers);
             }
@@ -99,8 +97,6 @@ final class Bench implements Callable<Integer> {
             if (mixed) {
                 mix(measurement, counts, alone, together, refused);
             }
-        } finally {
-            delete(folder);
         }
         BenchReport report = new BenchReport(about(machine), ceilings, alone, together, refused, notRunHere);
         if (json != null) {
@@ -215,14 +211,5 @@ final class Bench implements Callable<Integer> {
         json.addProperty("lanes", Lanes.BITS);
         json.addProperty("quern", Library.version());
         return json;
-    }
-
-    private static void delete(Path folder) throws IOException {
-        try (var files = Files.list(folder)) {
-            for (Path file : files.toList()) {
-                Files.delete(file);
-            }
-        }
-        Files.delete(folder);
     }
 }

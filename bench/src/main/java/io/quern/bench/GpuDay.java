@@ -12,7 +12,6 @@ import io.quern.bench.report.Units;
 import io.quern.cuda.CudaDriver.Provider;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -51,23 +50,16 @@ final class GpuDay implements Callable<Integer> {
     public Integer call() throws IOException, InterruptedException {
         rooms.forEach(Rooms::checkName);
         Rooms.subjects(filter);
-        Path folder = Files.createTempDirectory("quern-gpu-day");
         List<Step> steps;
-        try (ProgressLine bar = new ProgressLine("gpu-day", 0)) {
+        try (TemporaryFolder folder = TemporaryFolder.create("quern-gpu-day");
+                ProgressLine bar = new ProgressLine("gpu-day", 0)) {
             steps = new Day(
                             rehearse ? Provider.EMULATOR : Provider.DRIVER,
                             filter,
                             rooms.isEmpty() ? Rooms.names() : rooms,
-                            folder,
+                            folder.path(),
                             bar::doing)
                     .run();
-        } finally {
-            try (var files = Files.list(folder)) {
-                for (Path file : files.toList()) {
-                    Files.delete(file);
-                }
-            }
-            Files.delete(folder);
         }
         Json.write(json, report(steps));
         PrintWriter out = spec.commandLine().getOut();

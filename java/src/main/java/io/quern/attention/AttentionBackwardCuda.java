@@ -1,5 +1,14 @@
 package io.quern.attention;
 
+import static io.quern.attention.AttentionCuda.ACROSS;
+import static io.quern.attention.AttentionCuda.DOWN;
+import static io.quern.attention.AttentionCuda.MOST_BLOCKS_Y_Z;
+import static io.quern.attention.AttentionCuda.PACK_BYTES;
+import static io.quern.attention.AttentionCuda.ROOM;
+import static io.quern.attention.AttentionCuda.TILE_KEYS;
+import static io.quern.attention.AttentionCuda.TYPES;
+import static io.quern.attention.AttentionCuda.rowsOfBlock;
+
 import io.quern.DType;
 import io.quern.Kernel;
 import io.quern.Launch;
@@ -24,16 +33,6 @@ final class AttentionBackwardCuda implements Kernel<Backward> {
         BIAS
     }
 
-    private static final String ROOM = "attention";
-
-    // cuda/attention/tile.cuh
-    private static final int ACROSS = 16;
-    private static final int DOWN = 8;
-    private static final int TILE_KEYS = 64;
-    private static final int PACK_BYTES = 16;
-
-    private static final int MOST_BLOCKS_Y_Z = 65_535;
-
     /** Numbers that a row of queries leaves in the workspace. */
     private static final int ROW_CONSTANTS = 4;
 
@@ -46,7 +45,7 @@ final class AttentionBackwardCuda implements Kernel<Backward> {
 
     static List<CudaSymbol> symbols() {
         List<CudaSymbol> symbols = new ArrayList<>();
-        for (DType dtype : List.of(DType.FP64, DType.FP32, DType.FP16, DType.BF16)) {
+        for (DType dtype : TYPES) {
             for (String operation : List.of("rows", "sinks", "inputs", "bias")) {
                 symbols.add(symbol(operation, dtype));
             }
@@ -159,10 +158,6 @@ final class AttentionBackwardCuda implements Kernel<Backward> {
                 .sharedBytes(sharedBytes)
                 .structure(CudaProblem.of(a, target, bias, rows))
                 .build();
-    }
-
-    private static int rowsOfBlock(DType dtype) {
-        return DOWN * (dtype == DType.FP64 ? 2 : 4);
     }
 
     /** With starts, enough wherever the sequences begin: as {@code slot} in {@code problem.cuh} counts. */

@@ -31,9 +31,9 @@ final class AttentionCuda {
         }
     };
 
-    private static final String ROOM = "attention";
-    private static final List<DType> TYPES = List.of(DType.FP64, DType.FP32, DType.FP16, DType.BF16);
-    private static final int MOST_BLOCKS_Y_Z = 65_535;
+    static final String ROOM = "attention";
+    static final List<DType> TYPES = List.of(DType.FP64, DType.FP32, DType.FP16, DType.BF16);
+    static final int MOST_BLOCKS_Y_Z = 65_535;
 
     // cuda/attention/decode.cuh
     private static final int SPLIT_KEYS = 256;
@@ -52,10 +52,10 @@ final class AttentionCuda {
     private static final int TENSOR_QUERIES = 128;
 
     // cuda/attention/tile.cuh
-    private static final int ACROSS = 16;
-    private static final int DOWN = 8;
-    private static final int TILE_KEYS = 64;
-    private static final int PACK_BYTES = 16;
+    static final int ACROSS = 16;
+    static final int DOWN = 8;
+    static final int TILE_KEYS = 64;
+    static final int PACK_BYTES = 16;
 
     private static final Launch NOTHING = () -> {};
 
@@ -198,7 +198,7 @@ final class AttentionCuda {
                 ragged ? 1 : (int) Math.min(inputs.sequences(), MOST_BLOCKS_Y_Z));
     }
 
-    private static int rowsOfBlock(DType dtype) {
+    static int rowsOfBlock(DType dtype) {
         return DOWN * (dtype == DType.FP64 ? 2 : 4);
     }
 

@@ -18,7 +18,7 @@ final class AttentionVector {
             if (!fits(a.inputs())) {
                 return AttentionReference.forward(a, stream, workspace);
             }
-            long scratch = aligned(workspace.address());
+            long scratch = HostMemory.lines(workspace.address());
             return DecodeVector.fits(a.inputs())
                     ? new DecodeVector(a, threads(stream), scratch)
                     : new PrefillVector(a, threads(stream), scratch);
@@ -49,9 +49,5 @@ final class AttentionVector {
 
     private static int threads(Stream stream) {
         return ((Device.Cpu) stream.device()).threads();
-    }
-
-    private static long aligned(long address) {
-        return (address + HostMemory.ALIGNMENT - 1) & -HostMemory.ALIGNMENT;
     }
 }

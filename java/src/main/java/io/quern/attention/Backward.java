@@ -150,14 +150,6 @@ public record Backward(Inputs inputs, Saved saved, Incoming incoming, Gradients 
         return List.copyOf(roles);
     }
 
-    @Override
-    public long bytes() {
-        return roles().stream()
-                .map(Role::tensor)
-                .mapToLong(tensor -> tensor.elementCount() * tensor.dtype().bytes())
-                .sum();
-    }
-
     /** {@inheritDoc} Five products over the pairs that the band leaves: scores again, dP, dV, dQ and dK. */
     @Override
     public long flops() {

@@ -12,9 +12,6 @@ import java.lang.foreign.MemorySegment;
  * has eight bytes, so that the layout is the order; a missing tensor is an address of 0.
  */
 final class CudaProblem {
-    /** The widest access of a thread, in bytes. */
-    private static final int PACK = 16;
-
     /** Fields of {@code Problem}. */
     private static final int PROBLEM = 3 * 4 + 3 * 2 + 3 * 4 + 3 + 7 + 3 + 3 + 2 + 3;
 
@@ -109,7 +106,7 @@ final class CudaProblem {
 
     /** Whether every row begins with a whole pack and ends with one: of 16 bytes once widened. */
     private static boolean packed(Tensor tensor) {
-        long elements = PACK / tensor.dtype().accumulator().bytes();
+        long elements = AttentionCuda.PACK_BYTES / tensor.dtype().accumulator().bytes();
         long bytes = elements * tensor.dtype().bytes();
         boolean packed = tensor.address() % bytes == 0 && tensor.size(3) % elements == 0;
         for (int axis = 0; axis < 3; axis++) {

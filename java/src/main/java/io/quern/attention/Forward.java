@@ -67,14 +67,6 @@ public record Forward(Inputs inputs, Tensor out, Statistics statistics) implemen
         return List.copyOf(roles);
     }
 
-    @Override
-    public long bytes() {
-        return roles().stream()
-                .map(Role::tensor)
-                .mapToLong(tensor -> tensor.elementCount() * tensor.dtype().bytes())
-                .sum();
-    }
-
     /** {@inheritDoc} Both products over the pairs that the band leaves; lengths and masks are not known here. */
     @Override
     public long flops() {

@@ -46,14 +46,6 @@ record Merge(AttentionState parts, AttentionState whole) implements Arguments {
     }
 
     @Override
-    public long bytes() {
-        return roles().stream()
-                .map(Role::tensor)
-                .mapToLong(tensor -> tensor.elementCount() * tensor.dtype().bytes())
-                .sum();
-    }
-
-    @Override
     public long flops() {
         return 2 * parts.out().elementCount();
     }

@@ -50,14 +50,6 @@ record MergeBackward(
     }
 
     @Override
-    public long bytes() {
-        return roles().stream()
-                .map(Role::tensor)
-                .mapToLong(tensor -> tensor.elementCount() * tensor.dtype().bytes())
-                .sum();
-    }
-
-    @Override
     public long flops() {
         return 4 * parts.out().elementCount();
     }

@@ -63,12 +63,14 @@ final class MergeReference {
             }
             double weight = Math.exp(own - logSumExp);
             entropy += weight * (Rows.get(parts.entropy, part) + logSumExp - own);
+            long out = parts.out.at(part);
             for (int c = 0; c < sum.length; c++) {
-                sum[c] += weight * parts.out.get(parts.out.at(part) + c);
+                sum[c] += weight * parts.out.get(out + c);
             }
         }
+        long out = whole.out.at(row);
         for (int c = 0; c < sum.length; c++) {
-            whole.out.set(whole.out.at(row) + c, sum[c]);
+            whole.out.set(out + c, sum[c]);
         }
         Rows.set(whole.logSumExp, row, logSumExp);
         Rows.set(whole.entropy, row, entropy);
@@ -104,13 +106,17 @@ final class MergeReference {
         double own = Rows.get(parts.logSumExp, part);
         boolean none = own == Double.NEGATIVE_INFINITY;
         double weight = none ? 0 : Math.exp(own - logSumExp);
+        long partOut = parts.out.at(part);
+        long wholeOut = whole.out.at(row);
+        long wholeOutGradient = wholeGradient.out.at(row);
+        long partOutGradient = partsGradient.out.at(part);
         double dot = 0;
         for (long c = 0; c < parts.out.length(); c++) {
-            double ofOut = wholeGradient.out.get(wholeGradient.out.at(row) + c);
+            double ofOut = wholeGradient.out.get(wholeOutGradient + c);
             if (!none) {
-                dot += ofOut * (parts.out.get(parts.out.at(part) + c) - whole.out.get(whole.out.at(row) + c));
+                dot += ofOut * (parts.out.get(partOut + c) - whole.out.get(wholeOut + c));
             }
-            partsGradient.out.set(partsGradient.out.at(part) + c, none ? 0 : weight * ofOut);
+            partsGradient.out.set(partOutGradient + c, none ? 0 : weight * ofOut);
         }
         double entropyGradient = Rows.get(wholeGradient.entropy, row);
         double surplus = none ? 0 : Rows.get(parts.entropy, part) + logSumExp - own - Rows.get(whole.entropy, row);

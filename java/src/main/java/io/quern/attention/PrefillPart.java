@@ -276,11 +276,11 @@ final class PrefillPart {
             columns(panel);
             terms.drop(block + from, keys, scores);
         }
-        if ((masked || terms.hides() || valuesChecked) && !finiteValues(block, count)) {
-            accumulate(outs, valueRows + from * valueStride, keys);
+        // Asked first: it may lay the values out anew.
+        boolean rowsApart = (masked || terms.hides() || valuesChecked) && !finiteValues(block, count);
+        accumulate(outs, valueRows + from * valueStride, keys);
+        if (rowsApart) {
             accumulateApart(panel, block, from, keys);
-        } else {
-            accumulate(outs, valueRows + from * valueStride, keys);
         }
     }
 

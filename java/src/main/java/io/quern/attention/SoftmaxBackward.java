@@ -45,11 +45,6 @@ record SoftmaxBackward(RowSoftmax kind, Tensor out, Tensor outGradient, Tensor x
     }
 
     @Override
-    public long bytes() {
-        return 3 * out.elementCount() * out.dtype().bytes();
-    }
-
-    @Override
     public long flops() {
         return FLOPS_OF_AN_ELEMENT * out.elementCount();
     }

@@ -41,11 +41,6 @@ record SoftmaxForward(RowSoftmax kind, Tensor x, Tensor out) implements Argument
     }
 
     @Override
-    public long bytes() {
-        return 2 * x.elementCount() * x.dtype().bytes();
-    }
-
-    @Override
     public long flops() {
         return FLOPS_OF_AN_ELEMENT * x.elementCount();
     }

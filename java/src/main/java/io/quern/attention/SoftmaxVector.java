@@ -6,7 +6,6 @@ import io.quern.Kernel;
 import io.quern.Launch;
 import io.quern.cpu.Fp32Blocks;
 import io.quern.cpu.WorkerPool;
-import java.lang.foreign.MemorySegment;
 
 /**
  * {@link RowSoftmax} on the CPU. Rows are shared among the threads. A row goes by in blocks of FP32, whatever its type, once
@@ -47,22 +46,6 @@ final class SoftmaxVector {
         return () -> WorkerPool.run(part, parts, device.threads());
     }
 
-    private static void load(DType dtype, Fp32Blocks blocks, int block, MemorySegment from, long index, int count) {
-        switch (dtype) {
-            case FP16 -> blocks.loadFp16(block, from, 2 * index, count);
-            case BF16 -> blocks.loadBf16(block, from, 2 * index, count);
-            default -> MemorySegment.copy(from, 4 * index, blocks.segment(block), 0, 4L * count);
-        }
-    }
-
-    private static void store(DType dtype, Fp32Blocks blocks, int block, MemorySegment to, long index, int count) {
-        switch (dtype) {
-            case FP16 -> blocks.storeFp16(block, to, 2 * index, count);
-            case BF16 -> blocks.storeBf16(block, to, 2 * index, count);
-            default -> MemorySegment.copy(blocks.segment(block), 0, to, 4 * index, 4L * count);
-        }
-    }
-
     private static final class ForwardRows implements RowTask {
         private final RowSoftmax kind;
         private final DType dtype;
@@ -100,14 +83,14 @@ final class SoftmaxVector {
         /** Loads a block; the only one of a row is there already. */
         private void load(Fp32Blocks blocks, long xAt, long i) {
             if (x.length() > LENGTH) {
-                SoftmaxVector.load(dtype, blocks, 0, x.segment(), xAt + i, count(i));
+                blocks.load(0, dtype, x.segment(), (xAt + i) * dtype.bytes(), count(i));
             }
         }
 
         private float maximum(Fp32Blocks blocks, long xAt) {
             float max = Float.NEGATIVE_INFINITY;
             for (long i = 0; i < x.length(); i += LENGTH) {
-                SoftmaxVector.load(dtype, blocks, 0, x.segment(), xAt + i, count(i));
+                blocks.load(0, dtype, x.segment(), (xAt + i) * dtype.bytes(), count(i));
                 max = Math.max(max, SoftmaxBlock.maximum(blocks.segment(0), count(i)));
             }
             return max;
@@ -125,21 +108,21 @@ final class SoftmaxVector {
                     SoftmaxBlock.exponentials(blocks.segment(0), blocks.segment(1), count(i), max);
                 }
                 SoftmaxBlock.scale(blocks.segment(0), count(i), (float) (1 / sum));
-                store(dtype, blocks, 0, out.segment(), outAt + i, count(i));
+                blocks.store(0, dtype, out.segment(), (outAt + i) * dtype.bytes(), count(i));
             }
         }
 
         private void writeLogarithms(Fp32Blocks blocks, long xAt, long outAt, float max) {
             double sum = 0;
             for (long i = 0; i < x.length(); i += LENGTH) {
-                SoftmaxVector.load(dtype, blocks, 0, x.segment(), xAt + i, count(i));
+                blocks.load(0, dtype, x.segment(), (xAt + i) * dtype.bytes(), count(i));
                 sum += SoftmaxBlock.exponentials(blocks.segment(0), blocks.segment(1), count(i), max);
             }
             float logarithm = (float) Math.log(sum);
             for (long i = 0; i < x.length(); i += LENGTH) {
-                SoftmaxVector.load(dtype, blocks, 0, x.segment(), xAt + i, count(i));
+                blocks.load(0, dtype, x.segment(), (xAt + i) * dtype.bytes(), count(i));
                 SoftmaxBlock.subtract(blocks.segment(0), count(i), max, logarithm);
-                store(dtype, blocks, 0, out.segment(), outAt + i, count(i));
+                blocks.store(0, dtype, out.segment(), (outAt + i) * dtype.bytes(), count(i));
             }
         }
     }
@@ -184,7 +167,7 @@ final class SoftmaxVector {
                     SoftmaxBlock.exponentials(blocks.segment(0), blocks.segment(2), count(i), 0);
                     SoftmaxBlock.subtractWeighted(blocks.segment(0), blocks.segment(1), count(i), (float) sum);
                 }
-                store(dtype, blocks, 0, xGradient.segment(), xGradientAt + i, count(i));
+                blocks.store(0, dtype, xGradient.segment(), (xGradientAt + i) * dtype.bytes(), count(i));
             }
         }
 
@@ -193,8 +176,8 @@ final class SoftmaxVector {
         }
 
         private void load(Fp32Blocks blocks, long outAt, long outGradientAt, long i) {
-            SoftmaxVector.load(dtype, blocks, 0, out.segment(), outAt + i, count(i));
-            SoftmaxVector.load(dtype, blocks, 1, outGradient.segment(), outGradientAt + i, count(i));
+            blocks.load(0, dtype, out.segment(), (outAt + i) * dtype.bytes(), count(i));
+            blocks.load(1, dtype, outGradient.segment(), (outGradientAt + i) * dtype.bytes(), count(i));
         }
     }
 }

@@ -63,22 +63,22 @@ public final class Fp32Blocks {
         return blocks[block];
     }
 
-    /** {@return a block's memory, its head filled with FP16 or BF16; parameters as those of {@link #loadFp16}} */
+    /** {@return a block's memory, its head filled with FP16, BF16 or FP32; parameters as those of {@link #loadFp16}} */
     public MemorySegment load(int block, DType dtype, MemorySegment from, long fromByte, int count) {
-        if (dtype == DType.FP16) {
-            loadFp16(block, from, fromByte, count);
-        } else {
-            loadBf16(block, from, fromByte, count);
+        switch (dtype) {
+            case FP16 -> loadFp16(block, from, fromByte, count);
+            case BF16 -> loadBf16(block, from, fromByte, count);
+            default -> MemorySegment.copy(from, fromByte, blocks[block], 0, count * (long) Float.BYTES);
         }
         return blocks[block];
     }
 
-    /** Rounds the head of a block to FP16 or BF16; parameters as those of {@link #storeFp16}. */
+    /** Rounds the head of a block to FP16, BF16 or FP32; parameters as those of {@link #storeFp16}. */
     public void store(int block, DType dtype, MemorySegment to, long toByte, int count) {
-        if (dtype == DType.FP16) {
-            storeFp16(block, to, toByte, count);
-        } else {
-            storeBf16(block, to, toByte, count);
+        switch (dtype) {
+            case FP16 -> storeFp16(block, to, toByte, count);
+            case BF16 -> storeBf16(block, to, toByte, count);
+            default -> MemorySegment.copy(blocks[block], 0, to, toByte, count * (long) Float.BYTES);
         }
     }
 

@@ -46,7 +46,7 @@ public final class HostMemory {
         }
     }
 
-    /** {@return bytes rounded up to whole cache lines} */
+    /** {@return bytes, or an address, rounded up to whole cache lines} */
     public static long lines(long bytes) {
         return (bytes + ALIGNMENT - 1) & -ALIGNMENT;
     }

@@ -1,17 +1,13 @@
 package io.quern.attention;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import com.sun.management.ThreadMXBean;
-import io.quern.BoundCall;
+import io.quern.Allocation;
 import io.quern.DType;
 import io.quern.Device;
 import io.quern.Stream;
 import io.quern.Tensor;
 import io.quern.TensorArena;
-import java.lang.management.ManagementFactory;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -21,7 +17,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** What is no case: threads, company, and memory of the CPU's kernels. */
 class AttentionVectorTest {
-    private static final Duration WARM_UP = Duration.ofSeconds(30);
     private static final int QUERIES = 96;
     private static final int KEYS = 260;
 
@@ -124,24 +119,9 @@ class AttentionVectorTest {
                     .keys(random(arena, dtype, 1, 2, KEYS, 32))
                     .values(random(arena, dtype, 1, 2, KEYS, 32))
                     .out(arena.allocate(dtype, 1, 4, QUERIES, 32));
-            assertEquals(0, allocated(roles.bind(stream)), "plain");
-            assertEquals(0, allocated(everything(arena, dtype, 2).bind(stream)), "everything");
-            assertEquals(0, allocated(oneQuery(arena, dtype, 2).bind(stream)), "one query");
+            Allocation.assertNone("plain", roles.bind(stream)::run);
+            Allocation.assertNone("everything", everything(arena, dtype, 2).bind(stream)::run);
+            Allocation.assertNone("one query", oneQuery(arena, dtype, 2).bind(stream)::run);
         }
-    }
-
-    /** {@return the least that some runs allocated, once compiled} */
-    private static long allocated(BoundCall call) {
-        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-        long deadline = System.nanoTime() + WARM_UP.toNanos();
-        long bytes;
-        do {
-            long before = threads.getCurrentThreadAllocatedBytes();
-            for (int i = 0; i < 20; i++) {
-                call.run();
-            }
-            bytes = threads.getCurrentThreadAllocatedBytes() - before;
-        } while (bytes > 0 && System.nanoTime() < deadline);
-        return bytes;
     }
 }
