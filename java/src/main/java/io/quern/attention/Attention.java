@@ -57,7 +57,7 @@ public record Attention(
     static final KernelSet<Backward> BACKWARD = new KernelSet<>(
             "attention_backward",
             BackwardReference::backward,
-            BackwardReference::backward,
+            AttentionVector.BACKWARD,
             new AttentionBackwardCuda(
                     StagedOnHost.of("attention_backward", Backward::map, BackwardReference::backward)));
 

@@ -37,6 +37,20 @@ final class AttentionVector {
         }
     };
 
+    static final Kernel<Backward> BACKWARD = new Kernel<>() {
+        @Override
+        public Launch bind(Backward a, Stream stream, Workspace workspace) {
+            return fits(a.inputs())
+                    ? new BackwardVector(a, threads(stream), HostMemory.lines(workspace.address()))
+                    : BackwardReference.backward(a, stream, workspace);
+        }
+
+        @Override
+        public long workspaceBytes(Backward a, Stream stream) {
+            return fits(a.inputs()) ? HostMemory.ALIGNMENT + BackwardVector.workspaceBytes(a, threads(stream)) : 0;
+        }
+    };
+
     private AttentionVector() {}
 
     private static boolean fits(Inputs inputs) {

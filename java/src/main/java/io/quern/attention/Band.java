@@ -47,4 +47,14 @@ public record Band(Alignment alignment, long left, long right) {
     long end(long i, long queries, long keys) {
         return Math.clamp(i + alignment.diagonal(queries, keys) + right + 1, begin(i, queries, keys), keys);
     }
+
+    /** {@return the first query that sees key j, from 0 to queries} */
+    long firstQuery(long j, long queries, long keys) {
+        return Math.clamp(j - alignment.diagonal(queries, keys) - right, 0, queries);
+    }
+
+    /** {@return one past the last query that sees key j, from {@link #firstQuery} to queries} */
+    long endOfQueries(long j, long queries, long keys) {
+        return Math.clamp(j - alignment.diagonal(queries, keys) + left + 1, firstQuery(j, queries, keys), queries);
+    }
 }

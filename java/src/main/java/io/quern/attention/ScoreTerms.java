@@ -117,6 +117,12 @@ final class ScoreTerms {
                 && (inputs.keyBias() == null || finite(at(inputs.keyBias(), ofKey(head, key))));
     }
 
+    /** {@return what bias and bias of keys add to a score} */
+    double biases(long head, long query, int key) {
+        double bias = inputs.bias() == null ? 0 : at(inputs.bias(), dense(inputs.bias(), head, query, key));
+        return inputs.keyBias() == null ? bias : bias + at(inputs.keyBias(), ofKey(head, key));
+    }
+
     private static boolean finite(double bias) {
         return bias != Double.NEGATIVE_INFINITY;
     }

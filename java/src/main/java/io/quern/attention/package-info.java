@@ -21,15 +21,16 @@
  *
  * <h2>What runs where</h2>
  *
- * On the CPU and on CUDA the forward pass has kernels for every setting (on the CPU up to 2^30 rows and keys, beyond them
- * the reference). The backward pass has kernels for every setting on CUDA, and runs the reference on the CPU; so it does for
- * a call on CUDA without any query, key or sequence, which waits for the stream and cannot be captured into a graph.
+ * On the CPU and on CUDA both passes have kernels for every setting (on the CPU up to 2^30 rows and keys, beyond them the
+ * reference). A backward call on CUDA without any query, key or sequence runs the reference, waits for the stream and cannot
+ * be captured into a graph.
  * Softmax of rows has a kernel on the CPU, merging of partial states none yet: what has none on CUDA runs the reference in
  * the same way.
  *
  * <p>On CUDA a few queries (16 rows of heads that share keys, at the most) that meet more than 512 keys are computed in splits
  * of 256 keys, merged afterwards. In a backward pass gradients are launches of their own, each with a fixed order of its
- * sums: nothing is added atomically.
+ * sums: nothing is added atomically. On the CPU a backward pass takes P from the logSumExp that is given and D from the
+ * output: with 16-bit types their rounding is in the gradients.
  *
  * <h2>Tensor cores</h2>
  *
@@ -54,6 +55,8 @@
  * <h2>Ranges and costs on the CPU</h2>
  *
  * Scores are kept in units of log2: of a bias below -2.3e38 (FP32) nothing more is kept than that it is so low.
- * Noise, dropout and the entropy-invariant scale under a mask cost many times what the rest does: they go one by one.
+ * Noise, dropout and the entropy-invariant scale under a mask cost many times what the rest does: they go one by one. In a
+ * backward pass so do masks, biases, ALiBi and the derivatives by entropy and softcap. There a gradient by a bias that several
+ * batches or heads share lets fewer threads work side by side.
  */
 package io.quern.attention;

@@ -258,6 +258,70 @@ final class Fp32PanelMath implements PanelMath {
     }
 
     @Override
+    public void subtractRows(int rows, long panel, long numbers) {
+        for (int r = 0; r < rows; r++) {
+            long row = panel + r * ROW;
+            FloatVector x = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, numbers + r * (long) Float.BYTES));
+            FloatVector.fromMemorySegment(SPECIES, ALL, row, ORDER).sub(x).intoMemorySegment(ALL, row, ORDER);
+            FloatVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER).sub(x).intoMemorySegment(ALL, row + V, ORDER);
+            FloatVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER)
+                    .sub(x)
+                    .intoMemorySegment(ALL, row + 2 * V, ORDER);
+        }
+    }
+
+    @Override
+    public void weigh(int rows, long weights, long panel, long numbers) {
+        for (int r = 0; r < rows; r++) {
+            long row = panel + r * ROW;
+            long weight = weights + r * ROW;
+            FloatVector x = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, numbers + r * (long) Float.BYTES));
+            FloatVector.fromMemorySegment(SPECIES, ALL, row, ORDER)
+                    .add(x)
+                    .mul(FloatVector.fromMemorySegment(SPECIES, ALL, weight, ORDER))
+                    .intoMemorySegment(ALL, row, ORDER);
+            FloatVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER)
+                    .add(x)
+                    .mul(FloatVector.fromMemorySegment(SPECIES, ALL, weight + V, ORDER))
+                    .intoMemorySegment(ALL, row + V, ORDER);
+            FloatVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER)
+                    .add(x)
+                    .mul(FloatVector.fromMemorySegment(SPECIES, ALL, weight + 2 * V, ORDER))
+                    .intoMemorySegment(ALL, row + 2 * V, ORDER);
+        }
+    }
+
+    @Override
+    public void scaleVector(int length, long from, double factor, long to) {
+        float times = (float) factor;
+        FloatVector all = FloatVector.broadcast(SPECIES, times);
+        int vectorised = SPECIES.loopBound(length);
+        for (int i = 0; i < vectorised; i += SPECIES.length()) {
+            FloatVector.fromMemorySegment(SPECIES, ALL, from + i * (long) Float.BYTES, ORDER)
+                    .mul(all)
+                    .intoMemorySegment(ALL, to + i * (long) Float.BYTES, ORDER);
+        }
+        for (int i = vectorised; i < length; i++) {
+            ALL.set(ELEMENT, to + i * (long) Float.BYTES, ALL.get(ELEMENT, from + i * (long) Float.BYTES) * times);
+        }
+    }
+
+    @Override
+    public void addVector(int length, long from, long to) {
+        int vectorised = SPECIES.loopBound(length);
+        for (int i = 0; i < vectorised; i += SPECIES.length()) {
+            long at = to + i * (long) Float.BYTES;
+            FloatVector.fromMemorySegment(SPECIES, ALL, at, ORDER)
+                    .add(FloatVector.fromMemorySegment(SPECIES, ALL, from + i * (long) Float.BYTES, ORDER))
+                    .intoMemorySegment(ALL, at, ORDER);
+        }
+        for (int i = vectorised; i < length; i++) {
+            long at = to + i * (long) Float.BYTES;
+            ALL.set(ELEMENT, at, ALL.get(ELEMENT, at) + ALL.get(ELEMENT, from + i * (long) Float.BYTES));
+        }
+    }
+
+    @Override
     public void keep(int firstRow, int rows, long panel, long begins, long ends) {
         for (int v = 0; v < MicroKernel.VECTORS; v++) {
             keepColumns(firstRow, rows, panel + v * V, begins + v * V, ends + v * V);

@@ -278,6 +278,69 @@ final class Fp64PanelMath implements PanelMath {
     }
 
     @Override
+    public void subtractRows(int rows, long panel, long numbers) {
+        for (int r = 0; r < rows; r++) {
+            long row = panel + r * ROW;
+            DoubleVector x = DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, numbers + r * (long) Double.BYTES));
+            DoubleVector.fromMemorySegment(SPECIES, ALL, row, ORDER).sub(x).intoMemorySegment(ALL, row, ORDER);
+            DoubleVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER).sub(x).intoMemorySegment(ALL, row + V, ORDER);
+            DoubleVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER)
+                    .sub(x)
+                    .intoMemorySegment(ALL, row + 2 * V, ORDER);
+        }
+    }
+
+    @Override
+    public void weigh(int rows, long weights, long panel, long numbers) {
+        for (int r = 0; r < rows; r++) {
+            long row = panel + r * ROW;
+            long weight = weights + r * ROW;
+            DoubleVector x = DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, numbers + r * (long) Double.BYTES));
+            DoubleVector.fromMemorySegment(SPECIES, ALL, row, ORDER)
+                    .add(x)
+                    .mul(DoubleVector.fromMemorySegment(SPECIES, ALL, weight, ORDER))
+                    .intoMemorySegment(ALL, row, ORDER);
+            DoubleVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER)
+                    .add(x)
+                    .mul(DoubleVector.fromMemorySegment(SPECIES, ALL, weight + V, ORDER))
+                    .intoMemorySegment(ALL, row + V, ORDER);
+            DoubleVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER)
+                    .add(x)
+                    .mul(DoubleVector.fromMemorySegment(SPECIES, ALL, weight + 2 * V, ORDER))
+                    .intoMemorySegment(ALL, row + 2 * V, ORDER);
+        }
+    }
+
+    @Override
+    public void scaleVector(int length, long from, double factor, long to) {
+        DoubleVector all = DoubleVector.broadcast(SPECIES, factor);
+        int vectorised = SPECIES.loopBound(length);
+        for (int i = 0; i < vectorised; i += SPECIES.length()) {
+            DoubleVector.fromMemorySegment(SPECIES, ALL, from + i * (long) Double.BYTES, ORDER)
+                    .mul(all)
+                    .intoMemorySegment(ALL, to + i * (long) Double.BYTES, ORDER);
+        }
+        for (int i = vectorised; i < length; i++) {
+            ALL.set(ELEMENT, to + i * (long) Double.BYTES, ALL.get(ELEMENT, from + i * (long) Double.BYTES) * factor);
+        }
+    }
+
+    @Override
+    public void addVector(int length, long from, long to) {
+        int vectorised = SPECIES.loopBound(length);
+        for (int i = 0; i < vectorised; i += SPECIES.length()) {
+            long at = to + i * (long) Double.BYTES;
+            DoubleVector.fromMemorySegment(SPECIES, ALL, at, ORDER)
+                    .add(DoubleVector.fromMemorySegment(SPECIES, ALL, from + i * (long) Double.BYTES, ORDER))
+                    .intoMemorySegment(ALL, at, ORDER);
+        }
+        for (int i = vectorised; i < length; i++) {
+            long at = to + i * (long) Double.BYTES;
+            ALL.set(ELEMENT, at, ALL.get(ELEMENT, at) + ALL.get(ELEMENT, from + i * (long) Double.BYTES));
+        }
+    }
+
+    @Override
     public void keep(int firstRow, int rows, long panel, long begins, long ends) {
         if (!MASKS) {
             keepOneByOne(firstRow, rows, panel, begins, ends);

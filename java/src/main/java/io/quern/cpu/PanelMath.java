@@ -53,6 +53,18 @@ public sealed interface PanelMath permits Fp32PanelMath, Fp64PanelMath {
     /** Multiplies each column by its factor. */
     void scale(int rows, long panel, long factors);
 
+    /** Subtracts from each row its number; numbers lie one behind the other. */
+    void subtractRows(int rows, long panel, long numbers);
+
+    /** Replaces each element x by its weight, of a panel of them, times x + the row's number. */
+    void weigh(int rows, long weights, long panel, long numbers);
+
+    /** Writes a vector, each element times a factor, elsewhere or where it is. */
+    void scaleVector(int length, long from, double factor, long to);
+
+    /** Adds a vector to another. */
+    void addVector(int length, long from, long to);
+
     /**
      * Keeps the elements of row r whose column has {@code begins[column] <= r < ends[column]}; the others become -infinity,
      * whatever they were.

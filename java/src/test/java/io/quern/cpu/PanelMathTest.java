@@ -220,6 +220,50 @@ class PanelMathTest {
 
     @ParameterizedTest
     @EnumSource
+    void rowsAreShiftedAndWeighed(Type type) {
+        for (int rows : ROWS) {
+            try (Arena arena = Arena.ofConfined()) {
+                Panel panel = new Panel(arena, type, rows);
+                Panel weights = new Panel(arena, type, rows);
+                long numbers = arena.allocate(Math.max(1, rows) * 8L).address();
+                for (int r = 0; r < rows; r++) {
+                    type.math.set(numbers, r, 0.3 * r - 2);
+                }
+                type.math.subtractRows(rows, panel.address, numbers);
+                type.math.weigh(rows, weights.address, panel.address, numbers);
+                for (int r = 0; r < rows; r++) {
+                    double number = type.math.get(numbers, r);
+                    for (int j = 0; j < type.columns; j++) {
+                        double shifted = type.rounded(panel.given(r, j) - number);
+                        double expected = type.rounded(type.rounded(shifted + number) * weights.given(r, j));
+                        assertEquals(expected, panel.get(r, j), r + " " + j);
+                    }
+                }
+                panel.assertFenced();
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void vectorsAreScaledAndAdded(Type type) {
+        for (int length : new int[] {1, 7, type.columns, 3 * type.columns + 5}) {
+            try (Arena arena = Arena.ofConfined()) {
+                Panel from = new Panel(arena, type, 4);
+                Panel to = new Panel(arena, type, 4);
+                type.math.scaleVector(length, from.address, 0.3, to.address);
+                type.math.addVector(length, from.address, to.address);
+                for (int i = 0; i < 4 * type.columns; i++) {
+                    double given = from.given(i / type.columns, i % type.columns);
+                    double sum = type.rounded(given * type.rounded(0.3)) + given;
+                    assertEquals(i < length ? type.rounded(sum) : given, to.get(i / type.columns, i % type.columns));
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
     void scaledColumnByColumn(Type type) {
         for (int rows : ROWS) {
             try (Arena arena = Arena.ofConfined()) {
@@ -340,6 +384,10 @@ class PanelMathTest {
                     type.math.squares(rows, panel.address, numbers);
                     type.math.tanh(rows, panel.address, 1, 1, scratch);
                     type.math.distances(rows, panel.address, numbers, numbers);
+                    type.math.subtractRows(type.columns, panel.address, numbers);
+                    type.math.weigh(type.columns, panel.address, panel.address, numbers);
+                    type.math.scaleVector(type.columns, numbers, 0.5, numbers);
+                    type.math.addVector(type.columns, numbers, panel.address);
                 }
                 bytes = threads.getCurrentThreadAllocatedBytes() - before;
             } while (bytes > 0 && System.nanoTime() < deadline);

@@ -21,15 +21,15 @@ import java.util.Set;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
-/** The backward pass on CUDA against the reference, in every type and with every setting. */
-class AttentionBackwardCudaTest {
+/** The backward pass on cpu and CUDA against the reference, in every type and with every setting. */
+class AttentionBackwardTest {
     private static final List<DType> TYPES = List.of(DType.FP64, DType.FP32, DType.FP16, DType.BF16);
 
     @TestFactory
-    List<DynamicTest> onCuda() {
+    List<DynamicTest> onEveryDevice() {
         List<DynamicTest> tests = new ArrayList<>();
         for (Device device : TestDevices.all()) {
-            if (device.onHost()) {
+            if (device instanceof Device.Reference) {
                 continue;
             }
             Attention causal = Attention.causal(24).withValueDim(20);
@@ -42,11 +42,21 @@ class AttentionBackwardCudaTest {
                 add(tests, "channels of 200", device, Attention.full(200), dtype, 5, 7, extras());
                 add(tests, "lengths", device, Attention.full(16), dtype, 9, 40, extras(Extra.KEY_LENGTHS));
                 add(tests, "everything", device, all, dtype, 67, 70, extras(Extra.values()));
-                tests.add(DynamicTest.dynamicTest("ragged " + dtype, () -> ragged(device, dtype)));
-                tests.add(DynamicTest.dynamicTest("hidden NaN " + dtype, () -> hiddenNaN(device, dtype)));
+                if (device instanceof Device.Cpu) {
+                    // Chunks of keys, and blocks of queries that no multiple of a tile ends.
+                    add(tests, "window over chunks", device, causal.withWindow(700, 2), dtype, 135, 1700, extras());
+                    add(tests, "all over chunks", device, all, dtype, 9, 900, extras(Extra.values()));
+                    add(tests, "one channel", device, Attention.full(1), dtype, 3, 50, extras(Extra.SINKS));
+                }
+                tests.add(DynamicTest.dynamicTest(name("ragged", device, dtype), () -> ragged(device, dtype)));
+                tests.add(DynamicTest.dynamicTest(name("hidden NaN", device, dtype), () -> hiddenNaN(device, dtype)));
             }
         }
         return tests;
+    }
+
+    private static String name(String what, Device device, DType dtype) {
+        return device + ": " + what + " " + dtype;
     }
 
     private static void add(
@@ -58,7 +68,7 @@ class AttentionBackwardCudaTest {
             int queries,
             int keys,
             Set<Extra> extras) {
-        tests.add(DynamicTest.dynamicTest(name + " " + dtype, () -> {
+        tests.add(DynamicTest.dynamicTest(name(name, device, dtype), () -> {
             AttentionProblem problem = new AttentionProblem(attention, dtype, 2, 4, 2, queries, keys, extras);
             Random random = new Random(5);
             AttentionProblem.Result weights =
