@@ -13,9 +13,10 @@ import java.lang.foreign.MemorySegment;
  * each of them O^T and {@link RowSums}. A row r of the part's heads is query {@code r % queries} of the group's head
  * {@code r / queries}.
  *
- * <p>A block of keys or values is used where it lies. It is laid out anew in scratch memory where its type is a 16-bit one,
- * where it has fewer rows or columns than a tile, and where a value that is not finite meets a weight of zero because its
- * key is hidden: 0 times infinity must not reach a query that does not see it.
+ * <p>A block of keys is used where it lies, unless its type is a 16-bit one or it has fewer rows than a tile. A block of
+ * values is always laid out anew, an odd number of cache lines from a row to the next: its tiles are columns, and those of 128
+ * channels would meet in an eighth of the first-level cache. A value that is not finite becomes 0 there where it meets a weight
+ * of zero because its key is hidden, and is added apart: 0 times infinity must not reach a query that does not see it.
  */
 final class PrefillPart {
     private static final MemorySegment ALL = AddressSpace.ALL;
@@ -52,6 +53,7 @@ final class PrefillPart {
     private final long ends;
     private final long stagedKeys;
     private final long stagedValues;
+    private final long valueStride;
     private final long end;
 
     // Of each column of each panel: the keys within the band.
@@ -74,8 +76,6 @@ final class PrefillPart {
     private int rows;
     private long keyRows;
     private long keyStride;
-    private long valueRows;
-    private long valueStride;
     private boolean valuesChecked;
     private boolean valuesFinite;
     private final boolean[] apart = new boolean[BLOCK];
@@ -103,6 +103,7 @@ final class PrefillPart {
         this.panels = panels;
         this.queryPanelBytes = HostMemory.lines(headDim * row);
         this.outPanelBytes = HostMemory.lines(tiled(valueDim) * row);
+        this.valueStride = HostMemory.lines(tiled(valueDim) * (long) bytes) | HostMemory.ALIGNMENT;
         long numbers = HostMemory.lines(row);
         long panelBytes = HostMemory.lines((BLOCK + TILE) * row);
 
@@ -114,7 +115,7 @@ final class PrefillPart {
         ends = begins + numbers;
         stagedKeys = ends + numbers;
         stagedValues = stagedKeys + HostMemory.lines((BLOCK + TILE) * (long) headDim * bytes);
-        long ofTerms = stagedValues + HostMemory.lines((long) BLOCK * tiled(valueDim) * bytes);
+        long ofTerms = stagedValues + BLOCK * valueStride;
         terms = new ScoreTerms(inputs, kernel, math, ofTerms);
         plain = ScoreTerms.plain(inputs);
         long ofSums = ofTerms + ScoreTerms.scratchBytes(kernel);
@@ -227,17 +228,6 @@ final class PrefillPart {
             keyRows = keys.at(batch, keyHead, sequences.firstKey[sequence] + block);
             keyStride = keys.rowStride();
         }
-        if (narrow || valueDim < TILE) {
-            stageValues(block, count);
-        } else {
-            valueRows = values.at(batch, keyHead, sequences.firstKey[sequence] + block);
-            valueStride = values.rowStride();
-        }
-    }
-
-    private void stageValues(int block, int count) {
-        valueRows = stagedValues;
-        valueStride = (long) tiled(valueDim) * bytes;
         stage(values, block, count, valueDim, stagedValues, valueStride);
     }
 
@@ -277,8 +267,8 @@ final class PrefillPart {
             terms.drop(block + from, keys, scores);
         }
         // Asked first: it may lay the values out anew.
-        boolean rowsApart = (masked || terms.hides() || valuesChecked) && !finiteValues(block, count);
-        accumulate(outs, valueRows + from * valueStride, keys);
+        boolean rowsApart = (masked || terms.hides() || valuesChecked) && !finiteValues(count);
+        accumulate(outs, stagedValues + from * valueStride, keys);
         if (rowsApart) {
             accumulateApart(panel, block, from, keys);
         }
@@ -321,21 +311,20 @@ final class PrefillPart {
     }
 
     /** {@return whether all values of the block are finite; if not, those rows are zeros from here on} */
-    private boolean finiteValues(int block, int count) {
+    private boolean finiteValues(int count) {
         if (!valuesChecked) {
             valuesChecked = true;
-            valuesFinite = math.allFinite(count, valueDim, valueRows, valueStride);
+            valuesFinite = math.allFinite(count, valueDim, stagedValues, valueStride);
             if (!valuesFinite) {
-                setApart(block, count);
+                setApart(count);
             }
         }
         return valuesFinite;
     }
 
-    private void setApart(int block, int count) {
-        stageValues(block, count);
+    private void setApart(int count) {
         for (int i = 0; i < count; i++) {
-            long at = valueRows + i * valueStride;
+            long at = stagedValues + i * valueStride;
             apart[i] = !math.allFinite(1, valueDim, at, valueStride);
             for (int d = 0; d < valueDim && apart[i]; d++) {
                 math.set(at, d, 0);
@@ -361,28 +350,24 @@ final class PrefillPart {
 
     private void accumulate(int panel, int column, double weight, long value) {
         for (int d = 0; d < valueDim; d++) {
-            long at = outPanels + panel * outPanelBytes + outRow(d) * row;
+            long at = outPanels + panel * outPanelBytes + d * row;
             math.set(at, column, math.get(at, column) + weight * math.get(value, d));
         }
     }
 
-    /** {@return the row of O^T that holds element d of the values' sum} */
-    private int outRow(int d) {
-        int whole = wholeTiles();
-        return d < whole ? d : whole + d - Math.max(0, valueDim - TILE);
-    }
-
-    /** {@return the length of the tiles that are not begun early} */
-    private int wholeTiles() {
-        return valueDim / TILE * TILE;
-    }
-
-    /** O^T += V^T P. The last tile of O^T holds the last rows of V^T, some of them a second time. */
+    /** O^T += V^T P. */
     private void accumulate(long outs, long values, int keys) {
         for (int i = 0; i < valueDim; i += TILE) {
-            long first = Math.max(0, Math.min(i, valueDim - TILE));
             kernel.multiplyAdd(
-                    keys, values + first * bytes, bytes, valueStride, scores, outs + i * row, row, outs + i * row, row);
+                    keys,
+                    values + (long) i * bytes,
+                    bytes,
+                    valueStride,
+                    scores,
+                    outs + i * row,
+                    row,
+                    outs + i * row,
+                    row);
         }
     }
 
@@ -396,23 +381,14 @@ final class PrefillPart {
     }
 
     private void write(int panel, int column, double factor, long to) {
+        long outs = outPanels + panel * outPanelBytes;
         if (!narrow) {
-            unpack(panel, column, factor, to);
+            math.unpackColumn(valueDim, outs, column, factor, to);
             return;
         }
         Fp32Blocks blocks = Fp32Blocks.ofThread();
-        unpack(panel, column, factor, blocks.segment(0).address());
+        math.unpackColumn(valueDim, outs, column, factor, blocks.segment(0).address());
         blocks.store(0, dtype, ALL, to, valueDim);
-    }
-
-    private void unpack(int panel, int column, double factor, long to) {
-        int whole = wholeTiles();
-        int rest = valueDim - whole;
-        long outs = outPanels + panel * outPanelBytes;
-        math.unpackColumn(whole, outs, column, factor, to);
-        if (rest > 0) {
-            math.unpackColumn(rest, outs + outRow(whole) * row, column, factor, to + (long) whole * bytes);
-        }
     }
 
     private void clear(long to, long rowCount) {

@@ -28,8 +28,8 @@ final class WideRows {
         for (int i = 0; i < rows; i++) {
             long at = to + i * (long) wide * bytes;
             copy(dtype, from + i * stride, length, at);
-            for (long end = at + (long) length * bytes; end < at + (long) wide * bytes; end++) {
-                ALL.set(ValueLayout.JAVA_BYTE, end, (byte) 0);
+            for (long end = at + (long) length * bytes; end < at + (long) wide * bytes; end += Integer.BYTES) {
+                ALL.set(ValueLayout.JAVA_INT_UNALIGNED, end, 0);
             }
         }
     }
