@@ -122,6 +122,11 @@ public record Attention(
         return new Forward.Roles(this);
     }
 
+    /** {@return a forward pass over a paged cache, whose other tensors are named one by one} */
+    public PagedForward.Roles forward(PagedCache cache) {
+        return new PagedForward.Roles(this, cache);
+    }
+
     /** {@return a backward pass whose tensors are named one by one} */
     public Backward.Roles backward() {
         return new Backward.Roles(this);

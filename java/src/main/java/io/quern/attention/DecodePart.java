@@ -36,8 +36,8 @@ final class DecodePart {
     private final ScoreTerms terms;
     private final Band band;
     private final HeadRows query;
-    private final HeadRows keys;
-    private final HeadRows values;
+    private final CacheRows keys;
+    private final CacheRows values;
     private final DType dtype;
     private final int keyHeads;
     private final int group;
@@ -62,15 +62,16 @@ final class DecodePart {
 
     private final float[] most;
 
-    DecodePart(Forward forward, Sequences sequences, DecodeStates states, long scratch) {
+    DecodePart(
+            Forward forward, CacheRows keys, CacheRows values, Sequences sequences, DecodeStates states, long scratch) {
         Inputs inputs = forward.inputs();
         this.sequences = sequences;
         this.states = states;
         this.result = new RowResult(forward);
         this.band = inputs.attention().band();
         this.query = HeadRows.of(inputs.query());
-        this.keys = HeadRows.of(inputs.keys());
-        this.values = HeadRows.of(inputs.values());
+        this.keys = keys;
+        this.values = values;
         this.dtype = inputs.query().dtype();
         this.keyHeads = (int) inputs.keys().size(1);
         this.group = keyHeads == 0 ? 0 : (int) inputs.heads() / keyHeads;
@@ -98,7 +99,7 @@ final class DecodePart {
     }
 
     static long scratchBytes(Forward forward) {
-        return new DecodePart(forward, null, null, 0).end;
+        return new DecodePart(forward, null, null, null, null, 0).end;
     }
 
     private static int whole(int length, int of) {
@@ -186,15 +187,8 @@ final class DecodePart {
     }
 
     private void attend(int batch, int keyHead, int block, int count) {
-        WideRows.copy(dtype, keys.at(batch, keyHead, block), keys.rowStride(), count, headDim, keyLength, stagedKeys);
-        WideRows.copy(
-                dtype,
-                values.at(batch, keyHead, block),
-                values.rowStride(),
-                count,
-                valueDim,
-                valueLength,
-                stagedValues);
+        keys.copy(batch, keyHead, block, count, keyLength, stagedKeys);
+        values.copy(batch, keyHead, block, count, valueLength, stagedValues);
         for (int r = 0; r < rows; r += Fp32RowKernel.ROWS) {
             long query = queries + r * keyLength * 4L;
             Fp32RowKernel.dots(count, keyLength, query, stagedKeys, scores + r * SCORES, SCORES, partials);

@@ -32,6 +32,16 @@ final class DecodeVector implements Launch {
     private final WorkerPool.Task merge;
 
     DecodeVector(Forward forward, int threads, long workspace) {
+        this(
+                forward,
+                CacheRows.of(forward.inputs().keys()),
+                CacheRows.of(forward.inputs().values()),
+                threads,
+                workspace);
+    }
+
+    /** With keys and values that lie elsewhere than the inputs say. */
+    DecodeVector(Forward forward, CacheRows keys, CacheRows values, int threads, long workspace) {
         Inputs inputs = forward.inputs();
         this.threads = threads;
         this.splits = splits(inputs);
@@ -44,7 +54,7 @@ final class DecodeVector implements Launch {
         long bytes = DecodePart.scratchBytes(forward);
         DecodeStates states = new DecodeStates(forward, sequences, splits, workspace + threads * bytes);
         for (int i = 0; i < threads; i++) {
-            slots[i] = new DecodePart(forward, sequences, states, workspace + i * bytes);
+            slots[i] = new DecodePart(forward, keys, values, sequences, states, workspace + i * bytes);
         }
         merge = states::merge;
     }

@@ -24,7 +24,8 @@
  * On the CPU and on CUDA both passes have kernels for every setting (on the CPU up to 2^30 rows and keys, beyond them the
  * reference). A backward call on CUDA without any query, key or sequence runs the reference, waits for the stream and cannot
  * be captured into a graph.
- * Softmax of rows has a kernel on the CPU, merging of partial states none yet: what has none on CUDA runs the reference in
+ * Softmax of rows and a paged cache have kernels on the CPU, where attention of more than one query a sequence copies the cache
+ * to its workspace first; merging of partial states has none yet: what has none on CUDA runs the reference in
  * the same way.
  *
  * <p>On CUDA a few queries (16 rows of heads that share keys, at the most) that meet more than 512 keys are computed in splits

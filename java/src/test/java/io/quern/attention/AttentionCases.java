@@ -27,6 +27,7 @@ public final class AttentionCases {
         cases.addAll(OnnxAttention.all());
         cases.addAll(SoftmaxCases.all());
         cases.addAll(MergeCases.all());
+        cases.addAll(PagedCases.all());
         return List.copyOf(cases);
     }
 

@@ -1,0 +1,66 @@
+package io.quern.attention;
+
+import io.quern.DType;
+import io.quern.Tensor;
+import io.quern.cpu.AddressSpace;
+import java.lang.foreign.MemorySegment;
+
+/** Rows of keys or of values by their place in a sequence: one behind the other, or in pages. */
+final class CacheRows {
+    private final HeadRows rows;
+    private final DType dtype;
+    private final int length;
+    private final PagedCache paged; // null where the rows of a sequence are one behind the other
+
+    private CacheRows(Tensor tensor, PagedCache paged) {
+        this.rows = HeadRows.of(tensor);
+        this.dtype = tensor.dtype();
+        this.length = (int) tensor.size(3);
+        this.paged = paged;
+    }
+
+    /** {@return the rows of (batch, keyHeads, keys, length)} */
+    static CacheRows of(Tensor tensor) {
+        return new CacheRows(tensor, null);
+    }
+
+    /** {@return the rows of (pages, keyHeads, pageTokens, length)} */
+    static CacheRows of(Tensor tensor, PagedCache paged) {
+        return new CacheRows(tensor, paged);
+    }
+
+    /**
+     * Copies rows in the type in which a kernel computes.
+     *
+     * @param first the place of the first of them
+     * @param wide elements from a row's copy to the next, as {@link WideRows} has them
+     */
+    void copy(int sequence, int keyHead, int first, int count, int wide, long to) {
+        if (paged == null) {
+            WideRows.copy(dtype, rows.at(sequence, keyHead, first), rows.rowStride(), count, length, wide, to);
+            return;
+        }
+        int pageTokens = paged.pageTokens();
+        int bytes = dtype.accumulator().bytes();
+        for (int i = 0; i < count; ) {
+            int token = (first + i) % pageTokens;
+            int some = Math.min(count - i, pageTokens - token);
+            long from = rows.at(paged.pageToRead(sequence, first + i), keyHead, token);
+            WideRows.copy(dtype, from, rows.rowStride(), some, length, wide, to + i * (long) wide * bytes);
+            i += some;
+        }
+    }
+
+    /** Copies the first rows of a sequence, widened or as they are. */
+    void gather(int sequence, int keyHead, int count, boolean widen, int wide, long to) {
+        if (widen) {
+            copy(sequence, keyHead, 0, count, wide, to);
+            return;
+        }
+        long rowBytes = (long) length * dtype.bytes();
+        for (int i = 0; i < count; i++) {
+            long from = rows.at(paged.pageToRead(sequence, i), keyHead, i % paged.pageTokens());
+            MemorySegment.copy(AddressSpace.ALL, from, AddressSpace.ALL, to + i * rowBytes, rowBytes);
+        }
+    }
+}
