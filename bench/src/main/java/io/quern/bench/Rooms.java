@@ -7,6 +7,7 @@ import io.quern.bench.lion.LionBench;
 import io.quern.bench.measure.Subject;
 import io.quern.bench.rope.RopeBench;
 import io.quern.lion.LionCases;
+import io.quern.ode.OdeCases;
 import io.quern.rope.RopeCases;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -20,7 +21,7 @@ import java.util.regex.PatternSyntaxException;
 
 /** What the workbench knows of the library: the one place to add a room to. */
 public final class Rooms {
-    private static final List<String> NAMES = List.of("attention", "lion", "rope");
+    private static final List<String> NAMES = List.of("attention", "lion", "ode", "rope");
 
     /** Attention has none yet. */
     private static final List<String> WITH_PTX = List.of("lion", "rope");
@@ -54,6 +55,7 @@ public final class Rooms {
         List<Case> all = new ArrayList<>();
         all.addAll(AttentionCases.all());
         all.addAll(LionCases.all());
+        all.addAll(OdeCases.all());
         all.addAll(RopeCases.all());
         return List.copyOf(all);
     }

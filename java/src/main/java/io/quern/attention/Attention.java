@@ -2,6 +2,7 @@ package io.quern.attention;
 
 import io.quern.Check;
 import io.quern.KernelSet;
+import io.quern.StagedOnHost;
 
 /**
  * Softmax attention (Vaswani et al., arXiv:1706.03762; in one pass: FlashAttention, arXiv:2205.14135 and 2307.08691).

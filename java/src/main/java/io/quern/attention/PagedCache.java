@@ -10,6 +10,7 @@ import io.quern.Check;
 import io.quern.DType;
 import io.quern.KernelSet;
 import io.quern.Role;
+import io.quern.StagedOnHost;
 import io.quern.Stream;
 import io.quern.Tensor;
 import java.util.ArrayList;

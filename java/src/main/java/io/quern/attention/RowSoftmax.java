@@ -2,6 +2,7 @@ package io.quern.attention;
 
 import io.quern.BoundCall;
 import io.quern.KernelSet;
+import io.quern.StagedOnHost;
 import io.quern.Stream;
 import io.quern.Tensor;
 

@@ -50,6 +50,28 @@ public final class Exp2 {
 
     private Exp2() {}
 
+    /** {@return c1, c2, ... of FP64, for who writes the polynomial down elsewhere} */
+    public static double[] doubleCoefficients() {
+        return new double[] {
+            DOUBLE_C1,
+            DOUBLE_C2,
+            DOUBLE_C3,
+            DOUBLE_C4,
+            DOUBLE_C5,
+            DOUBLE_C6,
+            DOUBLE_C7,
+            DOUBLE_C8,
+            DOUBLE_C9,
+            DOUBLE_C10,
+            DOUBLE_C11
+        };
+    }
+
+    /** {@return c1, c2, ... of FP32, for who writes the polynomial down elsewhere} */
+    public static double[] floatCoefficients() {
+        return new double[] {FLOAT_C1, FLOAT_C2, FLOAT_C3, FLOAT_C4, FLOAT_C5, FLOAT_C6};
+    }
+
     /** {@return 2^x} */
     public static float of(float x) {
         float least = x < -FLOAT_BIAS ? -FLOAT_BIAS : x;

@@ -81,6 +81,16 @@ public final class Trig {
 
     private Trig() {}
 
+    /** {@return the coefficients of S, from the lowest on, for who writes the polynomial down elsewhere} */
+    public static double[] sineCoefficients() {
+        return new double[] {S0, S1, S2, S3, S4, S5};
+    }
+
+    /** {@return the coefficients of C, from the lowest on, for who writes the polynomial down elsewhere} */
+    public static double[] cosineCoefficients() {
+        return new double[] {C0, C1, C2, C3, C4, C5, C6};
+    }
+
     /** {@return the sine of x * (high + low) quarter turns} */
     public static double sin(double x, double high, double low) {
         long quadrant = quadrant(x, high);

@@ -1,13 +1,5 @@
-package io.quern.attention;
+package io.quern;
 
-import io.quern.Arguments;
-import io.quern.Device;
-import io.quern.Kernel;
-import io.quern.Launch;
-import io.quern.Role;
-import io.quern.Stream;
-import io.quern.Tensor;
-import io.quern.TensorArena;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +10,7 @@ import java.util.function.UnaryOperator;
  * Stands in for a CUDA kernel where there is none: tensors are copied to the host, the reference runs there, and what it
  * wrote is copied back. It waits for the stream, and cannot be captured into a graph.
  */
-final class StagedOnHost implements Launch {
+public final class StagedOnHost implements Launch {
     private final String name;
     private final Stream stream;
     private final TensorArena arena = TensorArena.open(Device.reference());
@@ -36,7 +28,7 @@ final class StagedOnHost implements Launch {
     }
 
     /** {@return a kernel for CUDA from one for the host} */
-    static <A extends Arguments> Kernel<A> of(
+    public static <A extends Arguments> Kernel<A> of(
             String name, BiFunction<A, UnaryOperator<Tensor>, A> map, Kernel<A> onHost) {
         return (arguments, stream, workspace) -> {
             StagedOnHost call = new StagedOnHost(name, arguments.roles(), stream);

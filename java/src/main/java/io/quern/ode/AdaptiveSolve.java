@@ -1,0 +1,340 @@
+package io.quern.ode;
+
+import io.quern.Arguments;
+import io.quern.BoundCall;
+import io.quern.Check;
+import io.quern.DType;
+import io.quern.Role;
+import io.quern.Stream;
+import io.quern.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.UnaryOperator;
+
+/** The arguments of {@link Ode#adaptive}: each trajectory in steps of its own. */
+public final class AdaptiveSolve implements Arguments {
+    /** The most steps that a trajectory may try: FP32, in which steps are counted, tells so many apart. */
+    public static final int MOST_STEPS = 1 << 24;
+
+    /** Rows of the statistics: accepted steps, rejected steps, evaluations of f, {@link OdeStatus}. */
+    public static final int STATISTICS = 4;
+
+    private final Ode ode;
+    private final Trajectories trajectories;
+    private final Times end;
+    private final double[] relative; // of each component
+    private final double[] absolute;
+    private final Steps steps;
+    private final Tensor statistics; // null: not asked for
+    private final Tensor lastStep; // null: not asked for
+
+    /**
+     * Limits of steps.
+     *
+     * @param first the length of the first; 0: chosen
+     * @param least the length of the least, but for the last
+     * @param most the length of the longest
+     * @param budget how many may be tried
+     */
+    record Steps(double first, double least, double most, int budget) {
+        Steps {
+            Check.that(
+                    first >= 0 && first < Double.POSITIVE_INFINITY,
+                    "firstStep",
+                    "a length, or 0 for one that is chosen",
+                    first);
+            Check.that(least >= 0 && least < Double.POSITIVE_INFINITY, "minStep", "a length, 0 or more", least);
+            Check.that(most > 0 && most >= least, "maxStep", "above 0 and at least minStep, " + least, most);
+            Check.range("maxSteps", budget, 1, MOST_STEPS);
+        }
+    }
+
+    AdaptiveSolve(
+            Ode ode,
+            Trajectories trajectories,
+            Times end,
+            double[] relative,
+            double[] absolute,
+            Steps steps,
+            Tensor statistics,
+            Tensor lastStep) {
+        Check.that(ode.method().adaptive(), "method", "one that estimates its error", ode.method());
+        Check.present("end", end);
+        end.check("end", trajectories.state());
+        int dimension = ode.field().dimension();
+        Check.present("rtol and atol", relative);
+        Check.that(
+                relative.length == dimension,
+                "rtol",
+                "one number, or one for each of " + dimension + " components",
+                relative.length);
+        Check.that(
+                absolute.length == dimension,
+                "atol",
+                "one number, or one for each of " + dimension + " components",
+                absolute.length);
+        Arithmetic arithmetic = Arithmetic.of(trajectories.dtype());
+        for (int i = 0; i < dimension; i++) {
+            double r = arithmetic.round(relative[i]);
+            double a = arithmetic.round(absolute[i]);
+            Check.that(r >= 0 && r < 1, "rtol[" + i + "]", "within 0..1", relative[i]);
+            Check.that(a >= 0 && a < Double.POSITIVE_INFINITY, "atol[" + i + "]", "finite, 0 or more", absolute[i]);
+            Check.that(
+                    r > 0 || a > 0,
+                    "atol[" + i + "]",
+                    "above 0 in " + trajectories.dtype() + " where rtol is 0",
+                    absolute[i]);
+        }
+        long batch = trajectories.batch();
+        Trajectories.apart("out", trajectories.out(), null, end);
+        if (statistics != null) {
+            Check.dtype("statistics", statistics, DType.INT32);
+            Check.shape("statistics", statistics, STATISTICS, batch);
+            checkExtra("statistics", statistics, trajectories, end);
+        }
+        if (lastStep != null) {
+            Check.dtype("lastStep", lastStep, trajectories.dtype());
+            Check.shape("lastStep", lastStep, batch);
+            checkExtra("lastStep", lastStep, trajectories, end);
+            if (statistics != null) {
+                Check.disjoint("lastStep", lastStep, "statistics", statistics);
+            }
+        }
+        this.ode = ode;
+        this.trajectories = trajectories;
+        this.end = end;
+        this.relative = relative;
+        this.absolute = absolute;
+        this.steps = steps;
+        this.statistics = statistics;
+        this.lastStep = lastStep;
+    }
+
+    private static void checkExtra(String name, Tensor written, Trajectories trajectories, Times end) {
+        Check.writable(name, written);
+        Check.disjoint(name, written, "state", trajectories.state());
+        Check.disjoint(name, written, "out", trajectories.out());
+        Trajectories.apart(name, written, trajectories.parameters(), trajectories.start(), end);
+    }
+
+    Ode ode() {
+        return ode;
+    }
+
+    Trajectories trajectories() {
+        return trajectories;
+    }
+
+    Times end() {
+        return end;
+    }
+
+    double relative(int component) {
+        return relative[component];
+    }
+
+    double absolute(int component) {
+        return absolute[component];
+    }
+
+    Steps steps() {
+        return steps;
+    }
+
+    Tensor statistics() {
+        return statistics;
+    }
+
+    Tensor lastStep() {
+        return lastStep;
+    }
+
+    AdaptiveSolve map(UnaryOperator<Tensor> tensors) {
+        return new AdaptiveSolve(
+                ode,
+                trajectories.map(tensors),
+                end.map(tensors),
+                relative,
+                absolute,
+                steps,
+                statistics == null ? null : tensors.apply(statistics),
+                lastStep == null ? null : tensors.apply(lastStep));
+    }
+
+    @Override
+    public List<Role> roles() {
+        List<Role> roles = new ArrayList<>();
+        trajectories.addInputs(roles);
+        end.addTo(roles, "end");
+        roles.add(Role.written("out", trajectories.out()));
+        if (statistics != null) {
+            roles.add(Role.written("statistics", statistics));
+        }
+        if (lastStep != null) {
+            roles.add(Role.written("lastStep", lastStep));
+        }
+        return roles;
+    }
+
+    /** {@inheritDoc} Those of one step of each trajectory: how many there will be is not known before. */
+    @Override
+    public long flops() {
+        return trajectories.batch() * ode.flopsOfStep(trajectories.dtype());
+    }
+
+    /**
+     * Takes the tensors and settings of a solve by name. {@code state}, {@code end}, {@code out} and the tolerances must be
+     * named, and parameters if the field has any.
+     */
+    public static final class Roles {
+        private final Ode ode;
+        private Tensor state;
+        private Tensor parameters;
+        private Times start = Times.of(0);
+        private Times end;
+        private double[] relative;
+        private double[] absolute;
+        private double first;
+        private double least;
+        private double most = Double.POSITIVE_INFINITY;
+        private int budget = 100_000;
+        private Tensor out;
+        private Tensor statistics;
+        private Tensor lastStep;
+
+        Roles(Ode ode) {
+            this.ode = ode;
+        }
+
+        /** Where trajectories begin, FP64 or FP32, (dimension, batch). */
+        public Roles state(Tensor state) {
+            this.state = state;
+            return this;
+        }
+
+        /** Of the type of state, (parameters, batch) or, the same of all trajectories, (parameters). */
+        public Roles parameters(Tensor parameters) {
+            this.parameters = parameters;
+            return this;
+        }
+
+        /** When all begin; 0 if not said. */
+        public Roles start(double start) {
+            this.start = Times.of(start);
+            return this;
+        }
+
+        /** When each begins, of the type of state, (batch). */
+        public Roles start(Tensor start) {
+            Check.present("start", start);
+            this.start = Times.of(start);
+            return this;
+        }
+
+        /** When all end; before their start: backward in time. */
+        public Roles end(double end) {
+            this.end = Times.of(end);
+            return this;
+        }
+
+        /** When each ends, of the type of state, (batch). */
+        public Roles end(Tensor end) {
+            Check.present("end", end);
+            this.end = Times.of(end);
+            return this;
+        }
+
+        /** The tolerances of every component: a step's error is to stay below atol + rtol |y|. */
+        public Roles tolerances(double rtol, double atol) {
+            this.relative = new double[ode.field().dimension()];
+            this.absolute = relative.clone();
+            java.util.Arrays.fill(relative, rtol);
+            java.util.Arrays.fill(absolute, atol);
+            return this;
+        }
+
+        /** The tolerances of each component. */
+        public Roles tolerances(double[] rtol, double[] atol) {
+            Check.present("rtol", rtol);
+            Check.present("atol", atol);
+            this.relative = rtol.clone();
+            this.absolute = atol.clone();
+            return this;
+        }
+
+        /** The length of the first step to be tried; chosen by Hairer, Norsett and Wanner's rule if not said. */
+        public Roles firstStep(double length) {
+            this.first = length;
+            return this;
+        }
+
+        /** Steps are not made shorter than this, but for the last: the trajectory ends instead, and says so. */
+        public Roles minStep(double length) {
+            this.least = length;
+            return this;
+        }
+
+        /** Steps are not made longer than this; the last may be by a hundredth. */
+        public Roles maxStep(double length) {
+            this.most = length;
+            return this;
+        }
+
+        /** How many steps a trajectory may try, 1 to {@value AdaptiveSolve#MOST_STEPS}; 100,000 if not said. */
+        public Roles maxSteps(int steps) {
+            this.budget = steps;
+            return this;
+        }
+
+        /** The state in the end, written: state itself, or a tensor apart from it of its type and shape. */
+        public Roles out(Tensor out) {
+            this.out = out;
+            return this;
+        }
+
+        /**
+         * What came of each trajectory, INT32, (4, batch), written: accepted steps, rejected steps, evaluations of f, the
+         * ordinal of its {@link OdeStatus}.
+         */
+        public Roles statistics(Tensor statistics) {
+            this.statistics = statistics;
+            return this;
+        }
+
+        /** The last accepted step of each trajectory with its sign, of the type of state, (batch), written; 0 if none was. */
+        public Roles lastStep(Tensor lastStep) {
+            this.lastStep = lastStep;
+            return this;
+        }
+
+        /**
+         * Checks everything and prepares the call.
+         *
+         * @throws IllegalArgumentException naming the tensor, what was expected and what it is
+         */
+        public BoundCall bind(Stream stream) {
+            return Ode.ADAPTIVE.bind(arguments(), stream);
+        }
+
+        /** Binds and runs once, and waits until it is done. */
+        public void run(Stream stream) {
+            try (BoundCall call = bind(stream)) {
+                call.run();
+                stream.synchronize();
+            }
+        }
+
+        /** {@return the arguments, checked} */
+        public AdaptiveSolve arguments() {
+            return new AdaptiveSolve(
+                    ode,
+                    new Trajectories(ode.field(), state, parameters, start, out),
+                    end,
+                    relative,
+                    absolute,
+                    new Steps(first, least, most, budget),
+                    statistics,
+                    lastStep);
+        }
+    }
+}

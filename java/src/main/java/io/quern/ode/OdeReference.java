@@ -1,0 +1,187 @@
+package io.quern.ode;
+
+import io.quern.DType;
+import io.quern.Launch;
+import io.quern.Stream;
+import io.quern.Tensor;
+import io.quern.Workspace;
+import java.util.Arrays;
+
+/**
+ * The definition: one trajectory after the other, one operation after the other, each rounded to the working type by {@link
+ * Arithmetic}. Other devices do the same operations in the same order and give the same bits.
+ */
+final class OdeReference {
+    private final Trajectories trajectories;
+    private final Method method;
+    private final Arithmetic arithmetic;
+    private final Program field;
+    private final int dimension;
+
+    private final double[] given; // t, y, p: the field's inputs
+    private final double[] values; // room for the field's instructions
+    private final double[][] stages; // k_i
+    private final double[] y;
+    private final double[] next;
+
+    private OdeReference(Ode ode, Trajectories trajectories) {
+        this.trajectories = trajectories;
+        this.method = ode.method();
+        this.arithmetic = Arithmetic.of(trajectories.dtype());
+        this.field = ode.field().program(trajectories.dtype());
+        this.dimension = ode.field().dimension();
+        this.given = new double[field.inputs()];
+        this.values = new double[field.instructions().size()];
+        this.stages = new double[method.stages()][dimension];
+        this.y = new double[dimension];
+        this.next = new double[dimension];
+    }
+
+    static Launch fixed(FixedSolve solve, Stream stream, Workspace workspace) {
+        return () -> new OdeReference(solve.ode(), solve.trajectories()).run(solve);
+    }
+
+    static Launch adaptive(AdaptiveSolve solve, Stream stream, Workspace workspace) {
+        return () -> new OdeReference(solve.ode(), solve.trajectories()).run(solve);
+    }
+
+    private void run(FixedSolve solve) {
+        for (long i = 0; i < trajectories.batch(); i++) {
+            begin(i);
+            double t0 = at(trajectories.start(), i);
+            double h = stepOf(solve, t0, i);
+            for (int n = 0; n < solve.steps(); n++) {
+                double t = arithmetic.fma(n, h, t0);
+                double end = arithmetic.fma(n + 1, h, t0);
+                evaluate(t, y, stages[0]);
+                evaluateStages(t, h, end, method.adaptive() ? method.stages() - 1 : method.stages());
+                combine(method.solution(), h, next);
+                System.arraycopy(next, 0, y, 0, dimension);
+            }
+            end(i);
+        }
+    }
+
+    private double stepOf(FixedSolve solve, double t0, long i) {
+        if (solve.size() != null) {
+            return at(solve.size(), i);
+        }
+        return arithmetic.divide(arithmetic.subtract(at(solve.end(), i), t0), solve.steps());
+    }
+
+    private void run(AdaptiveSolve solve) {
+        for (long i = 0; i < trajectories.batch(); i++) {
+            begin(i);
+            AdaptiveReference control =
+                    new AdaptiveReference(solve, arithmetic, at(trajectories.start(), i), at(solve.end(), i));
+            double[] k = stages[0];
+            evaluate(control.t, y, k);
+            control.begin(y, k, this::evaluate);
+            while (control.status == null) {
+                control.propose();
+                evaluateStages(control.t, control.h, control.tNext, method.stages() - 1);
+                combine(method.solution(), control.h, next);
+                double[] last = stages[method.stages() - 1];
+                evaluate(control.tNext, next, last);
+                if (control.judge(y, next, this::errorOf)) {
+                    System.arraycopy(next, 0, y, 0, dimension);
+                    System.arraycopy(last, 0, k, 0, dimension);
+                }
+            }
+            end(i);
+            report(solve, control, i);
+        }
+    }
+
+    /** k_1 and so on up to {@code count} of them, from k_0. */
+    private void evaluateStages(double t, double h, double end, int count) {
+        for (int i = 1; i < count; i++) {
+            combine(method.argument(i), h, next);
+            double c = method.c(i);
+            double at = c == 0 ? t : c == 1 ? end : arithmetic.fma(arithmetic.round(c), h, t);
+            evaluate(at, next, stages[i]);
+        }
+    }
+
+    /** f(t, y). */
+    private void evaluate(double t, double[] at, double[] derivatives) {
+        given[0] = t;
+        System.arraycopy(at, 0, given, 1, dimension);
+        field.evaluate(arithmetic, given, values, derivatives);
+    }
+
+    /** y + h sum_i b_i k_i. */
+    private void combine(Combination weights, double h, double[] result) {
+        double scaled = arithmetic.multiply(h, arithmetic.round(weights.scale()));
+        for (int component = 0; component < dimension; component++) {
+            result[component] = arithmetic.fma(scaled, sum(weights, component), y[component]);
+        }
+    }
+
+    private double errorOf(int component) {
+        return sum(method.errorEstimate(), component);
+    }
+
+    /** {@return the sum that {@link Combination} calls s} */
+    private double sum(Combination weights, int component) {
+        double sum = 0;
+        for (Combination.Group group : weights.groups()) {
+            double plain = stages[group.stages().getFirst()][component];
+            for (int stage : group.stages().subList(1, group.stages().size())) {
+                plain = arithmetic.add(plain, stages[stage][component]);
+            }
+            sum = group == weights.groups().getFirst()
+                    ? plain
+                    : arithmetic.fma(arithmetic.round(group.ratio()), plain, sum);
+        }
+        return sum;
+    }
+
+    private void begin(long i) {
+        DType dtype = trajectories.dtype();
+        Tensor state = trajectories.state();
+        for (int component = 0; component < dimension; component++) {
+            y[component] = dtype.get(state.segment(), component * state.stride(0) + i);
+        }
+        Tensor parameters = trajectories.parameters();
+        for (int p = 0; parameters != null && p < parameters.size(0); p++) {
+            long index = parameters.rank() == 1 ? p : p * parameters.stride(0) + i;
+            given[1 + dimension + p] = dtype.get(parameters.segment(), index);
+        }
+    }
+
+    private void end(long i) {
+        Tensor out = trajectories.out();
+        for (int component = 0; component < dimension; component++) {
+            trajectories.dtype().set(out.segment(), component * out.stride(0) + i, y[component]);
+        }
+    }
+
+    private void report(AdaptiveSolve solve, AdaptiveReference control, long i) {
+        boolean finite = Arrays.stream(y).allMatch(Double::isFinite);
+        Tensor statistics = solve.statistics();
+        if (statistics != null) {
+            OdeStatus status = finite ? control.status : OdeStatus.NOT_FINITE;
+            int tried = control.accepted + control.rejected;
+            long[] column = {control.accepted, control.rejected, evaluations(solve, tried), status.ordinal()};
+            for (int row = 0; row < column.length; row++) {
+                DType.INT32.set(statistics.segment(), row * statistics.stride(0) + i, column[row]);
+            }
+        }
+        if (solve.lastStep() != null) {
+            trajectories.dtype().set(solve.lastStep().segment(), i, control.lastStep);
+        }
+    }
+
+    /** {@return evaluations of f of a trajectory: one at its start, one more where the first step is chosen, those of steps} */
+    static long evaluations(AdaptiveSolve solve, int tried) {
+        return (solve.steps().first() == 0 ? 2 : 1)
+                + (long) tried * (solve.ode().method().stages() - 1);
+    }
+
+    private double at(Times times, long i) {
+        return times.each() == null
+                ? arithmetic.round(times.value())
+                : trajectories.dtype().get(times.each().segment(), i);
+    }
+}

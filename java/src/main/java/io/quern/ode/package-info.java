@@ -1,0 +1,29 @@
+/**
+ * Batches of small systems of ordinary differential equations: {@link io.quern.ode.Ode}. A field is written once ({@link
+ * io.quern.ode.OdeField}), methods are data ({@link io.quern.ode.Method}).
+ *
+ * <h2>Numeric contract</h2>
+ *
+ * <p><b>Bits.</b> The working type is the tensors', FP64 or FP32. Every operation is an addition, a subtraction, a product, a
+ * quotient, a square root or an fma, rounded once to nearest even, a comparison, or takes a number's exponent or significand
+ * apart; constants are rounded once to the working type. Which operations, and in which order, the reference says: a field's
+ * as it was written, a method's sums as {@code Combination} says, a step's length as {@code StepControl} says. A trajectory's
+ * bits do not depend on the others of its batch, on its place in it or on the number of threads; payloads of NaN aside.
+ *
+ * <p><b>Fixed steps.</b> Step n goes from [t0 + n h] to [t0 + (n + 1) h], each one fma, with h = [[t1 - t0] / steps] or as
+ * given. Errors of rounding do not add up in time.
+ *
+ * <p><b>Error control</b> is each trajectory's own: root mean square over its components, a PI controller, as described in
+ * {@code StepControl}. The last step ends exactly at the end, and is at most a hundredth longer than the one proposed. A
+ * trajectory that fails keeps the last state that it reached and says in its statistics why ({@link
+ * io.quern.ode.OdeStatus}); the others do not notice.
+ *
+ * <p><b>Functions.</b> exp, log, sin, cos and pow are polynomials written in the same operations; their errors stand at each
+ * ({@link io.quern.ode.Expression}).
+ *
+ * <h2>Kernels</h2>
+ *
+ * <p>So far the reference does all the work, on the CPU and, with tensors copied there and back, for CUDA streams; such a
+ * call cannot be captured into a graph.
+ */
+package io.quern.ode;
