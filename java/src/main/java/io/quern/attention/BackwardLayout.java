@@ -56,8 +56,11 @@ final class BackwardLayout {
     /** Rows that a head has in what is kept of rows of queries: each sequence's end with room for a tile. */
     final int rowsPerHead;
 
-    /** A row of the queries' gradient: whole panels of channels. */
-    final int channelPanels;
+    /** A tile's columns in bytes: channels of the queries' gradient. */
+    final long channelTile;
+
+    /** A row of the queries' gradient in bytes, whole tiles of them, and from there to the next. */
+    final long gradientChannels;
 
     final long gradientRow;
 
@@ -94,8 +97,9 @@ final class BackwardLayout {
         this.chunkKeys = CHUNK_PANELS * columns;
         this.chunks = Math.ceilDiv((int) inputs.keys().size(2), chunkKeys);
         this.rowsPerHead = (int) inputs.query().size(2) + TILE * (ragged ? sequenceCount : 1);
-        this.channelPanels = Math.ceilDiv(headDim, columns);
-        this.gradientRow = channelPanels * row;
+        this.channelTile = row / MicroKernel.VECTORS * MicroKernel.ROW_VECTORS;
+        this.gradientChannels = Math.ceilDiv((long) headDim * bytes, channelTile) * channelTile;
+        this.gradientRow = oddLines(gradientChannels);
         Backward.Gradients gradients = backward.gradients();
         this.allSequences = BiasGradient.sharedBySequences(gradients.biasGradient(), inputs)
                 || BiasGradient.sharedBySequences(gradients.keyBiasGradient(), inputs);

@@ -56,12 +56,13 @@ final class BackwardPart {
     private final long keyPanelBytes;
     private final long valuePanelBytes;
     private final long keyRows;
-    private final long keyRowsBytes;
+    private final long keyRow;
 
     // Of a block of queries.
     private final long queryBlock;
     private final long outBlock;
     private final long shifts;
+    private final long shiftPanel; // with the sign turned, the same in all columns
     private final long bases;
 
     // Of a block of queries and a panel.
@@ -127,20 +128,22 @@ final class BackwardPart {
         this.outRow = BackwardLayout.oddLines((long) BackwardLayout.tiled(valueDim) * bytes);
         this.keyPanelBytes = HostMemory.lines(BackwardLayout.tiled(headDim) * row);
         this.valuePanelBytes = HostMemory.lines(BackwardLayout.tiled(valueDim) * row);
-        this.keyRowsBytes = HostMemory.lines((long) layout.panels * columns * row);
+        this.keyRow = BackwardLayout.oddLines(layout.gradientChannels);
 
-        long panelBytes = HostMemory.lines(QUERIES * row);
+        // Not a multiple of 4 KiB apart: a load there would wait for a store to the same place of the other panel.
+        long panelBytes = HostMemory.lines(QUERIES * row + 3520);
         long numbers = HostMemory.lines(row);
         keyPanels = scratch;
         valuePanels = keyPanels + layout.panels * keyPanelBytes;
         keyGradients = valuePanels + layout.panels * valuePanelBytes;
         valueGradients = keyGradients + layout.panels * keyPanelBytes;
         keyRows = valueGradients + layout.panels * valuePanelBytes;
-        queryBlock = keyRows + layout.channelPanels * keyRowsBytes;
+        queryBlock = keyRows + layout.panels * columns * keyRow;
         outBlock = queryBlock + QUERIES * queryRow;
         shifts = outBlock + QUERIES * outRow;
         bases = shifts + HostMemory.lines((long) QUERIES * bytes);
-        weights = bases + HostMemory.lines((long) QUERIES * bytes);
+        shiftPanel = bases + HostMemory.lines((long) QUERIES * bytes);
+        weights = shiftPanel + panelBytes;
         products = weights + panelBytes;
         boolean drops = inputs.attention().randomness().dropout() != 0;
         kept = drops ? products + panelBytes : weights;
@@ -175,7 +178,7 @@ final class BackwardPart {
         keyCount = sequences.keys[sequence];
         terms.sequence(sequence, batch, sequences.firstKey[sequence], queries, keyCount);
         for (int g = 0; g < layout.group; g++) {
-            clear(gradientAt(gradients, g, 0), (long) layout.channelPanels * BackwardLayout.tiled(queries));
+            clear(gradientAt(gradients, g, 0), BackwardLayout.tiled(queries) * layout.gradientRow);
         }
         int end = Math.min(keyCount, (chunk + 1) * layout.chunkKeys);
         for (int from = chunk * layout.chunkKeys; from < end; from += layout.panels * columns) {
@@ -229,12 +232,12 @@ final class BackwardPart {
         this.count = count;
         int used = Math.ceilDiv(count, columns);
         if (count < used * columns) {
-            clear(keyPanels + (used - 1) * keyPanelBytes, headDim);
-            clear(valuePanels + (used - 1) * valuePanelBytes, valueDim);
+            clear(keyPanels + (used - 1) * keyPanelBytes, headDim * row);
+            clear(valuePanels + (used - 1) * valuePanelBytes, valueDim * row);
         }
         for (int p = 0; p < used; p++) {
-            clear(keyGradients + p * keyPanelBytes, BackwardLayout.tiled(headDim));
-            clear(valueGradients + p * valuePanelBytes, BackwardLayout.tiled(valueDim));
+            clear(keyGradients + p * keyPanelBytes, keyPanelBytes);
+            clear(valueGradients + p * valuePanelBytes, valuePanelBytes);
         }
         anyApart = false;
         for (int j = 0; j < used * columns; j++) {
@@ -253,12 +256,9 @@ final class BackwardPart {
         long key = row(keys, keyHead, i, headDim);
         apart[j] = !math.allFinite(1, headDim, key, 0);
         anyApart |= apart[j];
-        math.packColumn(headDim, finite(apart[j], key), 1, keyPanels + p * keyPanelBytes, j % columns);
-        for (int c = 0; c < layout.channelPanels; c++) {
-            int length = Math.min(columns, headDim - c * columns);
-            long from = apart[j] ? MicroKernel.zeros() : key + c * row;
-            MemorySegment.copy(ALL, from, ALL, keyRows + c * keyRowsBytes + j * row, (long) length * bytes);
-        }
+        key = finite(apart[j], key);
+        MemorySegment.copy(ALL, key, ALL, keyRows + j * keyRow, (long) headDim * bytes);
+        math.packColumn(headDim, key, 1, keyPanels + p * keyPanelBytes, j % columns);
         long value = row(values, keyHead, i, valueDim);
         boolean finite = math.allFinite(1, valueDim, value, 0);
         math.packColumn(valueDim, finite(!finite, value), 1, valuePanels + p * valuePanelBytes, j % columns);
@@ -267,7 +267,7 @@ final class BackwardPart {
     /** {@return a row's address, or where a row of zeros lies} */
     private long finite(boolean not, long at) {
         if (not) {
-            clear(queryBlock, Math.ceilDiv(Math.max(queryRow, outRow), row));
+            clear(queryBlock, Math.max(queryRow, outRow));
         }
         return not ? queryBlock : at;
     }
@@ -309,6 +309,10 @@ final class BackwardPart {
                 entropyGradients[i] = BackwardRows.entropyGradient(at);
             }
         }
+        if (plain && !entropy) {
+            clear(shiftPanel, rows * row);
+            math.subtractRows(rows, shiftPanel, shifts);
+        }
     }
 
     private void zeros(int length, long to) {
@@ -330,7 +334,10 @@ final class BackwardPart {
         int n = end - begin;
         long weight = weights + begin * row;
         long product = products + begin * row;
-        multiply(n, headDim, queryBlock + begin * queryRow, queryRow, keyPanels + panel * keyPanelBytes, weight);
+        boolean shifted = plain && !entropy && !anyApart;
+        long c = shifted ? shiftPanel + begin * row : MicroKernel.zeros();
+        long queryRows = queryBlock + begin * queryRow;
+        multiply(n, headDim, queryRows, queryRow, keyPanels + panel * keyPanelBytes, c, shifted ? row : 0, weight);
         if (anyApart) {
             scoreApart(begin, end, panel, width);
         }
@@ -343,20 +350,17 @@ final class BackwardPart {
         if (entropy) {
             MemorySegment.copy(ALL, weight, ALL, scores + begin * row, n * row);
         }
-        math.subtractRows(n, weight, shifts + (long) begin * bytes);
+        if (!shifted) {
+            math.subtractRows(n, weight, shifts + (long) begin * bytes);
+        }
         math.exponentials(n, weight, MicroKernel.zeros(), unused, powers);
-        multiply(n, valueDim, outBlock + begin * outRow, outRow, valuePanels + panel * valuePanelBytes, product);
+        long outRows = outBlock + begin * outRow;
+        multiply(n, valueDim, outRows, outRow, valuePanels + panel * valuePanelBytes, MicroKernel.zeros(), 0, product);
         if (terms.drops()) {
             long keep = kept + begin * row;
             terms.drop(head, from + begin, n, block + panel * columns, width, weight, keep, product);
         }
-        accumulate(
-                n,
-                valueDim,
-                outBlock + begin * outRow,
-                outRow,
-                kept + begin * row,
-                valueGradients + panel * valuePanelBytes);
+        accumulate(n, valueDim, outRows, outRow, kept + begin * row, valueGradients + panel * valuePanelBytes);
         if (entropy) {
             addInformation(begin, end, width);
         }
@@ -365,15 +369,14 @@ final class BackwardPart {
             addBiases(head, from + begin, n, panel, width, product);
         }
         terms.uncap(n, width, product);
-        accumulate(n, headDim, queryBlock + begin * queryRow, queryRow, product, keyGradients + panel * keyPanelBytes);
+        accumulate(n, headDim, queryRows, queryRow, product, keyGradients + panel * keyPanelBytes);
         accumulateQueries(n, width, panel, product, gradients + begin * layout.gradientRow);
     }
 
-    /** A product of rows and a panel, in whole tiles. */
-    private void multiply(int rows, int depth, long from, long stride, long panel, long to) {
+    /** A sum of C and a product of rows and a panel, in whole tiles; its rows of C are a panel's, or all the same. */
+    private void multiply(int rows, int depth, long from, long stride, long panel, long c, long cRow, long to) {
         for (int i = 0; i < rows; i += TILE) {
-            kernel.multiplyAdd(
-                    depth, from + i * stride, stride, bytes, panel, MicroKernel.zeros(), 0, to + i * row, row);
+            kernel.multiplyAdd(depth, from + i * stride, stride, bytes, panel, c + i * cRow, cRow, to + i * row, row);
         }
     }
 
@@ -388,11 +391,11 @@ final class BackwardPart {
     /** Adds a product of a panel of pairs and the keys' rows. */
     private void accumulateQueries(int rows, int width, int panel, long pairs, long to) {
         long stride = layout.gradientRow;
-        for (int c = 0; c < layout.channelPanels; c++) {
-            long panelRows = keyRows + c * keyRowsBytes + (long) panel * columns * row;
+        long from = keyRows + (long) panel * columns * keyRow;
+        for (long c = 0; c < layout.gradientChannels; c += layout.channelTile) {
             for (int i = 0; i < rows; i += TILE) {
-                long at = to + i * stride + c * row;
-                kernel.multiplyAdd(width, pairs + i * row, row, bytes, panelRows, at, stride, at, stride);
+                long at = to + i * stride + c;
+                kernel.multiplyAddRows(width, pairs + i * row, row, bytes, from + c, keyRow, at, stride, at, stride);
             }
         }
     }
@@ -470,9 +473,9 @@ final class BackwardPart {
         blocks.store(0, layout.dtype, ALL, to, length);
     }
 
-    private void clear(long to, long rows) {
-        for (int i = 0; i < rows; i++) {
-            MemorySegment.copy(ALL, MicroKernel.zeros(), ALL, to + i * row, row);
+    private void clear(long to, long count) {
+        for (long done = 0; done < count; done += row) {
+            MemorySegment.copy(ALL, MicroKernel.zeros(), ALL, to + done, Math.min(row, count - done));
         }
     }
 }

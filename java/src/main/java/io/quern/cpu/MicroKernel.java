@@ -31,6 +31,9 @@ public sealed interface MicroKernel permits Fp32MicroKernel, Fp64MicroKernel {
     /** Vectors in a row of a tile. */
     int VECTORS = 3;
 
+    /** Vectors in a row of a tile of {@link #multiplyAddRows}: with 32 registers four, with 16 two. */
+    int ROW_VECTORS = Lanes.BITS == 512 ? 4 : 2;
+
     /** For FP32. */
     MicroKernel FP32 = new Fp32MicroKernel();
 
@@ -69,4 +72,13 @@ public sealed interface MicroKernel permits Fp32MicroKernel, Fp64MicroKernel {
      * @param dRow from a row of D to the next
      */
     void multiplyAdd(int depth, long a, long aRow, long aStep, long b, long c, long cRow, long d, long dRow);
+
+    /**
+     * Computes a tile of {@link #ROW_VECTORS} vectors, with rows of B at any distance: where B is a matrix that is used too
+     * seldom to be packed, and 64 channels are to be one tile.
+     *
+     * @param bRow from a row of B to the next
+     */
+    void multiplyAddRows(
+            int depth, long a, long aRow, long aStep, long b, long bRow, long c, long cRow, long d, long dRow);
 }

@@ -114,6 +114,57 @@ class MicroKernelTest {
         }
     }
 
+    /** The same contract where the rows of B lie apart, and those of C and D. */
+    @ParameterizedTest
+    @EnumSource
+    void rowsOfBMayLieApart(Type type) {
+        int bytes = type.kernel.elementBytes();
+        int columns = MicroKernel.ROW_VECTORS * type.kernel.columns() / MicroKernel.VECTORS;
+        int apart = columns + 3;
+        for (int depth : DEPTHS) {
+            try (Arena arena = Arena.ofConfined()) {
+                SplittableRandom random = new SplittableRandom(depth);
+                MemorySegment a = random(arena, type, random, ROWS * (depth + 1));
+                MemorySegment b = random(arena, type, random, (depth + 1) * apart);
+                MemorySegment c = random(arena, type, random, ROWS * apart);
+                MemorySegment d = random(arena, type, random, ROWS * apart);
+                MemorySegment before =
+                        arena.allocate(d.byteSize(), HostMemory.ALIGNMENT).copyFrom(d);
+                long row = (long) apart * bytes;
+                type.kernel.multiplyAddRows(
+                        depth,
+                        a.address(),
+                        (long) depth * bytes,
+                        bytes,
+                        b.address(),
+                        row,
+                        c.address(),
+                        row,
+                        d.address(),
+                        row);
+                for (int r = 0; r < ROWS; r++) {
+                    for (int j = 0; j < apart; j++) {
+                        double sum = 0;
+                        for (int k = 0; k < depth; k++) {
+                            sum = type.fma(type.get(a, r * depth + k), type.get(b, k * apart + j), sum);
+                        }
+                        double total = type.fma(1, type.get(c, r * apart + j), sum);
+                        double expected = j < columns ? total : type.get(before, r * apart + j);
+                        assertEquals(expected, type.get(d, r * apart + j), depth + ": " + r + " " + j);
+                    }
+                }
+            }
+        }
+    }
+
+    private static MemorySegment random(Arena arena, Type type, SplittableRandom random, int count) {
+        MemorySegment memory = arena.allocate((long) count * type.kernel.elementBytes(), HostMemory.ALIGNMENT);
+        for (int i = 0; i < count; i++) {
+            type.set(memory, i, random.nextDouble(-2, 2));
+        }
+        return memory;
+    }
+
     @ParameterizedTest
     @EnumSource
     void aNaNStaysInItsRowAndColumn(Type type) {
