@@ -42,6 +42,7 @@ struct Backward {
     int64_t target;
     int64_t packedOut;  // of outGradient, as Problem::packed
     C* sinksGradient;
+    Rows<T> valuesGradient;  // where `gradient` is that of keys, of a launch for both
 
     __device__ __forceinline__ RowConstants<C>& row(const Sequence& s, int64_t head, int64_t i) const {
         return rows[(s.row * problem.heads + head) * problem.queryCount + s.firstQuery + i];
@@ -340,17 +341,17 @@ struct BackwardBlock {
     }
 };
 
-/// Rows of the gradient that belong to no sequence, before the first and after the last: zero.
+/// Rows of the gradient that belong to no sequence, before the first and after the last: zero. `thread` of THREADS.
 template <typename T>
 __device__ __forceinline__ void clearRest(const Rows<T>& rows, int64_t head, const Integers& starts,
-                                          int64_t sequences, int64_t tokens, int64_t channels) {
+                                          int64_t sequences, int64_t tokens, int64_t channels, int thread) {
     const int64_t first = clamp(starts.at(0), 0, tokens);
     const int64_t last = clamp(starts.at(sequences), 0, tokens);
 #pragma unroll 1
-    for (int64_t t = threadIdx.y; t < tokens; t += DOWN) {
+    for (int64_t t = thread / ACROSS; t < tokens; t += DOWN) {
         if (t < first || t >= last) {
 #pragma unroll 1
-            for (int64_t c = threadIdx.x; c < channels; c += ACROSS) {
+            for (int64_t c = thread % ACROSS; c < channels; c += ACROSS) {
                 rows.at(0, head, t)[c] = narrow<T>(typename ComputeOf<T>::type(0));
             }
         }
@@ -380,7 +381,7 @@ __device__ __forceinline__ void backward(const Backward<T>& a) {
         for (int64_t h = blockIdx.y; h < heads; h += gridDim.y) {
             if (ragged && blockIdx.x == 0) {
                 clearRest(a.gradient, h, starts, p.sequences, tokens,
-                          a.target == VALUES ? p.valueDim : p.headDim);
+                          a.target == VALUES ? p.valueDim : p.headDim, threadIdx.y * ACROSS + threadIdx.x);
             }
             if (count > 0) {
                 BackwardBlock<T> block(a);
@@ -473,7 +474,7 @@ __device__ __forceinline__ void backwardBias(const Backward<T>& a) {
             }
             if (ragged && blockIdx.x == 0 && batch == 0) {
                 const Rows<T> tokens{bias.base, 0, bias.head, 1};
-                clearRest(tokens, h, p.keyStarts, p.sequences, p.keyCount, 1);
+                clearRest(tokens, h, p.keyStarts, p.sequences, p.keyCount, 1, thread);
             }
             __syncthreads();
         }

@@ -31,8 +31,8 @@ struct Splits {
 };
 
 /// Any grid; x covers splits, y heads of keys, z batches.
-template <typename T>
-__device__ __forceinline__ void decode(const Forward<T>& a, const Splits<T>& splits) {
+template <typename T, typename Place>
+__device__ __forceinline__ void decode(const Forward<T>& a, const Splits<T>& splits, const Place& place) {
     const Problem<T>& p = a.problem;
 #pragma unroll 1
     for (int64_t b = blockIdx.z; b < p.sequences; b += gridDim.z) {
@@ -44,7 +44,7 @@ __device__ __forceinline__ void decode(const Forward<T>& a, const Splits<T>& spl
 #pragma unroll 1
                 for (int64_t row = 0; row < s.queries * p.group; row += DOWN) {
                     __syncthreads();  // shared memory is the next rows'
-                    ForwardBlock<T, 256, 1> block(a, s, h, row);
+                    ForwardBlock<T, 256, 1, Place> block(a, s, h, row, place);
                     block.addKeys(split * SPLIT_KEYS, (split + 1) * SPLIT_KEYS);
                     block.leave(splits.at(p, b, split), Splits<T>::rowStride(p));
                 }

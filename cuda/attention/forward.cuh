@@ -104,7 +104,20 @@ __device__ __forceinline__ C finishRow(const Forward<T>& a, const Row<T>& row, S
     return factor;
 }
 
-template <typename T, int CLASS, int ROWS>
+/// Keys and values that lie one behind the other.
+template <typename T>
+struct InRow {
+    /// What gives the row of key `tile` + k by k.
+    __device__ __forceinline__ auto rows(const Rows<const T>& tokens, const Sequence& s, int64_t head,
+                                         int64_t tile) const {
+        return [first = tokens.at(s.row, head, s.firstKey + tile), stride = tokens.token](int key) {
+            return first + key * stride;
+        };
+    }
+};
+
+/// Place: where keys and values lie.
+template <typename T, int CLASS, int ROWS, typename Place = InRow<T>>
 struct ForwardBlock {
     using C = typename ComputeOf<T>::type;
     using Shape = Tile<C, ROWS>;
@@ -118,6 +131,7 @@ struct ForwardBlock {
     const int64_t firstQuery;  // of this block, within the sequence
     const int firstHead;       // of this block, among those that share the keys
     const int group;
+    const Place place;
     C* const queries;
     const int queryStride;
     C* const chunk;
@@ -129,7 +143,7 @@ struct ForwardBlock {
     C out[CHUNKS][ROWS][N];
 
     __device__ __forceinline__ ForwardBlock(const Forward<T>& forward, const Sequence& sequence, int64_t h,
-                                            int64_t firstRow)
+                                            int64_t firstRow, const Place& keysAndValues = {})
         : a(forward),
           p(forward.problem),
           s(sequence),
@@ -137,6 +151,7 @@ struct ForwardBlock {
           firstQuery(firstRow / forward.problem.group),
           firstHead(static_cast<int>(firstRow % forward.problem.group)),
           group(static_cast<int>(forward.problem.group)),
+          place(keysAndValues),
           queries(reinterpret_cast<C*>(sharedMemory)),
           queryStride(paddedChannels<C>(forward.problem.headDim) + N),
           chunk(queries + Shape::BLOCK_ROWS * queryStride),
@@ -196,11 +211,11 @@ struct ForwardBlock {
     /// Dot products of this thread's queries and keys.
     __device__ __forceinline__ void dots(int64_t tile, C (&dot)[ROWS][KEYS]) const {
         const int channels = static_cast<int>(p.headDim);
-        const T* keys = p.keys.at(s.row, keyHead, s.firstKey + tile);
+        const auto keys = place.rows(p.keys, s, keyHead, tile);
 #pragma unroll 1
         for (int c = 0; c < channels; c += Shape::CHANNELS) {
             __syncthreads();  // everybody is done with the chunk before
-            loadChunk<TILE_KEYS, true>(keys, p.keys.token, s.keys - tile, c, channels, p.packed != 0, chunk);
+            loadChunk<TILE_KEYS, true>(keys, s.keys - tile, c, channels, p.packed != 0, chunk);
             __syncthreads();
             const int count = min(Shape::CHANNELS, paddedChannels<C>(channels) - c);
 #pragma unroll 1
@@ -304,7 +319,7 @@ struct ForwardBlock {
 
     __device__ __forceinline__ void addValues(int64_t tile) {
         const int channels = static_cast<int>(p.valueDim);
-        const T* values = p.values.at(s.row, keyHead, s.firstKey + tile);
+        const auto values = place.rows(p.values, s, keyHead, tile);
         const C* mine = weights + row(0) * Shape::WEIGHT_STRIDE;
         const int keys = static_cast<int>(s.keys - tile < TILE_KEYS ? s.keys - tile : TILE_KEYS);
 #pragma unroll
@@ -312,8 +327,8 @@ struct ForwardBlock {
             const int channel = c * Shape::CHANNELS;
             if (channel < channels) {
                 __syncthreads();  // everybody is done with the chunk before, and weights are there
-                const bool finite = loadChunk<TILE_KEYS, false>(values, p.values.token, s.keys - tile,
-                                                                channel, channels, p.packed != 0, chunk);
+                const bool finite = loadChunk<TILE_KEYS, false>(values, s.keys - tile, channel, channels,
+                                                                p.packed != 0, chunk);
                 const bool spoilt = __syncthreads_or(!finite) != 0;
                 spoilt ? accumulateSpoilt<C, ROWS>(mine, chunk, keys, out[c])
                        : accumulate<C, ROWS>(mine, chunk, keys, out[c]);

@@ -1,42 +1,36 @@
-// The forward pass on tensor cores, for FP16 and BF16 from compute_80 on: FlashAttention-2's loop (arXiv:2307.08691,
-// algorithm 1), with less to do beside the products.
+// The forward pass on tensor cores, for FP16 and BF16 from compute_80 on:
+// FlashAttention-2's loop (arXiv:2307.08691, algorithm 1), with less to do
+// beside the products.
 //
-// A block of four warps takes 128 queries of one head, a warp 32 of them, and goes through the keys in tiles of 64. Keys are
-// copied while the tile before is multiplied by its values, values while the scores are computed. Scores and weights stay
-// in registers: what one product leaves is, rounded, what the next one takes.
+// A block of four warps takes 128 queries of one head, a warp 32 of them, and
+// goes through the keys in tiles of 64; half as many where there are more than
+// 128 channels. Keys are copied while the tile before is multiplied by its
+// values, values while the scores are computed. Scores and weights stay in
+// registers: what one product leaves is, rounded, what the next one takes.
 //
-// Weights are powers of two relative to a reference that need not be the row's largest score: any will do that is close
-// enough for FP32 and the storage type. So the largest is looked for in the first tile only, and afterwards only where a
-// sum of weights grows beyond MOST_WEIGHT, which costs nothing to notice. Then scores are computed again, and what was
-// summed is scaled down. A row's reference depends on that row alone, and so do its bits.
+// Weights are powers of two relative to a reference that need not be the row's
+// largest score: any will do that is close enough for FP32 and the storage
+// type. So the largest is looked for in the first tile only, and afterwards
+// only where a sum of weights grows beyond MOST_WEIGHT, which costs nothing to
+// notice. Then scores are computed again, and what was summed is scaled down. A
+// row's reference depends on that row alone, and so do its bits.
 #pragma once
 
 #include "forward.cuh"
-#include "mma.cuh"
+#include "tensor_tile.cuh"
 
 namespace quern::attention {
 
-constexpr int TENSOR_THREADS = 128;
-constexpr int TENSOR_QUERIES = 128;
-constexpr int WARP_QUERIES = 32;
-constexpr int TENSOR_KEYS = 64;
-constexpr int PART_KEYS = 32;  // whose scores are in registers at once
-
-/// Of the weights of a row that one thread sums in a part of a tile: eight, each at most 1 where the reference is the largest. FP16
-/// has room for it.
-constexpr float MOST_WEIGHT = 1024;
-
-/// Rows of DIM channels of 16 bits in shared memory. Eight neighbouring channels are a unit of 16 bytes; unit u of row r lies
-/// at u ^ r % 8: the same unit of eight rows, and eight units of the same row, lie in different banks.
+/// Queries of a block, and keys of a tile. Of 256 channels registers and shared
+/// memory have room for half as many.
 template <int DIM>
-struct Swizzled {
-    static constexpr int ROW = 2 * DIM;    // bytes
-    static constexpr int UNITS = DIM / 8;  // of a row
+constexpr int TENSOR_QUERIES = DIM <= 128 ? 128 : 64;
+template <int DIM>
+constexpr int TENSOR_KEYS = DIM <= 128 ? 64 : 32;
 
-    __device__ __forceinline__ static uint32_t at(int row, int unit) {
-        return row * ROW + ((unit ^ (row & 7)) << 4);
-    }
-};
+/// Of the weights of a row that one thread sums in a part of a tile: eight,
+/// each at most 1 where the reference is the largest. FP16 has room for it.
+constexpr float MOST_WEIGHT = 1024;
 
 /// Over the four threads that share a row of a product.
 __device__ __forceinline__ float mostOfFour(float x) {
@@ -44,49 +38,34 @@ __device__ __forceinline__ float mostOfFour(float x) {
     return fmaxf(x, __shfl_xor_sync(0xffffffff, x, 2));
 }
 
-/// What a block of threads knows of its queries and keys, in few registers: keys count from `begin`, the first of its tiles.
-struct TensorRange {
-    int64_t begin;
-    int keys, end;  // that there are, one past the last that a query sees
-    int low, high;  // row r sees keys from r + low to before r + high
-
-    template <typename T>
-    __device__ __forceinline__ TensorRange(const Problem<T>& p, const Sequence& s, int64_t firstQuery) {
-        constexpr int64_t FAR = 1 << 30;
-        const int64_t last =
-            firstQuery + TENSOR_QUERIES < s.queries ? firstQuery + TENSOR_QUERIES - 1 : s.queries - 1;
-        // Tiles begin at multiples of their length, so that a row's sums do not depend on the others of its block.
-        begin = p.begin(s, firstQuery) / TENSOR_KEYS * TENSOR_KEYS;
-        keys = static_cast<int>(s.keys - begin);
-        end = static_cast<int>(p.end(s, last) - begin);
-        const int64_t beside = firstQuery + p.diagonal(s) - begin;
-        low = static_cast<int>(clamp(beside - p.left, -FAR, FAR));
-        high = static_cast<int>(clamp(beside + p.right + 1, -FAR, FAR));
-    }
-};
-
 template <typename T, int DIM>
 struct TensorBlock {
     using Place = Swizzled<DIM>;
-    static constexpr int MS = WARP_QUERIES / 16;                // products that a warp stacks along queries
-    static constexpr int NS = PART_KEYS / 8;                    // along keys
-    static constexpr int CS = DIM / 8;                          // along channels of values
-    static constexpr int KS = DIM / 16;                         // steps of a dot product
-    static constexpr bool KEPT = DIM <= 64;                     // queries stay in registers
-    static constexpr int STEP = TENSOR_THREADS / Place::UNITS;  // rows copied at once, a multiple of 8
-    static constexpr int QUERY_BYTES = TENSOR_QUERIES * Place::ROW;
-    static constexpr int KEY_BYTES = TENSOR_KEYS * Place::ROW;
+    static constexpr int QUERIES = TENSOR_QUERIES<DIM>;
+    static constexpr int WARP_QUERIES = QUERIES / WARPS;
+    static constexpr int KEYS_OF_TILE = TENSOR_KEYS<DIM>;
+    static constexpr int MS = WARP_QUERIES / 16;  // products that a warp stacks along queries
+    static constexpr int CS = DIM / 8;            // along channels of values
+    static constexpr int KS = DIM / 16;           // steps of a dot product
+    static constexpr bool KEPT = DIM <= 64;       // queries stay in registers
+    static constexpr int QUERY_BYTES = QUERIES * Place::ROW;
+    static constexpr int KEY_BYTES = KEYS_OF_TILE * Place::ROW;
 
     const Forward<T>& a;
     const Problem<T>& p;
     const TensorRange range;
     const int lane, warp;
     const uint32_t queries, keys, values;  // in shared memory
-    float scale;                           // of scores, with log2 e
+    const uint32_t copied;                 // this thread's first unit within them
+    const uint32_t keyOperands,
+        valueOperands;  // two operands b each, those of values transposed
+    float scale;        // of scores, with log2 e
 
+    // Of rows lane / 4 and lane / 4 + 8 of each product.
     float out[MS][CS][4];
-    float reference[MS][2];  // of rows lane / 4 and lane / 4 + 8 of each product
-    float sum[MS][2];        // of this thread's weights
+    float shift[MS][2];  // minus the reference; 0 where there is none yet
+    float sum[MS][2];    // of this thread's weights
+    uint32_t unset;      // bit 2 m + h where there is no reference
 
     __device__ __forceinline__ TensorBlock(const Forward<T>& forward, const TensorRange& r)
         : a(forward),
@@ -97,62 +76,47 @@ struct TensorBlock {
           queries(static_cast<uint32_t>(__cvta_generic_to_shared(sharedMemory))),
           keys(queries + QUERY_BYTES),
           values(keys + KEY_BYTES),
-          scale(static_cast<float>(forward.problem.scale * LOG2_E)),
+          copied(once(Place::at(Place::copyRow(), Place::copyUnit()))),
+          keyOperands(held(keys + Place::unitsFirst())),
+          valueOperands(held(values + Place::rowsFirst())),
+          scale(scaleOf(forward.problem)),
           out{},
-          sum{} {
-#pragma unroll
-        for (int m = 0; m < MS; m++) {
-            reference[m][0] = reference[m][1] = -INFINITY;
-        }
+          shift{},
+          sum{},
+          unset((1 << 2 * MS) - 1) {}
+
+    /// Kept in a register where there is one to spare, otherwise computed for each tile.
+    __device__ __forceinline__ static uint32_t held(uint32_t x) { return KEPT ? once(x) : x; }
+
+    /// Not 0, so that minus infinity remains what it is; a score multiplied by
+    /// that little is as good as 0.
+    __device__ __forceinline__ static float scaleOf(const Problem<T>& p) {
+        constexpr float LEAST = 0x1p-126f;
+        const double ofHead = p.headScale == nullptr ? 1 : static_cast<double>(p.headScale[blockIdx.y]);
+        const float scale = static_cast<float>(p.scale * ofHead * LOG2_E);
+        return fabsf(scale) < LEAST ? LEAST : scale;
     }
+
+    /// Whether keys of a tile are hidden from queries of the warp, because they
+    /// come too early or too late.
+    struct Hidden {
+        bool early, late;
+    };
 
     /// The row of product m, half h, of this thread, within the block.
     __device__ __forceinline__ int row(int m, int h) const {
         return warp * WARP_QUERIES + m * 16 + h * 8 + lane / 4;
     }
 
-    /// What this thread copies: unit threadIdx.x % UNITS of rows threadIdx.x / UNITS, and every STEP rows further.
-    __device__ __forceinline__ static int copyRow() { return threadIdx.x / Place::UNITS; }
-    __device__ __forceinline__ static int copyUnit() { return threadIdx.x % Place::UNITS; }
-
-    /// Starts copies of ROWS rows from this thread's place; zeros beyond `there` rows and `channels` channels.
-    template <int ROWS>
-    __device__ __forceinline__ void copy(const T* from, int64_t stride, int there, int64_t channels,
-                                         uint32_t to) const {
-        const uint32_t place = to + Place::at(copyRow(), copyUnit());
-        if (there >= ROWS && channels == DIM) {
-#pragma unroll
-            for (int i = 0; i < ROWS / STEP; i++) {
-                copyAsync(place + i * STEP * Place::ROW, from);
-                from += STEP * stride;
-            }
-        } else {
-            const bool inside = copyUnit() * 8 < channels;
-#pragma unroll 1
-            for (int i = 0; i < ROWS / STEP; i++) {
-                const bool copied = inside && copyRow() + i * STEP < there;
-                copyAsync(place + i * STEP * Place::ROW, from, copied);
-                from += copied ? STEP * stride : 0;
-            }
-        }
-    }
-
-    /// Rows lane % 16, units of channels 16 k + 8 (lane / 16): an operand a, or, transposed, two operands b.
-    __device__ __forceinline__ uint32_t rowsFirst(uint32_t base) const {
-        return base + Place::at(lane % 16, lane / 16);
-    }
-
     __device__ __forceinline__ void loadQueries(int k, uint32_t (&to)[MS][4]) const {
-        const uint32_t from = rowsFirst(queries + warp * WARP_QUERIES * Place::ROW) ^ (32 * k);
+        const uint32_t from = (queries + warp * WARP_QUERIES * Place::ROW + Place::rowsFirst()) ^ (32 * k);
         unrolled<MS>([&]<int M>(Index<M>) { loadMatrices<M * 16 * Place::ROW>(from, to[M]); });
     }
 
-    /// score = queries * keys^T, for the keys from PART of the tile on
-    template <int PART>
+    /// score = queries * keys^T, for the keys from FIRST of the tile on
+    template <int FIRST>
     __device__ __forceinline__ void dots(const uint32_t (&kept)[KEPT ? KS : 1][MS][4],
                                          float (&score)[MS][NS][4]) const {
-        // Operands b of two products: rows of keys lane % 8 + 8 (lane / 16), units lane / 8 % 2.
-        const uint32_t from = keys + Place::at(lane % 8 + lane / 16 * 8, lane / 8 % 2);
         const float zero[4] = {};
 #pragma unroll
         for (int k = 0; k < KS; k++) {
@@ -168,7 +132,7 @@ struct TensorBlock {
             unrolled<NS / 2>([&]<int PAIR>(Index<PAIR>) {
                 constexpr int n = 2 * PAIR;
                 uint32_t key[4];
-                loadMatrices<(PART + n * 8) * Place::ROW>(from ^ (32 * k), key);
+                loadMatrices<(FIRST + n * 8) * Place::ROW>(keyOperands ^ (32 * k), key);
 #pragma unroll
                 for (int m = 0; m < MS; m++) {
                     if (k == 0) {
@@ -183,30 +147,52 @@ struct TensorBlock {
         }
     }
 
-    /// Makes scores of what is hidden vanish, whatever the sign of the scale; keys from firstKey on.
-    __device__ __forceinline__ void hide(int firstKey, float (&score)[MS][NS][4]) const {
-        keepBranch();
+    /// Makes scores of keys from firstKey on vanish, whatever the sign of the
+    /// scale, where they come too late for their query; `once`, since what tiles
+    /// in between do not need would otherwise be computed for all of them.
+    __device__ __forceinline__ void hideLate(int firstKey, float (&score)[MS][NS][4]) const {
         const float hidden = scale > 0 ? -INFINITY : INFINITY;
-        const int mine = firstKey + lane % 4 * 2;
+        const int mine = static_cast<int>(once(firstKey + lane % 4 * 2));
 #pragma unroll
         for (int m = 0; m < MS; m++) {
 #pragma unroll
             for (int h = 0; h < 2; h++) {
-                const int begin = row(m, h) + range.low - mine;
-                const int end = min(row(m, h) + range.high, range.keys) - mine;
+                const int end = min(row(m, h) + range.high, range.there) - mine;
 #pragma unroll
                 for (int n = 0; n < NS; n++) {
 #pragma unroll
                     for (int e = 0; e < 2; e++) {
                         float& x = score[m][n][2 * h + e];
-                        x = n * 8 + e >= begin && n * 8 + e < end ? x : hidden;
+                        x = n * 8 + e < end ? x : hidden;
                     }
                 }
             }
         }
     }
 
-    /// Makes the largest score of a row its reference, where it has none yet or its weights were found too large.
+    /// The same where they come too early.
+    __device__ __forceinline__ void hideEarly(int firstKey, float (&score)[MS][NS][4]) const {
+        const float hidden = scale > 0 ? -INFINITY : INFINITY;
+        const int mine = static_cast<int>(once(firstKey + lane % 4 * 2));
+#pragma unroll
+        for (int m = 0; m < MS; m++) {
+#pragma unroll
+            for (int h = 0; h < 2; h++) {
+                const int begin = row(m, h) + range.low - mine;
+#pragma unroll
+                for (int n = 0; n < NS; n++) {
+#pragma unroll
+                    for (int e = 0; e < 2; e++) {
+                        float& x = score[m][n][2 * h + e];
+                        x = n * 8 + e >= begin ? x : hidden;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes the largest score of a row its reference, where it has none yet or
+    /// its weights were found too large.
     __device__ __forceinline__ void raise(const float (&score)[MS][NS][4], const float (&partSum)[MS][2],
                                           float (&factors)[MS][2]) {
         keepBranch();
@@ -214,7 +200,8 @@ struct TensorBlock {
         for (int m = 0; m < MS; m++) {
 #pragma unroll
             for (int h = 0; h < 2; h++) {
-                const float before = reference[m][h];
+                const uint32_t bit = 1 << (2 * m + h);
+                const float before = unset & bit ? -INFINITY : -shift[m][h];
                 float most = before;
 #pragma unroll
                 for (int n = 0; n < NS; n++) {
@@ -222,9 +209,11 @@ struct TensorBlock {
                 }
                 most = mostOfFour(most);
                 const float largest = mostOfFour(partSum[m][h]);
-                const bool due = before == -INFINITY || largest >= MOST_WEIGHT;
-                const float factor = due && before > -INFINITY ? exp2Approximate(before - most) : 1.0f;
-                reference[m][h] = due ? most : before;
+                const bool first = (unset & bit) != 0;
+                const bool due = (most > -INFINITY) & (first | (largest >= MOST_WEIGHT));
+                const float factor = due & !first ? exp2Approximate(before - most) : 1.0f;
+                shift[m][h] = due ? -most : shift[m][h];
+                unset = due ? unset & ~bit : unset;
                 factors[m][h] = factor;
                 sum[m][h] *= factor;
 #pragma unroll
@@ -236,92 +225,95 @@ struct TensorBlock {
         }
     }
 
-    /// Scores become weights. \return whether one of this thread's sums is too large
+    /// Scores become weights. \return whether one of this thread's sums is too
+    /// large
     __device__ __forceinline__ bool weigh(float (&score)[MS][NS][4], float (&partSum)[MS][2]) const {
-        bool large = false;
+        float largest = 0;
 #pragma unroll
         for (int m = 0; m < MS; m++) {
 #pragma unroll
             for (int h = 0; h < 2; h++) {
-                const float shift = reference[m][h] == -INFINITY ? 0.0f : -reference[m][h];
                 float row = 0;
 #pragma unroll
                 for (int n = 0; n < NS; n++) {
 #pragma unroll
                     for (int e = 0; e < 2; e++) {
                         float& x = score[m][n][2 * h + e];
-                        x = exp2Approximate(__fmaf_rn(x, scale, shift));
+                        x = exp2Approximate(__fmaf_rn(x, scale, shift[m][h]));
                         row = n + e == 0 ? x : row + x;
                     }
                 }
                 partSum[m][h] = row;
-                large = large || row >= MOST_WEIGHT;
+                largest = m + h == 0 ? row : fmaxf(largest, row);
             }
         }
-        return large;
+        return largest >= MOST_WEIGHT;
     }
 
-    /// Weights of the keys from PART of the tile on, rounded, as operands a of the products with values.
-    template <int PART>
+    /// Weights of the keys from FIRST of the tile on, rounded, as operands a of
+    /// the products with values.
+    template <int FIRST>
     __device__ __forceinline__ void attend(const uint32_t (&kept)[KEPT ? KS : 1][MS][4], int tile,
-                                           bool partial, bool& raising,
-                                           uint32_t (&weights)[TENSOR_KEYS / PART_KEYS][NS / 2][MS][4]) {
+                                           const Hidden& hidden, int& raising,
+                                           uint32_t (&weights)[KEYS_OF_TILE / PART][STEPS][MS][4]) {
         float score[MS][NS][4];
         float partSum[MS][2] = {};
 #pragma unroll 1
         for (;;) {
-            dots<PART>(kept, score);
-            if (partial) {
-                hide(tile + PART, score);
+            dots<FIRST>(kept, score);
+            if (hidden.late) {
+                hideLate(tile + FIRST, score);
             }
-            if (raising) {
+            if (hidden.early) {
+                hideEarly(tile + FIRST, score);
+            }
+            if (raising != 0) {
                 float factors[MS][2];
                 raise(score, partSum, factors);
-                // Weights of the tile's keys before these are not multiplied by values yet: they are scaled down, too.
+                // Weights of the tile's keys before these are not multiplied by values
+                // yet: they are scaled down, too.
 #pragma unroll
-                for (int i = 0; i < PART / PART_KEYS * (NS / 2) * MS * 4; i++) {
-                    uint32_t& both =
-                        weights[i / (4 * MS) / (NS / 2)][i / (4 * MS) % (NS / 2)][i / 4 % MS][i % 4];
+                for (int i = 0; i < FIRST / PART * STEPS * MS * 4; i++) {
+                    uint32_t& both = weights[i / (4 * MS) / STEPS][i / (4 * MS) % STEPS][i / 4 % MS][i % 4];
                     both = scaled<T>(both, factors[i / 4 % MS][i % 2]);
                 }
             }
             if (!__any_sync(0xffffffff, weigh(score, partSum))) {
                 break;
             }
-            raising = true;
+            raising = 1;
         }
-        bool unset = false;
 #pragma unroll
         for (int m = 0; m < MS; m++) {
 #pragma unroll
             for (int h = 0; h < 2; h++) {
                 sum[m][h] += partSum[m][h];
-                unset = unset || reference[m][h] == -INFINITY;
             }
 #pragma unroll
-            for (int k = 0; k < NS / 2; k++) {
+            for (int k = 0; k < STEPS; k++) {
 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     const float(&w)[4] = score[m][2 * k + i / 2];
-                    weights[PART / PART_KEYS][k][m][i] = pair<T>(w[i % 2 * 2], w[i % 2 * 2 + 1]);
+                    weights[FIRST / PART][k][m][i] = pair<T>(w[i % 2 * 2], w[i % 2 * 2 + 1]);
                 }
             }
         }
-        raising = raising && __any_sync(0xffffffff, unset);
+        if (raising != 0) {
+            raising = __any_sync(0xffffffff, unset != 0);
+        }
     }
 
     /// out += weights * values, for the whole tile
-    __device__ __forceinline__ void addValues(
-        const uint32_t (&weight)[TENSOR_KEYS / PART_KEYS][NS / 2][MS][4]) {
+    __device__ __forceinline__ void addValues(const uint32_t (&weight)[KEYS_OF_TILE / PART][STEPS][MS][4]) {
 #pragma unroll
         for (int c = 0; c < CS; c += 2) {
-            const uint32_t from = rowsFirst(values) ^ (16 * c);
-            unrolled<TENSOR_KEYS / 16>([&]<int K>(Index<K>) {
+            const uint32_t from = valueOperands ^ (16 * c);
+            unrolled<KEYS_OF_TILE / 16>([&]<int K>(Index<K>) {
                 uint32_t value[4];
                 loadTransposed<K * 16 * Place::ROW>(from, value);
 #pragma unroll
                 for (int m = 0; m < MS; m++) {
-                    const uint32_t(&w)[4] = weight[K / (NS / 2)][K % (NS / 2)][m];
+                    const uint32_t(&w)[4] = weight[K / STEPS][K % STEPS][m];
                     multiply<T>(out[m][c], w, value[0], value[1], out[m][c]);
                     multiply<T>(out[m][c + 1], w, value[2], value[3], out[m][c + 1]);
                 }
@@ -329,11 +321,12 @@ struct TensorBlock {
         }
     }
 
-    /// The loop over keys. `query`, `key` and `value` are what this thread copies first.
+    /// The loop over keys. `query`, `key` and `value` are what this thread copies
+    /// first.
     __device__ __forceinline__ void run(const T* query, int queriesThere, const T* key, const T* value) {
-        copy<TENSOR_QUERIES>(query, p.query.token, queriesThere, p.headDim, queries);
+        copyRows<DIM, QUERIES>(query, p.query.token, queriesThere, p.headDim, queries + copied);
         if (range.end > 0) {
-            copy<TENSOR_KEYS>(key, p.keys.token, range.keys, p.headDim, keys);
+            copyRows<DIM, KEYS_OF_TILE>(key, p.keys.token, range.there, p.headDim, keys + copied);
         }
         uint32_t kept[KEPT ? KS : 1][MS][4];
         if constexpr (KEPT) {
@@ -346,28 +339,30 @@ struct TensorBlock {
         }
         const int first = warp * WARP_QUERIES;
         const int last = first + WARP_QUERIES - 1;
-        bool raising = true;
+        int raising = 1;
 #pragma unroll 1
-        for (int tile = 0; tile < range.end; tile += TENSOR_KEYS) {
+        for (int tile = 0; tile < range.end; tile += KEYS_OF_TILE) {
             awaitCopies();
             __syncthreads();  // keys are there, the values before are done with
-            copy<TENSOR_KEYS>(value, p.values.token, range.keys - tile, p.valueDim, values);
-            value += TENSOR_KEYS * p.values.token;
+            copyRows<DIM, KEYS_OF_TILE>(value, p.values.token, range.there - tile, p.valueDim,
+                                        values + copied);
+            value += KEYS_OF_TILE * p.values.token;
             const bool seen =
-                first < queriesThere && tile < last + range.high && tile + TENSOR_KEYS > first + range.low;
-            const bool partial =
-                tile < last + range.low || tile + TENSOR_KEYS > min(first + range.high, range.keys);
-            uint32_t weight[TENSOR_KEYS / PART_KEYS][NS / 2][MS][4];
+                first < queriesThere && tile < last + range.high && tile + KEYS_OF_TILE > first + range.low;
+            const bool early = tile < last + range.low;
+            const bool late = tile + KEYS_OF_TILE > min(first + range.high, range.there);
+            const Hidden hidden{early, late};
+            uint32_t weight[KEYS_OF_TILE / PART][STEPS][MS][4];
             if (seen) {
-                unrolled<TENSOR_KEYS / PART_KEYS>([&]<int PART>(Index<PART>) {
-                    attend<PART * PART_KEYS>(kept, tile, partial, raising, weight);
-                });
+                unrolled<KEYS_OF_TILE / PART>(
+                    [&]<int I>(Index<I>) { attend<I * PART>(kept, tile, hidden, raising, weight); });
             }
             awaitCopies();
             __syncthreads();  // values are there, the keys are done with
-            if (tile + TENSOR_KEYS < range.end) {
-                key += TENSOR_KEYS * p.keys.token;
-                copy<TENSOR_KEYS>(key, p.keys.token, range.keys - tile - TENSOR_KEYS, p.headDim, keys);
+            if (tile + KEYS_OF_TILE < range.end) {
+                key += KEYS_OF_TILE * p.keys.token;
+                copyRows<DIM, KEYS_OF_TILE>(key, p.keys.token, range.there - tile - KEYS_OF_TILE, p.headDim,
+                                            keys + copied);
             }
             if (seen) {
                 addValues(weight);
@@ -379,6 +374,7 @@ struct TensorBlock {
     /// Adds the sink, divides and writes.
     __device__ __forceinline__ void finish(const Sequence& s, int64_t head, int64_t firstQuery) {
         const float sink = p.sinks == nullptr ? -INFINITY : p.sinks[head] * static_cast<float>(LOG2_E);
+        float logarithm[MS][2];  // of the sum of weights, to base 2
         float spoilt = 0;
 #pragma unroll
         for (int m = 0; m < MS; m++) {
@@ -387,7 +383,7 @@ struct TensorBlock {
                 float total = sum[m][h];
                 total += __shfl_xor_sync(0xffffffff, total, 1);
                 total += __shfl_xor_sync(0xffffffff, total, 2);
-                const float before = reference[m][h];
+                const float before = unset >> (2 * m + h) & 1 ? -INFINITY : -shift[m][h];
                 const float most = fmaxf(before, sink);
                 float factor = before == -INFINITY ? 0.0f : exp2Approximate(before - most);
                 total *= factor;
@@ -396,11 +392,11 @@ struct TensorBlock {
                 }
                 const bool empty = total == 0;
                 factor = empty ? 0.0f : factor / total;
-                reference[m][h] = empty ? -INFINITY : most + log2f(total);
+                logarithm[m][h] = empty ? -INFINITY : most + log2f(total);
                 const int64_t i = firstQuery + row(m, h);
                 if (lane % 4 == 0 && i < s.queries) {
                     a.logSumExp.set(s.row, head, s.firstQuery + i,
-                                    reference[m][h] * static_cast<float>(1 / LOG2_E));
+                                    logarithm[m][h] * static_cast<float>(1 / LOG2_E));
                 }
 #pragma unroll
                 for (int c = 0; c < CS; c++) {
@@ -418,47 +414,21 @@ struct TensorBlock {
         const int there =
             static_cast<int>(clamp(s.queries - firstQuery - warp * WARP_QUERIES, 0, WARP_QUERIES));
         if (__any_sync(0xffffffff, spoilt != spoilt)) {
-            careful(s, head, firstQuery, there);
+            careful(s, head, firstQuery, there, logarithm);
         } else {
-            write(to + warp * WARP_QUERIES * a.out.token, there);
+            writeRows<DIM>(out, to + warp * WARP_QUERIES * a.out.token, a.out.token, there, p.valueDim);
         }
     }
 
-    /// Rows of this warp by way of shared memory, so that whole sectors are written.
-    __device__ __forceinline__ void write(T* to, int there) const {
-        unsigned char* mine = sharedMemory + warp * WARP_QUERIES * Place::ROW;
+    /// The outputs once more, key by key: a value was not finite, and a product
+    /// multiplies it by the weight 0 of queries that do not see it.
+    __device__ __forceinline__ void careful(const Sequence& s, int64_t head, int64_t firstQuery, int there,
+                                            const float (&mine)[MS][2]) const {
+        __shared__ float logarithms[QUERIES];
 #pragma unroll
         for (int m = 0; m < MS; m++) {
-#pragma unroll
-            for (int c = 0; c < CS; c++) {
-#pragma unroll
-                for (int h = 0; h < 2; h++) {
-                    *reinterpret_cast<uint32_t*>(mine + Place::at(m * 16 + h * 8 + lane / 4, c) +
-                                                 lane % 4 * 4) =
-                        pair<T>(out[m][c][2 * h], out[m][c][2 * h + 1]);
-                }
-            }
-        }
-        __syncwarp();
-        const int unit = lane % Place::UNITS;
-        if (unit * 8 < p.valueDim) {
-#pragma unroll 1
-            for (int r = lane / Place::UNITS; r < there; r += 32 / Place::UNITS) {
-                storePack<8>(to + r * a.out.token + unit * 8, 0,
-                             *reinterpret_cast<const Pack<T, 8>*>(mine + Place::at(r, unit)));
-            }
-        }
-    }
-
-    /// The outputs once more, key by key: a value was not finite, and a product multiplies it by the weight 0 of queries
-    /// that do not see it.
-    __device__ __forceinline__ void careful(const Sequence& s, int64_t head, int64_t firstQuery,
-                                            int there) const {
-        __shared__ float logarithms[TENSOR_QUERIES];
-#pragma unroll
-        for (int m = 0; m < MS; m++) {
-            logarithms[row(m, 0)] = reference[m][0];
-            logarithms[row(m, 1)] = reference[m][1];
+            logarithms[row(m, 0)] = mine[m][0];
+            logarithms[row(m, 1)] = mine[m][1];
         }
         __syncwarp();
 #pragma unroll 1
@@ -499,30 +469,45 @@ struct TensorBlock {
     }
 };
 
-/// Blocks: x blocks of queries, y heads, z batches. Late queries, which a causal mask leaves most keys, come first. Where
-/// sequences lie one behind the other, x covers all of them.
+/// The queries of a block. Looked up anew after the loop, so that no register holds it in between: `x` is blockIdx.x, `once`.
+/// Late queries, which a causal mask leaves most keys, come first.
+template <typename T, int DIM>
+struct QueriesOfBlock {
+    Sequence s;
+    int64_t first;
+
+    __device__ __forceinline__ QueriesOfBlock(const Problem<T>& p, int64_t x) {
+        Slot place{blockIdx.z, gridDim.x - 1 - x};
+        if (p.queryStarts.base != nullptr) {
+            place = slot(p.queryStarts, p.queryCount, p.sequences, 1, TENSOR_QUERIES<DIM>, x);
+        }
+        s = p.sequence(place.sequence);
+        first = place.block * TENSOR_QUERIES<DIM>;
+    }
+};
+
+/// Blocks: x blocks of queries, y heads, z batches. Where sequences lie one behind the other, x covers all of them.
 template <typename T, int DIM>
 __device__ __forceinline__ void tensorForward(const Forward<T>& a) {
-    using Block = TensorBlock<T, DIM>;
+    using Place = Swizzled<DIM>;
     const Problem<T>& p = a.problem;
     const int64_t head = blockIdx.y;
-    Slot place{blockIdx.z, gridDim.x - 1 - blockIdx.x};
-    if (p.queryStarts.base != nullptr) {
-        place = slot(p.queryStarts, p.queryCount, p.sequences, 1, TENSOR_QUERIES, blockIdx.x);
-    }
-    const Sequence s = p.sequence(place.sequence);
-    const int64_t firstQuery = place.block * TENSOR_QUERIES;
-    if (firstQuery >= s.queries) {
+    const QueriesOfBlock<T, DIM> mine(p, blockIdx.x);
+    const Sequence& s = mine.s;
+    if (mine.first >= s.queries) {
         return;
     }
-    const TensorRange range(p, s, firstQuery);
-    Block block(a, range);
-    const int channel = Block::copyUnit() * 8;
-    block.run(p.query.at(s.row, head, s.firstQuery + firstQuery + Block::copyRow()) + channel,
-              static_cast<int>(clamp(s.queries - firstQuery, 0, TENSOR_QUERIES)),
-              p.keys.at(s.row, head / p.group, s.firstKey + range.begin + Block::copyRow()) + channel,
-              p.values.at(s.row, head / p.group, s.firstKey + range.begin + Block::copyRow()) + channel);
-    block.finish(s, head, firstQuery);
+    const TensorRange range(mine.first, TENSOR_QUERIES<DIM>, s.queries, s.keys, p.diagonal(s), p.left,
+                            p.right, TENSOR_KEYS<DIM>);
+    TensorBlock<T, DIM> block(a, range);
+    const int channel = Place::copyUnit() * 8;
+    const int64_t key = s.firstKey + range.begin + Place::copyRow();
+    block.run(p.query.at(s.row, head, s.firstQuery + mine.first + Place::copyRow()) + channel,
+              static_cast<int>(clamp(s.queries - mine.first, 0, TENSOR_QUERIES<DIM>)),
+              p.keys.at(s.row, head / p.group, key) + channel,
+              p.values.at(s.row, head / p.group, key) + channel);
+    const QueriesOfBlock<T, DIM> done(p, once(blockIdx.x));
+    block.finish(done.s, head, done.first);
 }
 
 }  // namespace quern::attention

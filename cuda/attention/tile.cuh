@@ -23,8 +23,10 @@ struct Tile {
     static constexpr int WEIGHTS = BLOCK_ROWS * WEIGHT_STRIDE;  // numbers
 };
 
+/// Aligned to the longest row of the kernels for tensor cores, which find places within rows by exclusive or.
+extern __shared__ __align__(512) unsigned char sharedMemory[];
+
 /// Packs, one row behind the other, that hold that many channels.
-extern __shared__ __align__(16) unsigned char sharedMemory[];
 
 template <typename C>
 __device__ __forceinline__ int paddedChannels(int64_t channels) {
@@ -58,11 +60,11 @@ __device__ __forceinline__ Pack<C, Tile<C>::N> channelPack(const T* row, int c, 
 /// that work side by side read rows that lie side by side.
 __device__ __forceinline__ int keyRow(int key) { return key % KEYS * ACROSS + key / KEYS; }
 
-/// A chunk of COUNT rows, (COUNT, STRIDE): channels c .. c + CHANNELS of the rows that there are, zero otherwise.
-/// \return whether all of this thread's are finite
-template <int COUNT, bool INTERLEAVED, typename C, typename T>
-__device__ __forceinline__ bool loadChunk(const T* rows, int64_t stride, int64_t there, int c, int channels,
-                                          bool packed, C* chunk) {
+/// A chunk of COUNT rows, (COUNT, STRIDE): channels c .. c + CHANNELS of the rows that there are, zero otherwise; row k lies at
+/// rowAt(k). \return whether all of this thread's are finite
+template <int COUNT, bool INTERLEAVED, typename C, typename RowAt>
+__device__ __forceinline__ bool loadChunk(const RowAt& rowAt, int64_t there, int c, int channels, bool packed,
+                                          C* chunk) {
     constexpr int N = Tile<C>::N;
     const int mine = threadIdx.x * N;
     bool finite = true;
@@ -77,18 +79,24 @@ __device__ __forceinline__ bool loadChunk(const T* rows, int64_t stride, int64_t
         if (packed) {  // four loads in flight
 #pragma unroll 4
             for (int key = threadIdx.y; key < COUNT; key += DOWN) {
-                put(key, key < there ? channelPack<true, C>(rows + key * stride, c + mine, channels)
-                                     : Pack<C, N>{});
+                put(key, key < there ? channelPack<true, C>(rowAt(key), c + mine, channels) : Pack<C, N>{});
             }
         } else {
 #pragma unroll 1
             for (int key = threadIdx.y; key < COUNT; key += DOWN) {
-                put(key, key < there ? channelPack<false, C>(rows + key * stride, c + mine, channels)
-                                     : Pack<C, N>{});
+                put(key, key < there ? channelPack<false, C>(rowAt(key), c + mine, channels) : Pack<C, N>{});
             }
         }
     }
     return finite;
+}
+
+/// The same of rows that lie `stride` apart.
+template <int COUNT, bool INTERLEAVED, typename C, typename T>
+__device__ __forceinline__ bool loadChunk(const T* rows, int64_t stride, int64_t there, int c, int channels,
+                                          bool packed, C* chunk) {
+    return loadChunk<COUNT, INTERLEAVED>([=](int row) { return rows + row * stride; }, there, c, channels,
+                                         packed, chunk);
 }
 
 /// Four neighbouring numbers of shared memory.

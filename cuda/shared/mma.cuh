@@ -44,6 +44,12 @@ __device__ __forceinline__ void loadTransposed(uint32_t shared, uint32_t (&to)[4
 /// What only few tiles need is branched around, and not computed for all and then dropped.
 __device__ __forceinline__ void keepBranch() { asm volatile(""); }
 
+/// x, as something that the compiler knows nothing of: it is computed here, neither before nor anew.
+__device__ __forceinline__ uint32_t once(uint32_t x) {
+    asm volatile("" : "+r"(x));
+    return x;
+}
+
 template <int I>
 struct Index {};
 

@@ -5,6 +5,7 @@ import static io.quern.attention.AttentionCuda.DOWN;
 import static io.quern.attention.AttentionCuda.MOST_BLOCKS_Y_Z;
 import static io.quern.attention.AttentionCuda.PACK_BYTES;
 import static io.quern.attention.AttentionCuda.ROOM;
+import static io.quern.attention.AttentionCuda.TENSOR_THREADS;
 import static io.quern.attention.AttentionCuda.TILE_KEYS;
 import static io.quern.attention.AttentionCuda.TYPES;
 import static io.quern.attention.AttentionCuda.rowsOfBlock;
@@ -23,7 +24,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** Grids, blocks and arguments of the kernels of {@code cuda/attention/backward.cuh}: a launch a gradient. */
+/**
+ * Grids, blocks and arguments of the kernels of {@code cuda/attention/backward.cuh}, a launch a gradient, and of {@code
+ * tensor_backward.cuh}, where one launch serves keys and values.
+ */
 final class AttentionBackwardCuda implements Kernel<Backward> {
     /** Of which input a launch computes the gradient; as in {@code backward.cuh}. */
     enum Target {
@@ -48,6 +52,12 @@ final class AttentionBackwardCuda implements Kernel<Backward> {
         for (DType dtype : TYPES) {
             for (String operation : List.of("rows", "sinks", "inputs", "bias")) {
                 symbols.add(symbol(operation, dtype));
+            }
+            if (dtype.bytes() == 2) {
+                for (int mostChannels : new int[] {64, 128}) {
+                    symbols.add(symbol("keys_" + mostChannels, dtype));
+                    symbols.add(symbol("query_" + mostChannels, dtype));
+                }
             }
         }
         return symbols;
@@ -95,20 +105,23 @@ final class AttentionBackwardCuda implements Kernel<Backward> {
                 inputs.heads(),
                 batches,
                 0));
-        for (Target target : List.of(Target.QUERY, Target.KEYS, Target.VALUES)) {
-            long heads = target == Target.QUERY ? inputs.heads() : inputs.keys().size(1);
-            int block = rowsOfBlock(inputs.query().dtype());
-            launches.add(launch(
-                    "inputs",
-                    a,
-                    target,
-                    null,
-                    rows,
-                    cuda,
-                    blocks(inputs, target, block),
-                    heads,
-                    batches,
-                    shared(inputs)));
+        if (cuda.context().properties().atLeast(8, 0) && TensorCores.serve(a)) {
+            launches.add(tensorLaunch(a, Target.QUERY, rows, cuda));
+            launches.add(tensorLaunch(a, Target.KEYS, rows, cuda));
+        } else {
+            for (Target target : List.of(Target.QUERY, Target.KEYS, Target.VALUES)) {
+                launches.add(launch(
+                        "inputs",
+                        a,
+                        target,
+                        null,
+                        rows,
+                        cuda,
+                        blocks(inputs, target, rowsOfBlock(inputs.query().dtype())),
+                        heads(inputs, target),
+                        batches,
+                        shared(inputs)));
+            }
         }
         for (Tensor bias : new Tensor[] {gradients.biasGradient(), gradients.keyBiasGradient()}) {
             if (bias != null) {
@@ -158,6 +171,33 @@ final class AttentionBackwardCuda implements Kernel<Backward> {
                 .sharedBytes(sharedBytes)
                 .structure(CudaProblem.of(a, target, bias, rows))
                 .build();
+    }
+
+    /** The gradient by the queries, or those by keys and values. */
+    private static CudaLaunch tensorLaunch(Backward a, Target target, long rows, CudaStream stream) {
+        Inputs inputs = a.inputs();
+        int mostChannels = TensorCores.mostChannels(inputs.attention());
+        CudaSymbol symbol = symbol(
+                (target == Target.QUERY ? "query_" : "keys_") + mostChannels,
+                inputs.query().dtype());
+        // As OWNED_ROWS and MET_ROWS: two matrices of rows that are owned, and two stages of two that are met.
+        int owned = mostChannels == 64 ? 128 : 64;
+        int met = mostChannels == 64 ? 64 : 32;
+        int rowBytes = mostChannels * DType.BF16.bytes();
+        int constantsBytes = ROW_CONSTANTS * Float.BYTES;
+        return CudaLaunch.of(stream.context().function(symbol), stream)
+                .grid(
+                        Math.toIntExact(blocks(inputs, target, owned)),
+                        (int) heads(inputs, target),
+                        inputs.queryStarts() == null ? (int) inputs.sequences() : 1)
+                .block(TENSOR_THREADS)
+                .sharedBytes(2 * owned * rowBytes + 2 * met * (2 * rowBytes + constantsBytes))
+                .structure(CudaProblem.of(a, target, null, rows))
+                .build();
+    }
+
+    private static long heads(Inputs inputs, Target target) {
+        return target == Target.QUERY ? inputs.heads() : inputs.keys().size(1);
     }
 
     /** With starts, enough wherever the sequences begin: as {@code slot} in {@code problem.cuh} counts. */

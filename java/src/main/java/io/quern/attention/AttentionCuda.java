@@ -20,9 +20,7 @@ final class AttentionCuda {
     static final Kernel<Forward> FORWARD = new Kernel<>() {
         @Override
         public Launch bind(Forward arguments, Stream stream, Workspace workspace) {
-            return decodes(arguments.inputs())
-                    ? decode(arguments, stream.cuda(), workspace.address())
-                    : forward(arguments, stream.cuda());
+            return AttentionCuda.bind(arguments, stream.cuda(), workspace.address());
         }
 
         @Override
@@ -47,9 +45,8 @@ final class AttentionCuda {
 
     private static final long LEAST_SPLITS = 3;
 
-    // cuda/attention/tensor_forward.cuh
-    private static final int TENSOR_THREADS = 128;
-    private static final int TENSOR_QUERIES = 128;
+    // cuda/attention/tensor_tile.cuh
+    static final int TENSOR_THREADS = 128;
 
     // cuda/attention/tile.cuh
     static final int ACROSS = 16;
@@ -61,6 +58,10 @@ final class AttentionCuda {
 
     private AttentionCuda() {}
 
+    static Launch bind(Forward a, CudaStream stream, long workspace) {
+        return decodes(a.inputs()) ? decode(a, stream, workspace) : forward(a, stream);
+    }
+
     /** What the launches below declare, for the test that compares it with the PTX. */
     public static List<CudaSymbol> symbols() {
         List<CudaSymbol> symbols = new ArrayList<>();
@@ -71,13 +72,17 @@ final class AttentionCuda {
             } else {
                 symbols.add(tensorSymbol(dtype, 64));
                 symbols.add(tensorSymbol(dtype, 128));
+                symbols.add(tensorSymbol(dtype, 256));
             }
         }
         for (DType dtype : TYPES) {
-            symbols.add(decodeSymbol("decode", dtype));
-            symbols.add(decodeSymbol("merge", dtype));
+            symbols.add(decodeSymbol(dtype));
+            symbols.add(mergeSymbol(dtype));
         }
         symbols.addAll(AttentionBackwardCuda.symbols());
+        symbols.addAll(PagedCuda.symbols());
+        symbols.addAll(RowSoftmaxCuda.symbols());
+        symbols.addAll(MergeCuda.symbols());
         return List.copyOf(symbols);
     }
 
@@ -114,17 +119,27 @@ final class AttentionCuda {
                 .build()::run;
     }
 
-    private static CudaSymbol decodeSymbol(String operation, DType dtype) {
+    private static CudaSymbol decodeSymbol(DType dtype) {
         return CudaSymbol.of(
                 ROOM,
-                "attention_" + operation + "_" + dtype.name().toLowerCase(Locale.ROOT),
+                "attention_decode_" + dtype.name().toLowerCase(Locale.ROOT),
+                CudaParameter.structure(CudaProblem.FORWARD_BYTES, Long.BYTES),
+                CudaParameter.POINTER,
+                CudaParameter.INT64,
+                CudaParameter.structure(PagedCuda.TABLE_BYTES, Long.BYTES));
+    }
+
+    private static CudaSymbol mergeSymbol(DType dtype) {
+        return CudaSymbol.of(
+                ROOM,
+                "attention_merge_" + dtype.name().toLowerCase(Locale.ROOT),
                 CudaParameter.structure(CudaProblem.FORWARD_BYTES, Long.BYTES),
                 CudaParameter.POINTER,
                 CudaParameter.INT64);
     }
 
     /** Whether keys are cut into splits; they are as many whatever the lengths are in a run. */
-    private static boolean decodes(Inputs a) {
+    static boolean decodes(Inputs a) {
         return a.queryStarts() == null
                 && a.query().elementCount() > 0
                 && a.query().size(2) * group(a) <= MOST_DECODED_ROWS
@@ -144,30 +159,47 @@ final class AttentionCuda {
     }
 
     private static Launch decode(Forward a, CudaStream stream, long workspace) {
+        return decode(a, CudaProblem.of(a), PagedCuda.noTable(), stream, workspace);
+    }
+
+    /** Of keys and values in pages; those of {@code a} are there for their sizes. */
+    static Launch decodePaged(Forward a, PagedCache cache, MemorySegment table, CudaStream stream, long workspace) {
+        return decode(a, CudaProblem.of(a, cache.keys(), cache.values()), table, stream, workspace);
+    }
+
+    private static Launch decode(
+            Forward a, MemorySegment structure, MemorySegment table, CudaStream stream, long workspace) {
         Inputs inputs = a.inputs();
         DType dtype = inputs.query().dtype();
-        MemorySegment structure = CudaProblem.of(a);
         int splits = Math.toIntExact(splits(inputs));
-        int batches = (int) Math.min(inputs.sequences(), MOST_BLOCKS_Y_Z);
-        CudaLaunch decode = CudaLaunch.of(stream.context().function(decodeSymbol("decode", dtype)), stream)
-                .grid(splits, (int) Math.min(inputs.keys().size(1), MOST_BLOCKS_Y_Z), batches)
+        CudaLaunch decode = CudaLaunch.of(stream.context().function(decodeSymbol(dtype)), stream)
+                .grid(splits, (int) Math.min(inputs.keys().size(1), MOST_BLOCKS_Y_Z), (int)
+                        Math.min(inputs.sequences(), MOST_BLOCKS_Y_Z))
                 .block(ACROSS, DOWN)
                 .sharedBytes(sharedBytes(dtype, inputs.attention().headDim(), DOWN))
                 .structure(structure)
                 .pointer(workspace)
                 .int64(splits)
+                .structure(table)
                 .build();
-        CudaLaunch merge = CudaLaunch.of(stream.context().function(decodeSymbol("merge", dtype)), stream)
-                .grid((int) inputs.query().size(2), (int) Math.min(inputs.heads(), MOST_BLOCKS_Y_Z), batches)
-                .block(MERGE_THREADS)
-                .structure(structure)
-                .pointer(workspace)
-                .int64(splits)
-                .build();
+        CudaLaunch merge = merge(a, structure, stream, workspace);
         return () -> {
             decode.run();
             merge.run();
         };
+    }
+
+    private static CudaLaunch merge(Forward a, MemorySegment structure, CudaStream stream, long workspace) {
+        Inputs inputs = a.inputs();
+        CudaSymbol symbol = mergeSymbol(inputs.query().dtype());
+        return CudaLaunch.of(stream.context().function(symbol), stream)
+                .grid((int) inputs.query().size(2), (int) Math.min(inputs.heads(), MOST_BLOCKS_Y_Z), (int)
+                        Math.min(inputs.sequences(), MOST_BLOCKS_Y_Z))
+                .block(MERGE_THREADS)
+                .structure(structure)
+                .pointer(workspace)
+                .int64(splits(inputs))
+                .build();
     }
 
     private static long group(Inputs a) {
@@ -176,12 +208,15 @@ final class AttentionCuda {
 
     private static Launch tensorForward(Forward a, CudaStream stream) {
         Attention attention = a.inputs().attention();
-        int mostChannels = Math.max(attention.headDim(), attention.valueDim()) <= 64 ? 64 : 128;
+        int mostChannels = TensorCores.mostChannels(attention);
+        // As TENSOR_QUERIES and TENSOR_KEYS: queries, a tile of keys, and one of values.
+        int queries = mostChannels <= 128 ? 128 : 64;
+        int keys = mostChannels <= 128 ? 64 : 32;
         CudaSymbol symbol = tensorSymbol(a.inputs().query().dtype(), mostChannels);
         CudaLaunch.Builder launch = CudaLaunch.of(stream.context().function(symbol), stream);
-        return onGrid(launch, a.inputs(), a.inputs().heads(), 1, TENSOR_QUERIES)
+        return onGrid(launch, a.inputs(), a.inputs().heads(), 1, queries)
                 .block(TENSOR_THREADS)
-                .sharedBytes((TENSOR_QUERIES + 2 * TILE_KEYS) * mostChannels * DType.BF16.bytes())
+                .sharedBytes((queries + 2 * keys) * mostChannels * DType.BF16.bytes())
                 .structure(CudaProblem.of(a))
                 .build()::run;
     }

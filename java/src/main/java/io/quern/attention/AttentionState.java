@@ -9,7 +9,6 @@ import io.quern.BoundCall;
 import io.quern.Check;
 import io.quern.KernelSet;
 import io.quern.Role;
-import io.quern.StagedOnHost;
 import io.quern.Stream;
 import io.quern.Tensor;
 import java.util.ArrayList;
@@ -43,17 +42,11 @@ import java.util.function.UnaryOperator;
  * @param entropy in nats, as logSumExp; null where nobody asks
  */
 public record AttentionState(Tensor out, Tensor logSumExp, Tensor entropy) {
-    static final KernelSet<Merge> MERGE = new KernelSet<>(
-            "attention_merge",
-            MergeReference::forward,
-            MergeReference::forward,
-            StagedOnHost.of("attention_merge", Merge::map, MergeReference::forward));
+    static final KernelSet<Merge> MERGE =
+            new KernelSet<>("attention_merge", MergeReference::forward, MergeReference::forward, MergeCuda.FORWARD);
 
     static final KernelSet<MergeBackward> MERGE_BACKWARD = new KernelSet<>(
-            "attention_merge_backward",
-            MergeReference::backward,
-            MergeReference::backward,
-            StagedOnHost.of("attention_merge_backward", MergeBackward::map, MergeReference::backward));
+            "attention_merge_backward", MergeReference::backward, MergeReference::backward, MergeCuda.BACKWARD);
 
     /** Checks types and shapes. */
     public AttentionState {

@@ -19,7 +19,7 @@ final class CudaProblem {
     static final int FORWARD_BYTES = Long.BYTES * (PROBLEM + 4 + 4 * 3 + 1);
 
     /** Size of {@code Backward}. */
-    static final int BACKWARD_BYTES = Long.BYTES * (PROBLEM + 2 * 4 + 4 * 3 + 1 + 4 + 8 + 3);
+    static final int BACKWARD_BYTES = Long.BYTES * (PROBLEM + 2 * 4 + 4 * 3 + 1 + 4 + 8 + 3 + 4);
 
     private final MemorySegment structure;
     private long at;
@@ -30,7 +30,13 @@ final class CudaProblem {
 
     /** {@return a {@code Forward} with everything that the kernel reads and writes} */
     static MemorySegment of(Forward a) {
-        CudaProblem forward = new CudaProblem(FORWARD_BYTES).problem(a.inputs()).rows(a.out());
+        return of(a, a.inputs().keys(), a.inputs().values());
+    }
+
+    /** {@return the same, where keys and values lie elsewhere: with pages in place of batches} */
+    static MemorySegment of(Forward a, Tensor keys, Tensor values) {
+        CudaProblem forward =
+                new CudaProblem(FORWARD_BYTES).problem(a.inputs(), keys, values).rows(a.out());
         forward.numbers(a.statistics().logSumExp())
                 .numbers(a.statistics().maxLogit())
                 .numbers(a.statistics().entropy())
@@ -45,7 +51,8 @@ final class CudaProblem {
      * @param rows the workspace
      */
     static MemorySegment of(Backward a, AttentionBackwardCuda.Target target, Tensor bias, long rows) {
-        CudaProblem backward = new CudaProblem(BACKWARD_BYTES).problem(a.inputs());
+        CudaProblem backward = new CudaProblem(BACKWARD_BYTES)
+                .problem(a.inputs(), a.inputs().keys(), a.inputs().values());
         Tensor outGradient = a.incoming().outGradient();
         backward.rows(a.saved().out()).rows(outGradient);
         backward.numbers(a.saved().logSumExp())
@@ -67,6 +74,7 @@ final class CudaProblem {
         return backward.integer(target.ordinal())
                 .flag(packed(outGradient))
                 .address(a.gradients().sinksGradient())
+                .rows(a.gradients().valuesGradient())
                 .finished();
     }
 
@@ -75,11 +83,11 @@ final class CudaProblem {
         return structure;
     }
 
-    private CudaProblem problem(Inputs a) {
+    private CudaProblem problem(Inputs a, Tensor keys, Tensor values) {
         Attention attention = a.attention();
         Band band = attention.band();
         Randomness randomness = attention.randomness();
-        rows(a.query()).rows(a.keys()).rows(a.values());
+        rows(a.query()).rows(keys).rows(values);
         integers(a.keyLengths()).integers(a.queryStarts()).integers(a.keyStarts());
         dense(a.mask()).dense(a.bias()).dense(a.keyBias());
         address(a.headScale()).address(a.slopes()).address(a.sinks());
@@ -96,7 +104,7 @@ final class CudaProblem {
                 .number(attention.softcap());
         number(randomness.sigma()).number(1 / (1 - randomness.dropout()));
         integer(dropped(randomness.dropout())).integer(randomness.seed());
-        return flag(packed(a.query()) && packed(a.keys()) && packed(a.values()));
+        return flag(packed(a.query()) && packed(keys) && packed(values));
     }
 
     /** Of the numbers k from 0 to 2^24 - 1, those for which (k + 1/2) 2^-24 is below the probability; exact. */

@@ -10,7 +10,6 @@ import io.quern.Check;
 import io.quern.DType;
 import io.quern.KernelSet;
 import io.quern.Role;
-import io.quern.StagedOnHost;
 import io.quern.Stream;
 import io.quern.Tensor;
 import java.util.ArrayList;
@@ -38,17 +37,11 @@ import java.util.function.UnaryOperator;
  * @param lengths (sequences): tokens of each, INT32 or INT64
  */
 public record PagedCache(Tensor keys, Tensor values, Tensor pages, Tensor lengths) {
-    static final KernelSet<PagedForward> FORWARD = new KernelSet<>(
-            "attention_paged_forward",
-            PagedReference.FORWARD,
-            PagedVector.FORWARD,
-            StagedOnHost.of("attention_paged_forward", PagedForward::map, PagedReference.FORWARD));
+    static final KernelSet<PagedForward> FORWARD =
+            new KernelSet<>("attention_paged_forward", PagedReference.FORWARD, PagedVector.FORWARD, PagedCuda.FORWARD);
 
-    static final KernelSet<PagedAppend> APPEND = new KernelSet<>(
-            "attention_paged_append",
-            PagedReference::append,
-            PagedVector::append,
-            StagedOnHost.of("attention_paged_append", PagedAppend::map, PagedReference::append));
+    static final KernelSet<PagedAppend> APPEND =
+            new KernelSet<>("attention_paged_append", PagedReference::append, PagedVector::append, PagedCuda.APPEND);
 
     /** Checks types and shapes. */
     public PagedCache {

@@ -8,6 +8,7 @@ import io.quern.Arguments;
 import io.quern.BoundCall;
 import io.quern.Check;
 import io.quern.DType;
+import io.quern.Device;
 import io.quern.Role;
 import io.quern.Stream;
 import io.quern.Tensor;
@@ -69,6 +70,15 @@ public record PagedForward(
             long[] values = shape(cache, cache.values());
             long bytes = bytes(keys, query.dtype());
             return new Contiguous(tensor(address, query.dtype(), keys), tensor(address + bytes, query.dtype(), values));
+        }
+
+        static Contiguous on(Device.Cuda device, long address, PagedCache cache, Tensor query) {
+            long[] keys = shape(cache, cache.keys());
+            long[] values = shape(cache, cache.values());
+            long bytes = bytes(keys, query.dtype());
+            return new Contiguous(
+                    Tensor.borrow(device, address, query.dtype(), keys),
+                    Tensor.borrow(device, address + bytes, query.dtype(), values));
         }
 
         static long bytes(PagedCache cache, Tensor query) {

@@ -2,7 +2,6 @@ package io.quern.attention;
 
 import io.quern.BoundCall;
 import io.quern.KernelSet;
-import io.quern.StagedOnHost;
 import io.quern.Stream;
 import io.quern.Tensor;
 
@@ -32,16 +31,10 @@ public enum RowSoftmax {
     LOG_SOFTMAX;
 
     static final KernelSet<SoftmaxForward> FORWARD = new KernelSet<>(
-            "softmax_forward",
-            SoftmaxReference::forward,
-            SoftmaxVector.FORWARD,
-            StagedOnHost.of("softmax_forward", SoftmaxForward::map, SoftmaxReference::forward));
+            "softmax_forward", SoftmaxReference::forward, SoftmaxVector.FORWARD, RowSoftmaxCuda.FORWARD);
 
     static final KernelSet<SoftmaxBackward> BACKWARD = new KernelSet<>(
-            "softmax_backward",
-            SoftmaxReference::backward,
-            SoftmaxVector.BACKWARD,
-            StagedOnHost.of("softmax_backward", SoftmaxBackward::map, SoftmaxReference::backward));
+            "softmax_backward", SoftmaxReference::backward, SoftmaxVector.BACKWARD, RowSoftmaxCuda.BACKWARD);
 
     /**
      * Computes once.

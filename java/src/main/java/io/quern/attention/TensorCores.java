@@ -2,9 +2,14 @@ package io.quern.attention;
 
 import io.quern.Tensor;
 
-/** Which calls the kernels for tensor cores serve: {@code cuda/attention/tensor_forward.cuh}. The other kernels serve all. */
+/**
+ * Which calls the kernels for tensor cores serve: {@code cuda/attention/tensor_forward.cuh} and {@code tensor_backward.cuh}.
+ * The other kernels serve all.
+ */
 final class TensorCores {
-    private static final int MOST_CHANNELS = 128;
+    private static final int MOST_CHANNELS = 256;
+
+    private static final int MOST_CHANNELS_BACKWARD = 128;
 
     /** Channels that are copied at once, 16 bytes. */
     private static final int UNIT = 8;
@@ -12,8 +17,8 @@ final class TensorCores {
     /** Fewer are not worth a tile. */
     private static final long LEAST_KEYS = 64;
 
-    /** Offsets within the keys of a block have 32 bits. */
-    private static final long MOST_KEYS = 1 << 29;
+    /** Offsets within what a block meets have 32 bits. */
+    private static final long MOST_TOKENS = 1 << 29;
 
     /** Blocks in the second and third direction. */
     private static final long MOST_HEADS = 65_535;
@@ -21,31 +26,51 @@ final class TensorCores {
     private TensorCores() {}
 
     static boolean serve(Forward a) {
-        Inputs inputs = a.inputs();
-        return inputs.query().dtype().bytes() == 2
-                && inputs.keys().size(2) >= LEAST_KEYS
-                && inputs.keys().size(2) <= MOST_KEYS
-                && inputs.heads() <= MOST_HEADS
-                && inputs.query().size(0) <= MOST_HEADS
-                && plain(inputs)
+        return serve(a.inputs())
                 && a.statistics().maxLogit() == null
                 && a.statistics().entropy() == null
                 && a.statistics().effectiveCount() == null
-                && inUnits(inputs.query())
-                && inUnits(inputs.keys())
-                && inUnits(inputs.values())
                 && inUnits(a.out());
     }
 
-    /** A band, lengths, starts and sinks, and scores that are nothing but scaled products. */
+    static boolean serve(Backward a) {
+        Backward.Gradients gradients = a.gradients();
+        return serve(a.inputs())
+                && mostChannels(a.inputs().attention()) <= MOST_CHANNELS_BACKWARD
+                && a.inputs().headScale() == null
+                && a.inputs().query().size(2) <= MOST_TOKENS
+                && a.incoming().entropyGradient() == null
+                && inUnits(a.incoming().outGradient())
+                && inUnits(gradients.queryGradient())
+                && inUnits(gradients.keysGradient())
+                && inUnits(gradients.valuesGradient());
+    }
+
+    /** {@return for how many channels the kernel is that serves these} */
+    static int mostChannels(Attention attention) {
+        int channels = Math.max(attention.headDim(), attention.valueDim());
+        return channels <= 64 ? 64 : channels <= 128 ? 128 : MOST_CHANNELS;
+    }
+
+    private static boolean serve(Inputs inputs) {
+        return inputs.query().dtype().bytes() == 2
+                && inputs.keys().size(2) >= LEAST_KEYS
+                && inputs.keys().size(2) <= MOST_TOKENS
+                && inputs.heads() <= MOST_HEADS
+                && inputs.query().size(0) <= MOST_HEADS
+                && plain(inputs)
+                && inUnits(inputs.query())
+                && inUnits(inputs.keys())
+                && inUnits(inputs.values());
+    }
+
+    /** A band, lengths, starts, sinks and scales of heads, and scores that are nothing but scaled products. */
     private static boolean plain(Inputs a) {
         Attention attention = a.attention();
         return a.mask() == null
                 && a.bias() == null
                 && a.keyBias() == null
-                && a.headScale() == null
                 && a.slopes() == null
-                && Math.abs((float) attention.scale()) >= Float.MIN_NORMAL
                 && attention.trainingLength() == 0
                 && attention.softcap() == 0
                 && attention.randomness().sigma() == 0

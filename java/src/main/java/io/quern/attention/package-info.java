@@ -24,9 +24,10 @@
  * On the CPU and on CUDA both passes have kernels for every setting (on the CPU up to 2^30 rows and keys, beyond them the
  * reference). A backward call on CUDA without any query, key or sequence runs the reference, waits for the stream and cannot
  * be captured into a graph.
- * Softmax of rows and a paged cache have kernels on the CPU, where attention of more than one query a sequence copies the cache
- * to its workspace first; merging of partial states has none yet: what has none on CUDA runs the reference in
- * the same way.
+ * Softmax of rows and a paged cache have kernels on both; attention of more than one query a sequence on the CPU, and of more
+ * than a few or of another type than the cache on CUDA, copies the cache to its workspace first. Merging of partial states has
+ * a kernel on CUDA, and on the CPU is the reference. Of tensors with more than six axes that cannot be counted as one, softmax
+ * and merging on CUDA run the reference, too, as does a paged cache without pages.
  *
  * <p>On CUDA a few queries (16 rows of heads that share keys, at the most) that meet more than 512 keys are computed in splits
  * of 256 keys, merged afterwards. In a backward pass gradients are launches of their own, each with a fixed order of its
@@ -35,22 +36,33 @@
  *
  * <h2>Tensor cores</h2>
  *
- * From compute capability 8.0 on, FP16 and BF16 have kernels of their own for the forward pass of up to 128 channels, in
- * multiples of 8, of 64 keys and more, in rows that begin at multiples of 16 bytes: with a band, lengths, starts and sinks,
- * for out and logSumExp. Whatever else is asked for, the other kernels do. Here weights are rounded to the storage type
- * before they are multiplied, and powers of two are the hardware's (within 2^-22.5).
+ * From compute capability 8.0 on, FP16 and BF16 have kernels of their own, of 64 keys and more, in rows that begin at
+ * multiples of 16 bytes, with channels in multiples of 8: for out and logSumExp with up to 256 of them, and for gradients by
+ * query, keys, values and sinks with up to 128. They know a band, lengths, starts, sinks, and in the forward pass scales of
+ * heads. Whatever else is asked for, the other kernels do. Here weights, and in the backward pass dS, are rounded to the storage
+ * type before they are multiplied, and powers of two are the hardware's (within 2^-22.5).
+ *
+ * <p>The backward pass has one kernel for dQ and one for dK and dV, whose blocks own what they write: no atomics, but scores and
+ * dO . v are computed in both, so that 7 products are done where 5 are needed.
  *
  * <p>Counted on the emulator for one head of 1024 queries and keys in BF16: PTX instructions that threads execute for 1000
- * FLOP of the formula (seen pairs alone), the share of mma among them; from NVIDIA's assembler the registers of a thread; and
- * the bytes that leave or reach the first-level cache over those of the tensors. Loads and stores of shared memory have no
- * bank conflicts, those of global memory fill their sectors.
+ * FLOP of the formula (seen pairs alone; a backward pass has 10 for a pair and channel), the share of mma among them; from
+ * NVIDIA's assembler the registers of a thread on sm_80, of a backward pass those of dQ and of dK with dV; and the bytes that
+ * leave or reach the first-level cache over those of the tensors. Loads and stores of shared memory have no bank conflicts,
+ * those of global memory fill their sectors, and no register is spilt on sm_80, 86, 89 and 90.
  *
  * <pre>
- *   channels  mask    instructions   mma share   registers   shared      blocks on sm_80 / 86 / 90   bytes / minimum
- *   64        full    53.2           15%         254         32 KiB      2 / 2 / 2                   4.47
- *   64        causal  61.9           13%         254         32 KiB      2 / 2 / 2                   2.74
- *   128       full    35.7           22%         254         64 KiB      2 / 1 / 2                   4.49
- *   128       causal  41.6           20%         254         64 KiB      2 / 1 / 2                   2.74
+ *   pass       channels  mask    instructions   mma share   registers   shared   blocks on sm_80 / 86 / 90   bytes / minimum
+ *   forward    64        full    35.9           22%         210         32 KiB   2 / 2 / 2                    4.47
+ *   forward    64        causal  44.4           19%         210         32 KiB   2 / 2 / 2                    2.74
+ *   forward    128       full    27.4           29%         254         64 KiB   2 / 1 / 2                    4.49
+ *   forward    128       causal  33.2           25%         254         64 KiB   2 / 1 / 2                    2.74
+ *   forward    256       full    31.5           25%         244         64 KiB   2 / 1 / 2                    8.49
+ *   forward    256       causal  35.9           22%         244         64 KiB   2 / 1 / 2                    4.74
+ *   backward   64        full    49.0           22%         211, 240    66 KiB   2 / 1 / 2                    5.28
+ *   backward   64        causal  61.4           18%         211, 240    66 KiB   2 / 1 / 2                    3.48
+ *   backward   128       full    44.2           25%         163, 247    65 KiB   2 / 1 / 2                    9.26
+ *   backward   128       causal  53.1           21%         163, 247    65 KiB   2 / 1 / 2                    5.45
  * </pre>
  *
  * <h2>Ranges and costs on the CPU</h2>

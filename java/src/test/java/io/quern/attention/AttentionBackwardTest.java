@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
@@ -48,8 +49,11 @@ class AttentionBackwardTest {
                     add(tests, "all over chunks", device, all, dtype, 9, 900, extras(Extra.values()));
                     add(tests, "one channel", device, Attention.full(1), dtype, 3, 50, extras(Extra.SINKS));
                 }
-                tests.add(DynamicTest.dynamicTest(name("ragged", device, dtype), () -> ragged(device, dtype)));
+                tests.add(DynamicTest.dynamicTest(name("ragged", device, dtype), () -> ragged(device, dtype, true)));
                 tests.add(DynamicTest.dynamicTest(name("hidden NaN", device, dtype), () -> hiddenNaN(device, dtype)));
+                if (!device.onHost() && dtype.bytes() == 2) {
+                    addTensor(tests, device, dtype);
+                }
             }
         }
         return tests;
@@ -57,6 +61,34 @@ class AttentionBackwardTest {
 
     private static String name(String what, Device device, DType dtype) {
         return device + ": " + what + " " + dtype;
+    }
+
+    /** What the kernels for tensor cores serve: 64 keys or more, whole units of channels, no gradient by the entropy. */
+    private static void addTensor(List<DynamicTest> tests, Device device, DType dtype) {
+        Attention window = Attention.causal(64).withWindow(40, 9);
+        Attention wide = Attention.causal(128).withValueDim(72);
+        Attention narrow = Attention.causal(40).withValueDim(64);
+        addTensor(tests, "full", device, Attention.full(64), dtype, 70, 150, extras());
+        addTensor(tests, "wide", device, wide, dtype, 150, 150, extras());
+        addTensor(tests, "more queries than keys", device, narrow, dtype, 260, 70, extras());
+        addTensor(tests, "window", device, window, dtype, 200, 260, extras(Extra.KEY_LENGTHS, Extra.SINKS));
+        tests.add(DynamicTest.dynamicTest(name("tensor, ragged", device, dtype), () -> ragged(device, dtype, false)));
+        tests.add(DynamicTest.dynamicTest(name("tensor, NaN", device, dtype), () -> seenNaN(device, dtype)));
+    }
+
+    private static void addTensor(
+            List<DynamicTest> tests,
+            String name,
+            Device device,
+            Attention attention,
+            DType dtype,
+            int queries,
+            int keys,
+            Set<Extra> extras) {
+        tests.add(DynamicTest.dynamicTest(name("tensor, " + name, device, dtype), () -> {
+            AttentionProblem problem = new AttentionProblem(attention, dtype, 2, 4, 2, queries, keys, extras);
+            assertGradients(problem, device, AttentionProblem.Result::withoutEntropy);
+        }));
     }
 
     private static void add(
@@ -70,19 +102,24 @@ class AttentionBackwardTest {
             Set<Extra> extras) {
         tests.add(DynamicTest.dynamicTest(name(name, device, dtype), () -> {
             AttentionProblem problem = new AttentionProblem(attention, dtype, 2, 4, 2, queries, keys, extras);
-            Random random = new Random(5);
-            AttentionProblem.Result weights =
-                    problem.on(Device.reference()).with(() -> Math.rint(16 * random.nextGaussian()) / 16);
-            Map<String, double[]> expected = problem.gradients(Device.reference(), weights);
-            Map<String, double[]> actual = problem.gradients(device, weights);
-            assertEquals(expected.keySet(), actual.keySet());
-            expected.forEach((input, gradient) -> assertClose(input, gradient, actual.get(input), dtype));
-            Map<String, double[]> again = problem.gradients(device, weights);
-            actual.forEach((input, gradient) -> {
-                Outcome same = Outcome.sameBits(gradient, again.get(input));
-                assertTrue(same.passed(), () -> input + ": " + same);
-            });
+            assertGradients(problem, device, UnaryOperator.identity());
         }));
+    }
+
+    private static void assertGradients(
+            AttentionProblem problem, Device device, UnaryOperator<AttentionProblem.Result> of) {
+        Random random = new Random(5);
+        AttentionProblem.Result weights =
+                of.apply(problem.on(Device.reference()).with(() -> Math.rint(16 * random.nextGaussian()) / 16));
+        Map<String, double[]> expected = problem.gradients(Device.reference(), weights);
+        Map<String, double[]> actual = problem.gradients(device, weights);
+        assertEquals(expected.keySet(), actual.keySet());
+        expected.forEach((input, gradient) -> assertClose(input, gradient, actual.get(input), problem.dtype));
+        Map<String, double[]> again = problem.gradients(device, weights);
+        actual.forEach((input, gradient) -> {
+            Outcome same = Outcome.sameBits(gradient, again.get(input));
+            assertTrue(same.passed(), () -> input + ": " + same);
+        });
     }
 
     /**
@@ -99,6 +136,9 @@ class AttentionBackwardTest {
         double error = 0;
         double size = 0;
         for (int i = 0; i < expected.length; i++) {
+            if (Double.isNaN(expected[i]) && Double.isNaN(actual[i])) {
+                continue;
+            }
             error += (expected[i] - actual[i]) * (expected[i] - actual[i]);
             size += expected[i] * expected[i];
         }
@@ -106,13 +146,13 @@ class AttentionBackwardTest {
         assertTrue(share <= 1, () -> input + ": off by " + share + " of the bound");
     }
 
-    private static void ragged(Device device, DType dtype) {
-        Map<String, double[]> expected = raggedOn(Device.reference(), dtype);
-        Map<String, double[]> actual = raggedOn(device, dtype);
+    private static void ragged(Device device, DType dtype, boolean biased) {
+        Map<String, double[]> expected = raggedOn(Device.reference(), dtype, biased);
+        Map<String, double[]> actual = raggedOn(device, dtype, biased);
         expected.forEach((input, gradient) -> assertClose(input, gradient, actual.get(input), dtype));
     }
 
-    private static Map<String, double[]> raggedOn(Device device, DType dtype) {
+    private static Map<String, double[]> raggedOn(Device device, DType dtype, boolean biased) {
         long[] queryStarts = {2, 3, 3, 73, 106, 109};
         long[] keyStarts = {1, 7, 9, 79, 79, 177};
         int heads = 2;
@@ -125,14 +165,14 @@ class AttentionBackwardTest {
             Tensor query = normal(arena, dtype, random, 1, heads, queries, dim);
             Tensor key = normal(arena, dtype, random, 1, 1, keys, dim);
             Tensor value = normal(arena, dtype, random, 1, 1, keys, dim);
-            Tensor keyBias = normal(arena, dtype, random, 1, 1, keys);
+            Tensor keyBias = biased ? normal(arena, dtype, random, 1, 1, keys) : null;
             Tensor outGradient = normal(arena, dtype, random, 1, heads, queries, dim);
             Tensor out = arena.allocate(dtype, 1, heads, queries, dim);
             Tensor logSumExp = arena.allocate(dtype.accumulator(), 1, heads, queries);
             Tensor queryGradient = arena.allocate(dtype, 1, heads, queries, dim).fill(Double.NaN);
             Tensor keysGradient = arena.allocate(dtype, 1, 1, keys, dim).fill(Double.NaN);
             Tensor valuesGradient = arena.allocate(dtype, 1, 1, keys, dim).fill(Double.NaN);
-            Tensor keyBiasGradient = arena.allocate(dtype, 1, 1, keys).fill(Double.NaN);
+            Tensor keyBiasGradient = biased ? arena.allocate(dtype, 1, 1, keys).fill(Double.NaN) : null;
             Tensor startsOfQueries =
                     arena.allocate(DType.INT64, queryStarts.length).copyFrom(queryStarts);
             Tensor startsOfKeys = arena.allocate(DType.INT64, keyStarts.length).copyFrom(keyStarts);
@@ -167,7 +207,9 @@ class AttentionBackwardTest {
             gradients.put("query", queryGradient.toDoubleArray());
             gradients.put("keys", keysGradient.toDoubleArray());
             gradients.put("values", valuesGradient.toDoubleArray());
-            gradients.put("keyBias", keyBiasGradient.toDoubleArray());
+            if (biased) {
+                gradients.put("keyBias", keyBiasGradient.toDoubleArray());
+            }
             return gradients;
         }
     }
@@ -192,6 +234,23 @@ class AttentionBackwardTest {
             Outcome same = Outcome.sameBits(expected.get(input), gradient);
             assertTrue(same.passed(), () -> input + ": " + same);
         });
+    }
+
+    /** A key that is not a number reaches the gradients of those that share a query with it, and no others. */
+    private static void seenNaN(Device device, DType dtype) {
+        AttentionProblem problem =
+                new AttentionProblem(Attention.causal(64).withWindow(3, 0), dtype, 1, 2, 1, 140, 140, extras());
+        java.util.Arrays.fill(problem.keys, 100 * 64, 101 * 64, Double.NaN);
+        Random random = new Random(6);
+        AttentionProblem.Result weights =
+                problem.on(Device.reference()).with(random::nextGaussian).withoutEntropy();
+        Map<String, double[]> expected = problem.gradients(Device.reference(), weights);
+        Map<String, double[]> actual = problem.gradients(device, weights);
+        for (int row = 0; row < 140; row++) {
+            boolean spoilt = row >= 97 && row <= 103;
+            assertEquals(spoilt, Double.isNaN(actual.get("values")[row * 64]), "values " + row);
+        }
+        expected.forEach((input, gradient) -> assertClose(input, gradient, actual.get(input), dtype));
     }
 
     private static AttentionProblem problemWithLengths(DType dtype, double hidden) {

@@ -21,7 +21,6 @@ import org.junit.jupiter.api.TestFactory;
 /** What only the emulator shows of the kernels for tensor cores: instructions, bank conflicts, sectors. */
 class AttentionCountersTest {
     private static final int TOKENS = 1024;
-    private static final int QUERIES_OF_BLOCK = 128;
     private static final GoldenCounters GOLDEN = GoldenCounters.of("attention");
 
     /** One head of 1024 tokens in BF16, of which package-info states the instructions for a FLOP. */
@@ -33,8 +32,9 @@ class AttentionCountersTest {
         /** Keys and values are read by each block of queries; where a causal mask hides the rest, up to its last query's. */
         private long bytesRead() {
             long read = 0;
-            for (int first = 0; first < TOKENS; first += QUERIES_OF_BLOCK) {
-                read += 2 * rowBytes() * (causal ? first + QUERIES_OF_BLOCK : TOKENS);
+            int queriesOfBlock = headDim <= 128 ? 128 : 64;
+            for (int first = 0; first < TOKENS; first += queriesOfBlock) {
+                read += 2 * rowBytes() * (causal ? first + queriesOfBlock : TOKENS);
             }
             return read + TOKENS * rowBytes();
         }
@@ -45,8 +45,13 @@ class AttentionCountersTest {
         }
     }
 
-    private static final List<Work> WORKS =
-            List.of(new Work(64, false), new Work(64, true), new Work(128, false), new Work(128, true));
+    private static final List<Work> WORKS = List.of(
+            new Work(64, false),
+            new Work(64, true),
+            new Work(128, false),
+            new Work(128, true),
+            new Work(256, false),
+            new Work(256, true));
 
     @TestFactory
     List<DynamicTest> onTheEmulator() {
@@ -57,6 +62,9 @@ class AttentionCountersTest {
             }
             for (Work work : WORKS) {
                 tests.add(DynamicTest.dynamicTest(work.toString(), () -> check(work, device)));
+                if (work.headDim() <= 128) {
+                    tests.add(DynamicTest.dynamicTest("backward, " + work, () -> checkBackward(work, device)));
+                }
             }
         }
         return tests;
@@ -73,6 +81,44 @@ class AttentionCountersTest {
         assertEquals(work.bytesRead(), forward.globalLoads().sectorBytes());
         assertEquals(
                 TOKENS * (work.rowBytes() + Float.BYTES), forward.globalStores().sectorBytes());
+    }
+
+    private static void checkBackward(Work work, Device device) {
+        GOLDEN.check("backward, " + work, () -> runBackward(work, device));
+        List<KernelCounters> all = Emulator.counters();
+        assertEquals(
+                List.of(
+                        "attention_backward_rows_bf16",
+                        "attention_backward_query_" + work.headDim() + "_bf16",
+                        "attention_backward_keys_" + work.headDim() + "_bf16"),
+                all.stream().map(KernelCounters::kernel).toList());
+        for (KernelCounters each : all) {
+            assertEquals(0, each.sharedLoads().excessWavefronts(), "bank conflicts of loads: " + each.kernel());
+            assertEquals(0, each.sharedStores().excessWavefronts(), "bank conflicts of stores: " + each.kernel());
+        }
+        assertEquals(TOKENS * work.rowBytes(), all.get(1).globalStores().sectorBytes());
+        assertEquals(2 * TOKENS * work.rowBytes(), all.get(2).globalStores().sectorBytes());
+    }
+
+    /** Of what no forward pass wrote: the logarithm of the sum is about what it would be. */
+    private static void runBackward(Work work, Device device) {
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Attention attention = work.causal() ? Attention.causal(work.headDim()) : Attention.full(work.headDim());
+            attention
+                    .backward()
+                    .query(normal(arena, work, 1))
+                    .keys(normal(arena, work, 2))
+                    .values(normal(arena, work, 3))
+                    .out(normal(arena, work, 4))
+                    .logSumExp(arena.allocate(DType.FP32, 1, 1, TOKENS).fill(Math.log(TOKENS)))
+                    .outGradient(normal(arena, work, 5))
+                    .queryGradient(arena.allocate(DType.BF16, 1, 1, TOKENS, work.headDim()))
+                    .keysGradient(arena.allocate(DType.BF16, 1, 1, TOKENS, work.headDim()))
+                    .valuesGradient(arena.allocate(DType.BF16, 1, 1, TOKENS, work.headDim()))
+                    .run(stream);
+            stream.synchronize();
+        }
     }
 
     private static void run(Work work, Device device) {

@@ -31,16 +31,18 @@ class AttentionCudaTest {
                 continue;
             }
             for (DType dtype : TYPES) {
-                for (int headDim : new int[] {12, 64, 72, 128}) {
+                for (int headDim : new int[] {12, 64, 72, 128, 200}) {
                     tests.add(test("packed rows of " + headDim, dtype, () -> packedRows(cuda, dtype, headDim, 0)));
                 }
                 tests.add(test("scores that grow", dtype, () -> growing(cuda, dtype)));
                 tests.add(test("window and sinks", dtype, () -> windowAndSinks(cuda, dtype)));
+                tests.add(test("scales of heads", dtype, () -> headScales(cuda, dtype)));
                 tests.add(test("misaligned rows", dtype, () -> packedRows(cuda, dtype, 64, 1)));
                 tests.add(test("ragged", dtype, () -> ragged(cuda, dtype)));
                 tests.add(test("hidden NaN", dtype, () -> hiddenNaN(cuda, dtype)));
                 tests.add(test("seen infinity", dtype, () -> seenInfinity(cuda, dtype)));
                 tests.add(test("graph", dtype, () -> graph(cuda, dtype)));
+                tests.add(test("splits of pages", dtype, () -> splitsOfPages(cuda, dtype)));
             }
             tests.add(test("beyond 2^32", DType.FP16, () -> beyond2To32(cuda)));
         }
@@ -96,6 +98,32 @@ class AttentionCudaTest {
                     .keys(packed.slice(1, heads, 2 * heads))
                     .values(packed.slice(1, 2 * heads, 3 * heads))
                     .out(out.transpose(1, 2))
+                    .run(stream);
+            stream.synchronize();
+            return out.toDoubleArray();
+        }
+    }
+
+    /** One of them 0, which makes the output a mean, and one negative. */
+    private static void headScales(Device.Cuda cuda, DType dtype) {
+        assertClose(headScalesOn(Device.reference(), dtype), headScalesOn(cuda, dtype), dtype);
+    }
+
+    private static double[] headScalesOn(Device device, DType dtype) {
+        int tokens = 140;
+        int headDim = 64;
+        double[] scales = {0, -0.5, 1.5};
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Tensor x = arena.allocate(dtype, 1, 3, tokens, headDim).copyFrom(rows(3 * tokens * headDim, 23));
+            Tensor out = arena.allocate(dtype, 1, 3, tokens, headDim).fill(Double.NaN);
+            Attention.causal(headDim)
+                    .forward()
+                    .query(x)
+                    .keys(x)
+                    .values(x)
+                    .headScale(arena.allocate(dtype.accumulator(), 3).copyFrom(scales))
+                    .out(out)
                     .run(stream);
             stream.synchronize();
             return out.toDoubleArray();
@@ -290,6 +318,58 @@ class AttentionCudaTest {
                     assertTrue(same.passed(), same::toString);
                 }
             }
+        }
+    }
+
+    /** Few queries of many keys in pages give the bits that they give of the same keys in a row. */
+    private static void splitsOfPages(Device.Cuda cuda, DType dtype) {
+        int sequences = 2;
+        int keyHeads = 2;
+        int pageTokens = 48;
+        int pagesOfSequence = 15;
+        int headDim = 40;
+        int pages = sequences * pagesOfSequence;
+        double[] inPages = rows(pages * keyHeads * pageTokens * headDim, 31);
+        double[] inRow = new double[inPages.length];
+        double[] table = new double[pages];
+        int row = pageTokens * headDim;
+        for (int i = 0; i < pages; i++) {
+            int page = i * 7 % pages;
+            table[i] = page;
+            for (int h = 0; h < keyHeads; h++) {
+                int to = (i / pagesOfSequence * keyHeads + h) * pagesOfSequence + i % pagesOfSequence;
+                System.arraycopy(inPages, (page * keyHeads + h) * row, inRow, to * row, row);
+            }
+        }
+        try (TensorArena arena = TensorArena.open(cuda);
+                Stream stream = Stream.open(cuda)) {
+            Tensor cached =
+                    arena.allocate(dtype, pages, keyHeads, pageTokens, headDim).copyFrom(inPages);
+            Tensor keys = arena.allocate(dtype, sequences, keyHeads, pagesOfSequence * pageTokens, headDim)
+                    .copyFrom(inRow);
+            Tensor lengths = arena.allocate(DType.INT32, sequences).copyFrom(new double[] {700, 530});
+            Tensor query = arena.allocate(dtype, sequences, 4 * keyHeads, 1, headDim)
+                    .copyFrom(rows(sequences * 4 * keyHeads * headDim, 32));
+            Tensor expected = arena.allocate(dtype, query.shape());
+            Tensor actual = arena.allocate(dtype, query.shape()).fill(Double.NaN);
+            PagedCache cache = new PagedCache(
+                    cached,
+                    cached,
+                    arena.allocate(DType.INT32, sequences, pagesOfSequence).copyFrom(table),
+                    lengths);
+            Attention attention = Attention.causal(headDim);
+            attention
+                    .forward()
+                    .query(query)
+                    .keys(keys)
+                    .values(keys)
+                    .keyLengths(lengths)
+                    .out(expected)
+                    .run(stream);
+            attention.forward(cache).query(query).out(actual).run(stream);
+            stream.synchronize();
+            Outcome same = Outcome.sameBits(expected, actual);
+            assertTrue(same.passed(), same::toString);
         }
     }
 

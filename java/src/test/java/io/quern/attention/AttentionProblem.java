@@ -132,6 +132,10 @@ final class AttentionProblem {
                     effectiveCount);
         }
 
+        Result withoutEntropy() {
+            return new Result(out, logSumExp, maxLogit, null, effectiveCount);
+        }
+
         /** Of outputs, logSumExp and entropy with weights; what sees nothing does not count. */
         double dot(Result weights) {
             return dot(out, weights.out) + dot(logSumExp, weights.logSumExp) + dot(entropy, weights.entropy);
@@ -186,7 +190,7 @@ final class AttentionProblem {
         }
     }
 
-    /** The gradients of out . w.out + logSumExp . w.logSumExp + entropy . w.entropy, by input. */
+    /** The gradients of out . w.out + logSumExp . w.logSumExp + entropy . w.entropy, by input; without entropy where w has none. */
     Map<String, double[]> gradients(Device device, Result w) {
         try (TensorArena arena = TensorArena.open(device);
                 Stream stream = Stream.open(device)) {
@@ -195,7 +199,7 @@ final class AttentionProblem {
             long[] outShape = {batches, heads, queries, attention.valueDim()};
             Tensor out = arena.allocate(dtype, outShape);
             Tensor logSumExp = arena.allocate(wide, rows);
-            Tensor entropy = arena.allocate(wide, rows);
+            Tensor entropy = w.entropy == null ? null : arena.allocate(wide, rows);
             roles(arena, attention.forward())
                     .out(out)
                     .logSumExp(logSumExp)
