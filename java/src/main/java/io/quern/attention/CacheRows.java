@@ -30,6 +30,29 @@ final class CacheRows {
     }
 
     /**
+     * {@return where rows lie one behind the other: at {@code staged} after they were copied there, or where they are, {@link
+     * #rowStride} apart, if that serves}
+     */
+    long place(int sequence, int keyHead, int first, int count, int wide, long staged) {
+        if (dtype == DType.FP32 && wide == length) {
+            if (paged == null) {
+                return rows.at(sequence, keyHead, first);
+            }
+            int token = first % paged.pageTokens();
+            if (token + count <= paged.pageTokens()) {
+                return rows.at(paged.pageToRead(sequence, first), keyHead, token);
+            }
+        }
+        copy(sequence, keyHead, first, count, wide, staged);
+        return staged;
+    }
+
+    /** {@return from a row to the next, where they are used in place, in bytes} */
+    long rowStride() {
+        return rows.rowStride();
+    }
+
+    /**
      * Copies rows in the type in which a kernel computes.
      *
      * @param first the place of the first of them

@@ -12,11 +12,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * One thread's part of {@link DecodeVector}, and its scratch memory: one stretch of keys, and all rows (heads) that share it.
+ * One thread's part of {@link DecodeVector}, and its scratch memory: one stretch of keys, and all rows that share it: those of
+ * each head of the group, its queries one behind the other.
  *
- * <p>Keys and values are copied to scratch memory a block at a time, widened to FP32 and to whole vectors: that they are read
- * from memory one row behind the other is worth more than the copy costs. Scores of a row lie one behind the other as rows
- * of a panel; where there are fewer than a block they are filled up with -infinity.
+ * <p>Keys and values are taken where they are if they are FP32 in whole vectors, otherwise they are copied to scratch memory a
+ * block at a time and widened. Scores of a row lie one behind the other as rows of a panel; where there are fewer than a
+ * block, or a query does not see a key, they are -infinity.
  */
 final class DecodePart {
     /** Keys of a block: whole rows of a panel at any lane width. */
@@ -41,13 +42,15 @@ final class DecodePart {
     private final DType dtype;
     private final int keyHeads;
     private final int group;
-    private final int rows;
+    private final int queries; // of a sequence
+    private final int used; // rows
+    private final int rows; // in whole fours
     private final int headDim;
     private final int valueDim;
     private final int keyLength;
     private final int valueLength;
 
-    private final long queries;
+    private final long queryRows;
     private final long outs;
     private final long scores;
     private final long logits;
@@ -61,6 +64,8 @@ final class DecodePart {
     private final long end;
 
     private final float[] most;
+    private final int[] begin; // of each row: the keys that it sees
+    private final int[] stop;
 
     DecodePart(
             Forward forward, CacheRows keys, CacheRows values, Sequences sequences, DecodeStates states, long scratch) {
@@ -75,15 +80,19 @@ final class DecodePart {
         this.dtype = inputs.query().dtype();
         this.keyHeads = (int) inputs.keys().size(1);
         this.group = keyHeads == 0 ? 0 : (int) inputs.heads() / keyHeads;
-        this.rows = whole(group, Fp32RowKernel.ROWS);
+        this.queries = (int) inputs.query().size(2);
+        this.used = group * queries;
+        this.rows = whole(used, Fp32RowKernel.ROWS);
         this.headDim = inputs.attention().headDim();
         this.valueDim = inputs.attention().valueDim();
         this.keyLength = whole(headDim, Fp32RowKernel.LANES);
         this.valueLength = whole(valueDim, Fp32RowKernel.LANES);
         this.most = new float[rows];
+        this.begin = new int[rows];
+        this.stop = new int[rows];
 
-        queries = scratch;
-        outs = queries + bytes(rows * keyLength);
+        queryRows = scratch;
+        outs = queryRows + bytes(rows * keyLength);
         scores = outs + bytes(rows * valueLength);
         logits = scores + rows * SCORES;
         shifts = logits + SCORES;
@@ -92,7 +101,7 @@ final class DecodePart {
         stagedKeys = maxima + HostMemory.lines(ROW);
         stagedValues = stagedKeys + bytes(BLOCK * keyLength);
         partials = stagedValues + bytes(BLOCK * valueLength);
-        powers = partials + HostMemory.lines(Fp32RowKernel.scratchBytes(BLOCK));
+        powers = partials + HostMemory.lines(Fp32RowKernel.scratchBytes());
         long ofTerms = powers + HostMemory.lines(PanelMath.scratchBytes());
         terms = new ScoreTerms(inputs, MicroKernel.FP32, MATH, ofTerms);
         end = ofTerms + ScoreTerms.scratchBytes(MicroKernel.FP32);
@@ -120,19 +129,25 @@ final class DecodePart {
         int keyHead = sequenceAndHead % keyHeads;
         int batch = sequences.row[sequence];
         int count = sequences.keys[sequence];
-        int begin = (int) band.begin(0, 1, count);
-        int stop = (int) band.end(0, 1, count);
-        int from = Math.max(begin, split * DecodeVector.SPLIT);
-        int to = Math.min(stop, (split + 1) * DecodeVector.SPLIT);
-        open(batch, keyHead, begin, stop);
+        int first = count;
+        int last = 0;
+        for (int r = 0; r < used; r++) {
+            begin[r] = (int) band.begin(r % queries, queries, count);
+            stop[r] = (int) band.end(r % queries, queries, count);
+            first = Math.min(first, begin[r]);
+            last = Math.max(last, stop[r]);
+        }
+        int from = Math.max(first, split * DecodeVector.SPLIT);
+        int to = Math.min(last, (split + 1) * DecodeVector.SPLIT);
+        open(batch, keyHead);
         for (int block = from; block < to; block += BLOCK) {
             attend(batch, keyHead, block, Math.min(BLOCK, to - block));
         }
-        for (int r = 0; r < group; r++) {
+        for (int r = 0; r < used; r++) {
             long sum = sums(r);
             states.put(
                     sequence,
-                    keyHead * group + r,
+                    keyHead * used + r,
                     split,
                     most[r],
                     total(sum),
@@ -154,21 +169,18 @@ final class DecodePart {
         return total;
     }
 
-    private void open(int batch, int keyHead, int begin, int stop) {
-        clear(queries, bytes(rows * keyLength));
+    private void open(int batch, int keyHead) {
+        clear(queryRows, bytes(rows * keyLength));
         clear(outs, bytes(rows * valueLength));
         clear(sums, rows * HostMemory.lines(3 * ROW));
         for (int r = 0; r < rows; r++) {
             most[r] = -Float.MAX_VALUE;
         }
-        for (int r = 0; r < group; r++) {
-            int head = keyHead * group + r;
-            long from = row(query, batch, head, 0, headDim);
-            float scale = (float) terms.scale(head, 0, begin, stop);
-            long to = queries + r * keyLength * 4L;
-            for (int c = 0; c < headDim; c++) {
-                ALL.set(ELEMENT, to + c * 4L, ALL.get(ELEMENT, from + c * 4L) * scale);
-            }
+        for (int r = 0; r < used; r++) {
+            int head = keyHead * group + r / queries;
+            int i = r % queries;
+            float scale = (float) terms.scale(head, i, begin[r], stop[r]);
+            MATH.scaleVector(headDim, row(query, batch, head, i, headDim), scale, queryRows + r * keyLength * 4L);
         }
     }
 
@@ -187,27 +199,28 @@ final class DecodePart {
     }
 
     private void attend(int batch, int keyHead, int block, int count) {
-        keys.copy(batch, keyHead, block, count, keyLength, stagedKeys);
-        values.copy(batch, keyHead, block, count, valueLength, stagedValues);
+        long key = keys.place(batch, keyHead, block, count, keyLength, stagedKeys);
+        long keyRow = key == stagedKeys ? keyLength * 4L : keys.rowStride();
         for (int r = 0; r < rows; r += Fp32RowKernel.ROWS) {
-            long query = queries + r * keyLength * 4L;
-            Fp32RowKernel.dots(count, keyLength, query, stagedKeys, scores + r * SCORES, SCORES, partials);
+            long of = queryRows + r * keyLength * 4L;
+            Fp32RowKernel.dots(count, keyLength, of, key, keyRow, scores + r * SCORES, SCORES, partials);
         }
-        for (int r = 0; r < group; r++) {
-            soften(r, count);
+        for (int r = 0; r < used; r++) {
+            soften(r, block, count);
         }
+        long value = values.place(batch, keyHead, block, count, valueLength, stagedValues);
+        long valueRow = value == stagedValues ? valueLength * 4L : values.rowStride();
         for (int r = 0; r < rows; r += Fp32RowKernel.ROWS) {
             long out = outs + r * valueLength * 4L;
-            Fp32RowKernel.accumulate(count, valueLength, scores + r * SCORES, SCORES, stagedValues, out);
+            Fp32RowKernel.accumulate(count, valueLength, scores + r * SCORES, SCORES, value, valueRow, out);
         }
     }
 
     /** One step of the online softmax of a row. */
-    private void soften(int r, int count) {
+    private void soften(int r, int block, int count) {
         long row = scores + r * SCORES;
-        for (int j = count; j < BLOCK; j++) {
-            ALL.set(ELEMENT, row + j * 4L, Float.NEGATIVE_INFINITY);
-        }
+        hide(row, 0, Math.min(count, begin[r] - block));
+        hide(row, Math.clamp(stop[r] - block, 0, count), BLOCK);
         float before = most[r];
         float max = before;
         for (int j = 0; j < COLUMNS; j++) {
@@ -235,6 +248,12 @@ final class DecodePart {
         }
     }
 
+    private static void hide(long row, int from, int to) {
+        for (int j = from; j < to; j++) {
+            ALL.set(ELEMENT, row + j * 4L, Float.NEGATIVE_INFINITY);
+        }
+    }
+
     /** As {@link RowSums} does it. */
     private void follow(int r, float before, float max, long sum, long shift) {
         float below = Math.max(before - max, -127f);
@@ -248,10 +267,8 @@ final class DecodePart {
             ALL.set(ELEMENT, sum + 2 * ROW + j * 4L, w * factor * factor);
             ALL.set(ELEMENT, shift + j * 4L, max);
         }
-        for (int d = 0; d < valueLength; d++) {
-            long at = outs + (r * valueLength + d) * 4L;
-            ALL.set(ELEMENT, at, ALL.get(ELEMENT, at) * factor);
-        }
+        long out = outs + r * valueLength * 4L;
+        MATH.scaleVector(valueLength, out, factor, out);
         most[r] = max;
     }
 }

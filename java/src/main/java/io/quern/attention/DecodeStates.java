@@ -20,7 +20,8 @@ final class DecodeStates {
     private final RowResult result;
     private final HeadRows out;
     private final DType dtype;
-    private final int heads;
+    private final int queries;
+    private final int rows; // of a sequence: heads times queries
     private final int splits;
     private final int valueDim;
     private final long base;
@@ -31,7 +32,8 @@ final class DecodeStates {
         this.result = new RowResult(forward);
         this.out = HeadRows.of(forward.out());
         this.dtype = forward.out().dtype();
-        this.heads = (int) forward.inputs().heads();
+        this.queries = (int) forward.inputs().query().size(2);
+        this.rows = (int) forward.inputs().heads() * queries;
         this.splits = splits;
         this.valueDim = forward.inputs().attention().valueDim();
         this.base = base;
@@ -46,17 +48,22 @@ final class DecodeStates {
         Inputs inputs = forward.inputs();
         return inputs.sequences()
                 * inputs.heads()
+                * inputs.query().size(2)
                 * splits
                 * stateBytes(inputs.attention().valueDim());
     }
 
-    private long at(int sequence, int head, int split) {
-        return base + ((long) (sequence * heads + head) * splits + split) * stateBytes;
+    private long at(int sequence, int row, int split) {
+        return base + ((long) (sequence * rows + row) * splits + split) * stateBytes;
     }
 
-    /** Keeps a state. */
-    void put(int sequence, int head, int split, double m, double l, double u, double w, long outs) {
-        long to = at(sequence, head, split);
+    /**
+     * Keeps a state.
+     *
+     * @param row head times queries and query
+     */
+    void put(int sequence, int row, int split, double m, double l, double u, double w, long outs) {
+        long to = at(sequence, row, split);
         ALL.set(DOUBLE, to, m);
         ALL.set(DOUBLE, to + 8, l);
         ALL.set(DOUBLE, to + 16, u);
@@ -65,20 +72,22 @@ final class DecodeStates {
     }
 
     /** Adds up a row's states, and writes its output and statistics. */
-    void merge(int row) {
-        int sequence = row / heads;
-        int head = row % heads;
+    void merge(int sequenceAndRow) {
+        int sequence = sequenceAndRow / rows;
+        int row = sequenceAndRow % rows;
+        int head = row / queries;
+        int query = row % queries;
         int used = Math.ceilDiv(sequences.keys[sequence], DecodeVector.SPLIT);
         double m = Double.NEGATIVE_INFINITY;
         for (int split = 0; split < used; split++) {
-            long from = at(sequence, head, split);
+            long from = at(sequence, row, split);
             m = ALL.get(DOUBLE, from + 8) == 0 ? m : Math.max(m, ALL.get(DOUBLE, from));
         }
         double l = 0;
         double u = 0;
         double w = 0;
         for (int split = 0; split < used; split++) {
-            long from = at(sequence, head, split);
+            long from = at(sequence, row, split);
             double part = ALL.get(DOUBLE, from + 8);
             double below = part == 0 ? 0 : ALL.get(DOUBLE, from) - m;
             double factor = part == 0 ? 0 : Math.exp(below * RowResult.LN_2);
@@ -86,10 +95,10 @@ final class DecodeStates {
             u += factor * (ALL.get(DOUBLE, from + 16) + part * Math.max(below, -Float.MAX_VALUE));
             w += factor * factor * ALL.get(DOUBLE, from + 24);
             // The first state's place takes the sum.
-            add(at(sequence, head, 0) + NUMBERS, split == 0, factor, from + NUMBERS);
+            add(at(sequence, row, 0) + NUMBERS, split == 0, factor, from + NUMBERS);
         }
-        double factor = result.write(sequences.row[sequence], head, 0, m, l, u, w);
-        write(at(sequence, head, 0) + NUMBERS, used == 0, factor, out.at(sequences.row[sequence], head, 0));
+        double factor = result.write(sequences.row[sequence], head, query, m, l, u, w);
+        write(at(sequence, row, 0) + NUMBERS, used == 0, factor, out.at(sequences.row[sequence], head, query));
     }
 
     private void add(long sum, boolean first, double factor, long outs) {

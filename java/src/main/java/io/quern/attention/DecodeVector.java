@@ -6,7 +6,7 @@ import io.quern.cpu.Slots;
 import io.quern.cpu.WorkerPool;
 
 /**
- * Attention of one query a sequence by the Vector API. Keys and values go by once, for all heads that share them; nothing else
+ * Attention of one or a few queries a sequence by the Vector API. Keys and values go by once, for all heads that share them; nothing else
  * costs as much. Keys are split into stretches of {@link #SPLIT}, so that a long sequence keeps every thread busy; what a
  * stretch gives, (m, l, u, w, O) as in {@link RowSums}, is added up in the order of the keys:
  *
@@ -20,6 +20,12 @@ import io.quern.cpu.WorkerPool;
 final class DecodeVector implements Launch {
     /** Keys of a stretch: some hundred microseconds from memory. */
     static final int SPLIT = 2048;
+
+    /** Rows that share a key, beyond which the micro-kernel is faster though some of its columns stay empty. */
+    private static final int MOST_ROWS = 16;
+
+    /** With fewer keys there is little to read and nothing to split. */
+    private static final int LEAST_KEYS = 512;
 
     private final int threads;
     private final int splits;
@@ -48,7 +54,7 @@ final class DecodeVector implements Launch {
         this.sequences = new Sequences(inputs, 1);
         int keyHeads = (int) inputs.keys().size(1);
         this.parts = sequences.count * keyHeads * splits;
-        this.rows = sequences.count * (int) inputs.heads();
+        this.rows = sequences.count * (int) (inputs.heads() * inputs.query().size(2));
         this.free = new Slots(threads);
         this.slots = new DecodePart[threads];
         long bytes = DecodePart.scratchBytes(forward);
@@ -59,9 +65,12 @@ final class DecodeVector implements Launch {
         merge = states::merge;
     }
 
-    /** {@return whether this kernel can do it: one query a sequence, and nothing that changes scores one by one} */
+    /** {@return whether this kernel can do it: few queries a sequence, and nothing that changes scores one by one} */
     static boolean fits(Inputs inputs) {
-        return inputs.query().size(2) == 1
+        long queries = inputs.query().size(2);
+        boolean few = queries * inputs.heads() <= MOST_ROWS * inputs.keys().size(1)
+                && inputs.keys().size(2) > LEAST_KEYS;
+        return (queries == 1 || queries > 1 && few)
                 && inputs.queryStarts() == null
                 && inputs.query().dtype() != DType.FP64
                 && ScoreTerms.plain(inputs)

@@ -29,6 +29,10 @@
  * a kernel on CUDA, and on the CPU is the reference. Of tensors with more than six axes that cannot be counted as one, softmax
  * and merging on CUDA run the reference, too, as does a paged cache without pages.
  *
+ * <p>On the CPU one query a sequence, or as many that at most 16 rows share a key of more than 512, have a kernel of their own
+ * where scores are changed by nothing but band, lengths and sinks; with starts they have not. What it sums up it sums up in
+ * another order.
+ *
  * <p>On CUDA a few queries (16 rows of heads that share keys, at the most) that meet more than 512 keys are computed in splits
  * of 256 keys, merged afterwards. In a backward pass gradients are launches of their own, each with a fixed order of its
  * sums: nothing is added atomically. On the CPU a backward pass takes P from the logSumExp that is given and D from the

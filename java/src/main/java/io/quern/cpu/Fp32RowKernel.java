@@ -8,12 +8,15 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Products of four rows with many: what is left of attention where there are too few queries for the {@link MicroKernel}.
- * Rows are FP32, one behind the other, each of a whole number of vectors.
+ * Rows of Q and O are FP32, one behind the other, each of a whole number of vectors; K and V have rows as long, at any distance.
  *
  * <pre>
  *   dots        S[r][j] = Q[r] . K[j]            Q (4, length), K (keys, length)
  *   accumulate  O[r] += sum_j P[r][j] V[j]       V (keys, length), O (4, length)
  * </pre>
+ *
+ * <p>K and V go by one row behind the other, in whole rows where registers allow it, with the arithmetic of each between them: from
+ * memory that is worth more than the least arithmetic.
  *
  * <p>Sums over lanes are taken in memory, lane after lane: what {@code reduceLanes} adds first depends on whether it has been
  * compiled yet, and with it the bits. All addresses are absolute and trusted ({@link AddressSpace}). Nothing is allocated.
@@ -34,26 +37,24 @@ public final class Fp32RowKernel {
     private Fp32RowKernel() {}
 
     /** {@return the scratch memory of {@link #dots} in bytes} */
-    public static long scratchBytes(int keys) {
-        return keys * ROWS * V;
+    public static long scratchBytes() {
+        return 2 * ROWS * V;
     }
 
     /**
      * Computes S.
      *
+     * @param keyRow from a row of K to the next, in bytes
      * @param scores where S[0][0] lies; written
      * @param scoreRow from a row of S to the next, in bytes
      * @param scratch {@link #scratchBytes}, aligned to a vector
      */
     public static void dots(
-            int keys, int length, long queries, long keyRows, long scores, long scoreRow, long scratch) {
+            int keys, int length, long queries, long keyRows, long keyRow, long scores, long scoreRow, long scratch) {
         for (int j = 0; j < keys; j++) {
-            products(length, queries, keyRows + j * (length * 4L), scratch + j * (ROWS * V));
-        }
-        for (int r = 0; r < ROWS; r++) {
-            for (int j = 0; j < keys; j++) {
-                ALL.set(ELEMENT, scores + r * scoreRow + j * 4L, lanes(scratch + (j * ROWS + r) * V));
-            }
+            long products = scratch + (j & 1) * (ROWS * V);
+            products(length, queries, keyRows + j * keyRow, products);
+            lanes(products, scores + j * 4L, scoreRow);
         }
     }
 
@@ -79,15 +80,22 @@ public final class Fp32RowKernel {
         w.intoMemorySegment(ALL, to + 3 * V, ORDER);
     }
 
-    /** Two at a time, so that one addition need not wait for the one before. */
-    private static float lanes(long vector) {
-        float even = 0;
-        float odd = 0;
-        for (int i = 0; i < LANES; i += 2) {
-            even += ALL.get(ELEMENT, vector + i * 4L);
-            odd += ALL.get(ELEMENT, vector + i * 4L + 4);
+    /** Four rows at a time, so that no addition need wait for the one before. */
+    private static void lanes(long vectors, long scores, long scoreRow) {
+        float x = 0;
+        float y = 0;
+        float z = 0;
+        float w = 0;
+        for (int i = 0; i < LANES; i++) {
+            x += ALL.get(ELEMENT, vectors + i * 4L);
+            y += ALL.get(ELEMENT, vectors + V + i * 4L);
+            z += ALL.get(ELEMENT, vectors + 2 * V + i * 4L);
+            w += ALL.get(ELEMENT, vectors + 3 * V + i * 4L);
         }
-        return even + odd;
+        ALL.set(ELEMENT, scores, x);
+        ALL.set(ELEMENT, scores + scoreRow, y);
+        ALL.set(ELEMENT, scores + 2 * scoreRow, z);
+        ALL.set(ELEMENT, scores + 3 * scoreRow, w);
     }
 
     /**
@@ -95,18 +103,93 @@ public final class Fp32RowKernel {
      *
      * @param weights where P[0][0] lies
      * @param weightRow from a row of P to the next, in bytes
+     * @param valueRow from a row of V to the next, in bytes
      */
-    public static void accumulate(int keys, int length, long weights, long weightRow, long values, long outs) {
+    public static void accumulate(
+            int keys, int length, long weights, long weightRow, long values, long valueRow, long outs) {
+        long row = length * 4L;
         int c = 0;
+        for (; Lanes.BITS == 512 && c + 8 * LANES <= length; c += 8 * LANES) {
+            long at = outs + c * 4L;
+            accumulateEight(keys, valueRow, weights, weightRow, values + c * 4L, at, row);
+            accumulateEight(keys, valueRow, weights + 2 * weightRow, weightRow, values + c * 4L, at + 2 * row, row);
+        }
         for (; c + 2 * LANES <= length; c += 2 * LANES) {
-            accumulateTwo(keys, length * 4L, weights, weightRow, values + c * 4L, outs + c * 4L);
+            accumulateTwo(keys, valueRow, weights, weightRow, values + c * 4L, outs + c * 4L, row);
         }
         if (c < length) {
-            accumulateOne(keys, length * 4L, weights, weightRow, values + c * 4L, outs + c * 4L);
+            accumulateOne(keys, valueRow, weights, weightRow, values + c * 4L, outs + c * 4L, row);
         }
     }
 
-    private static void accumulateTwo(int keys, long row, long weights, long weightRow, long values, long outs) {
+    /** Two rows of O: sixteen accumulators, of the 32 registers that go with 512 bits. */
+    private static void accumulateEight(
+            int keys, long valueRow, long weights, long weightRow, long values, long outs, long row) {
+        FloatVector a0 = FloatVector.fromMemorySegment(SPECIES, ALL, outs, ORDER);
+        FloatVector a1 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + V, ORDER);
+        FloatVector a2 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + 2 * V, ORDER);
+        FloatVector a3 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + 3 * V, ORDER);
+        FloatVector a4 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + 4 * V, ORDER);
+        FloatVector a5 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + 5 * V, ORDER);
+        FloatVector a6 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + 6 * V, ORDER);
+        FloatVector a7 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + 7 * V, ORDER);
+        FloatVector b0 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + row, ORDER);
+        FloatVector b1 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + row + V, ORDER);
+        FloatVector b2 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + row + 2 * V, ORDER);
+        FloatVector b3 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + row + 3 * V, ORDER);
+        FloatVector b4 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + row + 4 * V, ORDER);
+        FloatVector b5 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + row + 5 * V, ORDER);
+        FloatVector b6 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + row + 6 * V, ORDER);
+        FloatVector b7 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + row + 7 * V, ORDER);
+        for (int j = 0; j < keys; j++) {
+            long value = values + j * valueRow;
+            FloatVector p = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, weights + j * 4L));
+            FloatVector q = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, weights + weightRow + j * 4L));
+            FloatVector v0 = FloatVector.fromMemorySegment(SPECIES, ALL, value, ORDER);
+            a0 = p.fma(v0, a0);
+            b0 = q.fma(v0, b0);
+            FloatVector v1 = FloatVector.fromMemorySegment(SPECIES, ALL, value + V, ORDER);
+            a1 = p.fma(v1, a1);
+            b1 = q.fma(v1, b1);
+            FloatVector v2 = FloatVector.fromMemorySegment(SPECIES, ALL, value + 2 * V, ORDER);
+            a2 = p.fma(v2, a2);
+            b2 = q.fma(v2, b2);
+            FloatVector v3 = FloatVector.fromMemorySegment(SPECIES, ALL, value + 3 * V, ORDER);
+            a3 = p.fma(v3, a3);
+            b3 = q.fma(v3, b3);
+            FloatVector v4 = FloatVector.fromMemorySegment(SPECIES, ALL, value + 4 * V, ORDER);
+            a4 = p.fma(v4, a4);
+            b4 = q.fma(v4, b4);
+            FloatVector v5 = FloatVector.fromMemorySegment(SPECIES, ALL, value + 5 * V, ORDER);
+            a5 = p.fma(v5, a5);
+            b5 = q.fma(v5, b5);
+            FloatVector v6 = FloatVector.fromMemorySegment(SPECIES, ALL, value + 6 * V, ORDER);
+            a6 = p.fma(v6, a6);
+            b6 = q.fma(v6, b6);
+            FloatVector v7 = FloatVector.fromMemorySegment(SPECIES, ALL, value + 7 * V, ORDER);
+            a7 = p.fma(v7, a7);
+            b7 = q.fma(v7, b7);
+        }
+        a0.intoMemorySegment(ALL, outs, ORDER);
+        a1.intoMemorySegment(ALL, outs + V, ORDER);
+        a2.intoMemorySegment(ALL, outs + 2 * V, ORDER);
+        a3.intoMemorySegment(ALL, outs + 3 * V, ORDER);
+        a4.intoMemorySegment(ALL, outs + 4 * V, ORDER);
+        a5.intoMemorySegment(ALL, outs + 5 * V, ORDER);
+        a6.intoMemorySegment(ALL, outs + 6 * V, ORDER);
+        a7.intoMemorySegment(ALL, outs + 7 * V, ORDER);
+        b0.intoMemorySegment(ALL, outs + row, ORDER);
+        b1.intoMemorySegment(ALL, outs + row + V, ORDER);
+        b2.intoMemorySegment(ALL, outs + row + 2 * V, ORDER);
+        b3.intoMemorySegment(ALL, outs + row + 3 * V, ORDER);
+        b4.intoMemorySegment(ALL, outs + row + 4 * V, ORDER);
+        b5.intoMemorySegment(ALL, outs + row + 5 * V, ORDER);
+        b6.intoMemorySegment(ALL, outs + row + 6 * V, ORDER);
+        b7.intoMemorySegment(ALL, outs + row + 7 * V, ORDER);
+    }
+
+    private static void accumulateTwo(
+            int keys, long valueRow, long weights, long weightRow, long values, long outs, long row) {
         FloatVector x0 = FloatVector.fromMemorySegment(SPECIES, ALL, outs, ORDER);
         FloatVector y0 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + V, ORDER);
         FloatVector x1 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + row, ORDER);
@@ -116,8 +199,8 @@ public final class Fp32RowKernel {
         FloatVector x3 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + 3 * row, ORDER);
         FloatVector y3 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + 3 * row + V, ORDER);
         for (int j = 0; j < keys; j++) {
-            FloatVector x = FloatVector.fromMemorySegment(SPECIES, ALL, values + j * row, ORDER);
-            FloatVector y = FloatVector.fromMemorySegment(SPECIES, ALL, values + j * row + V, ORDER);
+            FloatVector x = FloatVector.fromMemorySegment(SPECIES, ALL, values + j * valueRow, ORDER);
+            FloatVector y = FloatVector.fromMemorySegment(SPECIES, ALL, values + j * valueRow + V, ORDER);
             long at = weights + j * 4L;
             FloatVector p0 = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, at));
             x0 = p0.fma(x, x0);
@@ -142,13 +225,14 @@ public final class Fp32RowKernel {
         y3.intoMemorySegment(ALL, outs + 3 * row + V, ORDER);
     }
 
-    private static void accumulateOne(int keys, long row, long weights, long weightRow, long values, long outs) {
+    private static void accumulateOne(
+            int keys, long valueRow, long weights, long weightRow, long values, long outs, long row) {
         FloatVector x0 = FloatVector.fromMemorySegment(SPECIES, ALL, outs, ORDER);
         FloatVector x1 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + row, ORDER);
         FloatVector x2 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + 2 * row, ORDER);
         FloatVector x3 = FloatVector.fromMemorySegment(SPECIES, ALL, outs + 3 * row, ORDER);
         for (int j = 0; j < keys; j++) {
-            FloatVector x = FloatVector.fromMemorySegment(SPECIES, ALL, values + j * row, ORDER);
+            FloatVector x = FloatVector.fromMemorySegment(SPECIES, ALL, values + j * valueRow, ORDER);
             long at = weights + j * 4L;
             x0 = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, at)).fma(x, x0);
             x1 = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, at + weightRow))

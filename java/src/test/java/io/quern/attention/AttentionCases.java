@@ -72,6 +72,7 @@ public final class AttentionCases {
             oracle(cases, "one query, odd sizes", odd, dtype, 1, 4500, extras(Extra.KEY_LENGTHS, Extra.SINKS));
             Attention window = causal.withWindow(2100, 0).withTrainingLength(512);
             oracle(cases, "one query, window", window, dtype, 1, 2500, extras(Extra.KEY_LENGTHS, Extra.HEAD_SCALE));
+            oracle(cases, "few queries, window", window, dtype, 3, 2500, extras(Extra.KEY_LENGTHS, Extra.SINKS));
             AttentionProperties.add(cases, dtype);
         }
     }

@@ -63,8 +63,16 @@ class AttentionVectorTest {
                 .toArray());
     }
 
-    /** One query over three stretches of keys, and all that its kernel can do. */
+    /** One query or two over three stretches of keys, and all that their kernel can do. */
     private static Forward.Roles oneQuery(TensorArena arena, DType dtype, int batches) {
+        return fewQueries(arena, dtype, batches, 1);
+    }
+
+    private static Forward.Roles twoQueries(TensorArena arena, DType dtype, int batches) {
+        return fewQueries(arena, dtype, batches, 2);
+    }
+
+    private static Forward.Roles fewQueries(TensorArena arena, DType dtype, int batches, int queries) {
         int keys = 2 * DecodeVector.SPLIT + 100;
         int[] lengths = {keys, 77, 3000};
         DType wide = dtype.accumulator();
@@ -72,15 +80,15 @@ class AttentionVectorTest {
                 .withValueDim(24)
                 .withWindow(4000, 0)
                 .forward()
-                .query(random(arena, dtype, batches, 6, 1, 40))
+                .query(random(arena, dtype, batches, 6, queries, 40))
                 .keys(random(arena, dtype, batches, 1, keys, 40))
                 .values(random(arena, dtype, batches, 1, keys, 24))
                 .keyLengths(arena.allocate(DType.INT32, batches).copyFrom(Arrays.copyOf(lengths, batches)))
                 .sinks(random(arena, wide, 6))
-                .out(arena.allocate(dtype, batches, 6, 1, 24))
-                .logSumExp(arena.allocate(wide, batches, 6, 1))
-                .entropy(arena.allocate(wide, batches, 6, 1))
-                .effectiveCount(arena.allocate(wide, batches, 6, 1));
+                .out(arena.allocate(dtype, batches, 6, queries, 24))
+                .logSumExp(arena.allocate(wide, batches, 6, queries))
+                .entropy(arena.allocate(wide, batches, 6, queries))
+                .effectiveCount(arena.allocate(wide, batches, 6, queries));
     }
 
     private static double[] entropyAndOut(Problem problem, DType dtype, int batches, int threads) {
@@ -101,7 +109,8 @@ class AttentionVectorTest {
     @ParameterizedTest
     @EnumSource(names = {"FP64", "FP32", "FP16", "BF16"})
     void theSameBitsAtAnyThreadCountAndInAnyCompany(DType dtype) {
-        for (Problem problem : List.<Problem>of(AttentionVectorTest::everything, AttentionVectorTest::oneQuery)) {
+        for (Problem problem : List.<Problem>of(
+                AttentionVectorTest::everything, AttentionVectorTest::oneQuery, AttentionVectorTest::twoQueries)) {
             double[] alone = entropyAndOut(problem, dtype, 1, 1);
             assertArrayEquals(alone, entropyAndOut(problem, dtype, 1, 3));
             assertArrayEquals(alone, entropyAndOut(problem, dtype, 3, 2));
@@ -122,6 +131,7 @@ class AttentionVectorTest {
             Allocation.assertNone("plain", roles.bind(stream)::run);
             Allocation.assertNone("everything", everything(arena, dtype, 2).bind(stream)::run);
             Allocation.assertNone("one query", oneQuery(arena, dtype, 2).bind(stream)::run);
+            Allocation.assertNone("two queries", twoQueries(arena, dtype, 2).bind(stream)::run);
         }
     }
 }

@@ -36,16 +36,17 @@ class Fp32RowKernelTest {
                 int length = vectors * Fp32RowKernel.LANES;
                 try (Arena arena = Arena.ofConfined()) {
                     MemorySegment queries = random(arena, ROWS * length);
-                    MemorySegment rows = random(arena, keys * length + 1);
+                    MemorySegment rows = random(arena, keys * (length + 3) + 1);
                     MemorySegment scores = arena.allocate((keys + 1) * ROWS * 4L);
                     scores.fill((byte) 0x7f);
                     float fence = scores.getAtIndex(ValueLayout.JAVA_FLOAT, 0);
-                    MemorySegment scratch = arena.allocate(Fp32RowKernel.scratchBytes(keys) + 1, HostMemory.ALIGNMENT);
+                    MemorySegment scratch = arena.allocate(Fp32RowKernel.scratchBytes(), HostMemory.ALIGNMENT);
                     Fp32RowKernel.dots(
                             keys,
                             length,
                             queries.address(),
                             rows.address(),
+                            (length + 3) * 4L,
                             scores.address(),
                             (keys + 1) * 4L,
                             scratch.address());
@@ -53,7 +54,7 @@ class Fp32RowKernelTest {
                         for (int j = 0; j < keys; j++) {
                             double expected = 0;
                             for (int c = 0; c < length; c++) {
-                                expected += at(queries, r * length + c) * at(rows, j * length + c);
+                                expected += at(queries, r * length + c) * at(rows, j * (length + 3) + c);
                             }
                             assertEquals(expected, at(scores, r * (keys + 1) + j), bound(length));
                         }
@@ -71,16 +72,22 @@ class Fp32RowKernelTest {
                 int length = vectors * Fp32RowKernel.LANES;
                 try (Arena arena = Arena.ofConfined()) {
                     MemorySegment weights = random(arena, ROWS * (keys + 1));
-                    MemorySegment values = random(arena, keys * length + 1);
+                    MemorySegment values = random(arena, keys * (length + 3) + 1);
                     MemorySegment outs = random(arena, ROWS * length + 1);
                     MemorySegment before = arena.allocate(outs.byteSize()).copyFrom(outs);
                     Fp32RowKernel.accumulate(
-                            keys, length, weights.address(), (keys + 1) * 4L, values.address(), outs.address());
+                            keys,
+                            length,
+                            weights.address(),
+                            (keys + 1) * 4L,
+                            values.address(),
+                            (length + 3) * 4L,
+                            outs.address());
                     for (int r = 0; r < ROWS; r++) {
                         for (int c = 0; c < length; c++) {
                             double expected = at(before, r * length + c);
                             for (int j = 0; j < keys; j++) {
-                                expected += at(weights, r * (keys + 1) + j) * at(values, j * length + c);
+                                expected += at(weights, r * (keys + 1) + j) * at(values, j * (length + 3) + c);
                             }
                             assertEquals(expected, at(outs, r * length + c), bound(keys + 1));
                         }
