@@ -79,6 +79,8 @@ public final class Trig {
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE;
 
+    private static final Pass[] PASSES = {Trig::reduce, Trig::sinPolynomial, Trig::cosPolynomial, Trig::place};
+
     private Trig() {}
 
     /** {@return the coefficients of S, from the lowest on, for who writes the polynomial down elsewhere} */
@@ -111,7 +113,7 @@ public final class Trig {
      * Replaces numbers x by the cosines and sines of x[i] * (high[i] + low[i]) quarter turns.
      *
      * <p>It goes over the numbers four times: all in one method would be more than C2 inlines, and it boxes the vectors of
-     * calls that it does not inline.
+     * calls that it does not inline ({@link Pass}).
      *
      * @param factors FP64 (2, count): upper parts, lower parts
      * @param numbers FP64 (3, count): numbers, then room; written: cosines, sines, then nothing that means anything
@@ -121,28 +123,40 @@ public final class Trig {
         // C2 has no masks of two doubles: it boxes them, and one by one is faster.
         int vectorised = Lanes.DOUBLE.length() > 2 ? Lanes.DOUBLE.loopBound(count) : 0;
         long row = 8L * count;
-        long second = offset + row;
-        long third = second + row;
-        reduce(factors, row, numbers, offset, second, vectorised);
-        sinPolynomial(numbers, offset, third, vectorised);
-        cosPolynomial(numbers, offset, vectorised);
-        place(numbers, offset, second, third, vectorised);
+        for (Pass pass : PASSES) {
+            pass.over(factors, numbers, offset, row, vectorised);
+        }
         for (int i = vectorised; i < count; i++) {
             double x = numbers.get(DOUBLE, offset + 8L * i);
             double high = factors.get(DOUBLE, 8L * i);
             double low = factors.get(DOUBLE, row + 8L * i);
             numbers.set(DOUBLE, offset + 8L * i, cos(x, high, low));
-            numbers.set(DOUBLE, second + 8L * i, sin(x, high, low));
+            numbers.set(DOUBLE, offset + row + 8L * i, sin(x, high, low));
         }
     }
 
+    /**
+     * A pass over the numbers. A call that meets four classes equally often is one that C2 never inlines, so that each pass
+     * is compiled alone. Called by name they were inlined as long as they fitted; when a caller was compiled before them, the
+     * third no longer did, and its vectors were boxed from then on.
+     */
+    @FunctionalInterface
+    private interface Pass {
+        /**
+         * @param numbers FP64 (3, row / 8), from {@code at} bytes on
+         * @param row the bytes of a row of numbers or factors
+         * @param count how many numbers, whole vectors
+         */
+        void over(MemorySegment factors, MemorySegment numbers, long at, long row, int count);
+    }
+
     /** Replaces x by the rest, NaN where x is too large, and writes the quadrant, a number from -2 to 2. */
-    private static void reduce(
-            MemorySegment factors, long lows, MemorySegment numbers, long xs, long quadrants, int count) {
+    private static void reduce(MemorySegment factors, MemorySegment numbers, long xs, long row, int count) {
+        long quadrants = xs + row;
         for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
             DoubleVector x = load(numbers, xs + 8L * i);
             DoubleVector high = load(factors, 8L * i);
-            DoubleVector low = load(factors, lows + 8L * i);
+            DoubleVector low = load(factors, row + 8L * i);
             DoubleVector turns = x.mul(high);
             DoubleVector error = x.fma(high, turns.neg());
             DoubleVector whole = turns.add(TO_INTEGER).sub(TO_INTEGER);
@@ -154,7 +168,8 @@ public final class Trig {
         }
     }
 
-    private static void sinPolynomial(MemorySegment numbers, long rests, long sines, int count) {
+    private static void sinPolynomial(MemorySegment factors, MemorySegment numbers, long rests, long row, int count) {
+        long sines = rests + 2 * row;
         for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
             DoubleVector rest = load(numbers, rests + 8L * i);
             DoubleVector z = rest.mul(rest);
@@ -168,7 +183,7 @@ public final class Trig {
         }
     }
 
-    private static void cosPolynomial(MemorySegment numbers, long rests, int count) {
+    private static void cosPolynomial(MemorySegment factors, MemorySegment numbers, long rests, long row, int count) {
         for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
             DoubleVector rest = load(numbers, rests + 8L * i);
             DoubleVector z = rest.mul(rest);
@@ -186,7 +201,9 @@ public final class Trig {
      * Exchanges the two where the quadrant is odd, and sets their signs by it: minus for the cosine in -2, 1 and 2, for the
      * sine in -2, -1 and 2. Masks of doubles throughout: one cast from a mask of longs is boxed.
      */
-    private static void place(MemorySegment numbers, long cosines, long quadrants, long sines, int count) {
+    private static void place(MemorySegment factors, MemorySegment numbers, long cosines, long row, int count) {
+        long quadrants = cosines + row;
+        long sines = quadrants + row;
         for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
             DoubleVector c = load(numbers, cosines + 8L * i);
             DoubleVector s = load(numbers, sines + 8L * i);
