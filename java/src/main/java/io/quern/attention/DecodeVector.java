@@ -22,7 +22,7 @@ final class DecodeVector implements Launch {
     static final int SPLIT = 2048;
 
     /** Rows that share a key, beyond which the micro-kernel is faster though some of its columns stay empty. */
-    private static final int MOST_ROWS = 16;
+    private static final int MOST_ROWS = 8;
 
     /** With fewer keys there is little to read and nothing to split. */
     private static final int LEAST_KEYS = 512;

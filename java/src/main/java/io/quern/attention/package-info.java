@@ -29,7 +29,7 @@
  * a kernel on CUDA, and on the CPU is the reference. Of tensors with more than six axes that cannot be counted as one, softmax
  * and merging on CUDA run the reference, too, as does a paged cache without pages.
  *
- * <p>On the CPU one query a sequence, or as many that at most 16 rows share a key of more than 512, have a kernel of their own
+ * <p>On the CPU one query a sequence, or as many that at most 8 rows share a key of more than 512, have a kernel of their own
  * where scores are changed by nothing but band, lengths and sinks; with starts they have not. What it sums up it sums up in
  * another order.
  *

@@ -80,15 +80,15 @@ class AttentionVectorTest {
                 .withValueDim(24)
                 .withWindow(4000, 0)
                 .forward()
-                .query(random(arena, dtype, batches, 6, queries, 40))
+                .query(random(arena, dtype, batches, 4, queries, 40))
                 .keys(random(arena, dtype, batches, 1, keys, 40))
                 .values(random(arena, dtype, batches, 1, keys, 24))
                 .keyLengths(arena.allocate(DType.INT32, batches).copyFrom(Arrays.copyOf(lengths, batches)))
-                .sinks(random(arena, wide, 6))
-                .out(arena.allocate(dtype, batches, 6, queries, 24))
-                .logSumExp(arena.allocate(wide, batches, 6, queries))
-                .entropy(arena.allocate(wide, batches, 6, queries))
-                .effectiveCount(arena.allocate(wide, batches, 6, queries));
+                .sinks(random(arena, wide, 4))
+                .out(arena.allocate(dtype, batches, 4, queries, 24))
+                .logSumExp(arena.allocate(wide, batches, 4, queries))
+                .entropy(arena.allocate(wide, batches, 4, queries))
+                .effectiveCount(arena.allocate(wide, batches, 4, queries));
     }
 
     private static double[] entropyAndOut(Problem problem, DType dtype, int batches, int threads) {
