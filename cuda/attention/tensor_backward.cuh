@@ -282,25 +282,27 @@ struct GradientBlock {
         }
     }
 
-    /// Makes vanish what pairs contribute that do not see each other, of rows met
-    /// from firstRow on.
-    __device__ __forceinline__ void hide(int firstRow, float (&of)[MS][NS][4]) const {
+    /// Makes weights vanish of rows met, from firstRow on, that come too early for the rows of the warp.
+    __device__ __forceinline__ void hideEarly(int firstRow, float (&weight)[MS][NS][4]) const {
         const int mine = static_cast<int>(once(firstRow + lane % 4 * 2));
 #pragma unroll
-        for (int m = 0; m < MS; m++) {
+        for (int i = 0; i < MS * NS * 4; i++) {
+            const int m = i / (4 * NS);
+            const int n = i / 4 % NS;
+            float& x = weight[m][n][i % 4];
+            x = n * 8 + i % 2 >= row(m, i / 2 % 2) + range.low - mine ? x : 0.0f;
+        }
+    }
+
+    /// The same of those that come too late.
+    __device__ __forceinline__ void hideLate(int firstRow, float (&weight)[MS][NS][4]) const {
+        const int mine = static_cast<int>(once(firstRow + lane % 4 * 2));
 #pragma unroll
-            for (int h = 0; h < 2; h++) {
-                const int begin = row(m, h) + range.low - mine;
-                const int end = min(row(m, h) + range.high, range.there) - mine;
-#pragma unroll
-                for (int n = 0; n < NS; n++) {
-#pragma unroll
-                    for (int e = 0; e < 2; e++) {
-                        float& x = of[m][n][2 * h + e];
-                        x = n * 8 + e >= begin && n * 8 + e < end ? x : 0.0f;
-                    }
-                }
-            }
+        for (int i = 0; i < MS * NS * 4; i++) {
+            const int m = i / (4 * NS);
+            const int n = i / 4 % NS;
+            float& x = weight[m][n][i % 4];
+            x = n * 8 + i % 2 < min(row(m, i / 2 % 2) + range.high, range.there) - mine ? x : 0.0f;
         }
     }
 
@@ -344,7 +346,6 @@ struct GradientBlock {
         if (first >= last + range.high || first + PART <= mine + range.low) {
             return;
         }
-        const bool partial = first < last + range.low || first + PART > min(mine + range.high, range.there);
         float weight[MS][NS][4];
         products(
             owned, met + rows, [](int, int, int) { return 0.0f; }, weight);
@@ -364,8 +365,11 @@ struct GradientBlock {
             const float power = OF_KEYS ? shifts[i / 4 % NS][i % 2] : shift[i / (4 * NS)][i / 2 % 2];
             x = exp2Approximate(__fmaf_rn(x, scale, power));
         }
-        if (partial) {
-            hide(first, weight);
+        if (first < last + range.low) {
+            hideEarly(first, weight);
+        }
+        if (first + PART > min(mine + range.high, range.there)) {
+            hideLate(first, weight);
         }
         uint32_t rounded[STEPS][MS][4];
         if constexpr (OF_KEYS) {
@@ -384,9 +388,6 @@ struct GradientBlock {
 #pragma unroll
         for (int i = 0; i < MS * NS * 4; i++) {
             gradient[i / (4 * NS)][i / 4 % NS][i % 4] *= weight[i / (4 * NS)][i / 4 % NS][i % 4];
-        }
-        if (partial) {
-            hide(first, gradient);
         }
         round(gradient, rounded);
         add(rounded, summed + rows, sums[0]);

@@ -63,10 +63,10 @@
  *   forward    128       causal  33.2           25%         254         64 KiB   2 / 1 / 2                    2.74
  *   forward    256       full    31.5           25%         244         64 KiB   2 / 1 / 2                    8.49
  *   forward    256       causal  35.9           22%         244         64 KiB   2 / 1 / 2                    4.74
- *   backward   64        full    49.0           22%         211, 240    66 KiB   2 / 1 / 2                    5.28
- *   backward   64        causal  61.4           18%         211, 240    66 KiB   2 / 1 / 2                    3.48
- *   backward   128       full    44.2           25%         163, 247    65 KiB   2 / 1 / 2                    9.26
- *   backward   128       causal  53.1           21%         163, 247    65 KiB   2 / 1 / 2                    5.45
+ *   backward   64        full    48.9           22%         214, 246    66 KiB   2 / 1 / 2                    5.28
+ *   backward   64        causal  59.9           19%         214, 246    66 KiB   2 / 1 / 2                    3.48
+ *   backward   128       full    44.5           25%         177, 251    65 KiB   2 / 1 / 2                    9.26
+ *   backward   128       causal  52.8           21%         177, 251    65 KiB   2 / 1 / 2                    5.45
  * </pre>
  *
  * <h2>Ranges and costs on the CPU</h2>
