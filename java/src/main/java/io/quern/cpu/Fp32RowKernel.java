@@ -4,6 +4,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -18,8 +20,8 @@ import jdk.incubator.vector.VectorSpecies;
  * <p>K and V go by one row behind the other, in whole rows where registers allow it, with the arithmetic of each between them: from
  * memory that is worth more than the least arithmetic.
  *
- * <p>Sums over lanes are taken in memory, lane after lane: what {@code reduceLanes} adds first depends on whether it has been
- * compiled yet, and with it the bits. All addresses are absolute and trusted ({@link AddressSpace}). Nothing is allocated.
+ * <p>Sums over lanes are taken by halves, of four rows together: what {@code reduceLanes} adds first depends on whether it has
+ * been compiled yet, and with it the bits. All addresses are absolute and trusted ({@link AddressSpace}). Nothing is allocated.
  */
 public final class Fp32RowKernel {
     /** Rows of Q and O. */
@@ -34,11 +36,36 @@ public final class Fp32RowKernel {
     private static final ValueLayout.OfFloat ELEMENT = ValueLayout.JAVA_FLOAT_UNALIGNED;
     private static final MemorySegment ALL = AddressSpace.ALL;
 
+    // By how many lanes values move, to the other side of a pair of blocks as wide.
+    private static final VectorShuffle<Float> HALF = pairs(LANES / 2);
+    private static final VectorShuffle<Float> QUARTER = pairs(LANES / 4);
+    private static final VectorShuffle<Float> EIGHTH = pairs(Math.max(1, LANES / 8));
+    private static final VectorShuffle<Float> SIXTEENTH = pairs(Math.max(1, LANES / 16));
+    private static final VectorMask<Float> UPPER_HALF = upper(LANES / 2);
+    private static final VectorMask<Float> UPPER_QUARTERS = upper(LANES / 4);
+
+    // Where the sums of four rows lie after that.
+    private static final long SECOND = V / 2;
+    private static final long THIRD = V / 4;
+    private static final long FOURTH = 3 * V / 4;
+
     private Fp32RowKernel() {}
+
+    private static VectorShuffle<Float> pairs(int lanes) {
+        return VectorShuffle.fromOp(SPECIES, lane -> lane ^ lanes);
+    }
+
+    private static VectorMask<Float> upper(int lanes) {
+        boolean[] upper = new boolean[LANES];
+        for (int lane = 0; lane < LANES; lane++) {
+            upper[lane] = (lane & lanes) != 0;
+        }
+        return VectorMask.fromArray(SPECIES, upper, 0);
+    }
 
     /** {@return the scratch memory of {@link #dots} in bytes} */
     public static long scratchBytes() {
-        return 2 * ROWS * V;
+        return V;
     }
 
     /**
@@ -52,12 +79,16 @@ public final class Fp32RowKernel {
     public static void dots(
             int keys, int length, long queries, long keyRows, long keyRow, long scores, long scoreRow, long scratch) {
         for (int j = 0; j < keys; j++) {
-            long products = scratch + (j & 1) * (ROWS * V);
-            products(length, queries, keyRows + j * keyRow, products);
-            lanes(products, scores + j * 4L, scoreRow);
+            products(length, queries, keyRows + j * keyRow, scratch);
+            long at = scores + j * 4L;
+            ALL.set(ELEMENT, at, ALL.get(ELEMENT, scratch));
+            ALL.set(ELEMENT, at + scoreRow, ALL.get(ELEMENT, scratch + SECOND));
+            ALL.set(ELEMENT, at + 2 * scoreRow, ALL.get(ELEMENT, scratch + THIRD));
+            ALL.set(ELEMENT, at + 3 * scoreRow, ALL.get(ELEMENT, scratch + FOURTH));
         }
     }
 
+    /** Leaves the sums of products with four rows in a vector. */
     private static void products(int length, long queries, long key, long to) {
         FloatVector x = FloatVector.zero(SPECIES);
         FloatVector y = x;
@@ -74,28 +105,23 @@ public final class Fp32RowKernel {
             w = FloatVector.fromMemorySegment(SPECIES, ALL, at + length * 12L, ORDER)
                     .fma(k, w);
         }
-        x.intoMemorySegment(ALL, to, ORDER);
-        y.intoMemorySegment(ALL, to + V, ORDER);
-        z.intoMemorySegment(ALL, to + 2 * V, ORDER);
-        w.intoMemorySegment(ALL, to + 3 * V, ORDER);
-    }
-
-    /** Four rows at a time, so that no addition need wait for the one before. */
-    private static void lanes(long vectors, long scores, long scoreRow) {
-        float x = 0;
-        float y = 0;
-        float z = 0;
-        float w = 0;
-        for (int i = 0; i < LANES; i++) {
-            x += ALL.get(ELEMENT, vectors + i * 4L);
-            y += ALL.get(ELEMENT, vectors + V + i * 4L);
-            z += ALL.get(ELEMENT, vectors + 2 * V + i * 4L);
-            w += ALL.get(ELEMENT, vectors + 3 * V + i * 4L);
+        // Each sum in a quarter of the lanes: x, z, y, w.
+        x = x.add(x.rearrange(HALF));
+        y = y.add(y.rearrange(HALF));
+        z = z.add(z.rearrange(HALF));
+        w = w.add(w.rearrange(HALF));
+        x = x.blend(y, UPPER_HALF);
+        z = z.blend(w, UPPER_HALF);
+        x = x.add(x.rearrange(QUARTER));
+        z = z.add(z.rearrange(QUARTER));
+        x = x.blend(z, UPPER_QUARTERS);
+        if (LANES >= 8) {
+            x = x.add(x.rearrange(EIGHTH));
         }
-        ALL.set(ELEMENT, scores, x);
-        ALL.set(ELEMENT, scores + scoreRow, y);
-        ALL.set(ELEMENT, scores + 2 * scoreRow, z);
-        ALL.set(ELEMENT, scores + 3 * scoreRow, w);
+        if (LANES >= 16) {
+            x = x.add(x.rearrange(SIXTEENTH));
+        }
+        x.intoMemorySegment(ALL, to, ORDER);
     }
 
     /**
