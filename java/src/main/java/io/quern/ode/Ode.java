@@ -35,13 +35,13 @@ public record Ode(OdeField field, Method method) {
     static final KernelSet<FixedSolve> FIXED = new KernelSet<>(
             "ode_fixed",
             OdeReference::fixed,
-            OdeReference::fixed,
+            FixedVector.KERNEL,
             StagedOnHost.of("ode_fixed", FixedSolve::map, OdeReference::fixed));
 
     static final KernelSet<AdaptiveSolve> ADAPTIVE = new KernelSet<>(
             "ode_adaptive",
             OdeReference::adaptive,
-            OdeReference::adaptive,
+            AdaptiveVector.KERNEL,
             StagedOnHost.of("ode_adaptive", AdaptiveSolve::map, OdeReference::adaptive));
 
     /** Checks that both are there. */

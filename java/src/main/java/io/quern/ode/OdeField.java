@@ -37,6 +37,7 @@ public final class OdeField {
     private final int parameters;
     private final Program program; // t, y, p -> f
     private final String place;
+    private final StepKernels kernels = new StepKernels();
 
     private OdeField(int dimension, int parameters, Program program, String place) {
         this.dimension = dimension;
@@ -165,6 +166,11 @@ public final class OdeField {
             given[i] = builder.input(i);
         }
         return builder.build(builder.lower(program, dtype, given));
+    }
+
+    /** {@return what was compiled of it} */
+    StepKernels kernels() {
+        return kernels;
     }
 
     /** Checks that the constants have values in a working type. */

@@ -8,7 +8,8 @@
  * quotient, a square root or an fma, rounded once to nearest even, a comparison, or takes a number's exponent or significand
  * apart; constants are rounded once to the working type. Which operations, and in which order, the reference says: a field's
  * as it was written, a method's sums as {@code Combination} says, a step's length as {@code StepControl} says. A trajectory's
- * bits do not depend on the others of its batch, on its place in it or on the number of threads; payloads of NaN aside.
+ * bits do not depend on the others of its batch, on its place in it, on the width of vectors or on the
+ * number of threads; payloads of NaN aside.
  *
  * <p><b>Fixed steps.</b> Step n goes from [t0 + n h] to [t0 + (n + 1) h], each one fma, with h = [[t1 - t0] / steps] or as
  * given. Errors of rounding do not add up in time.
@@ -23,7 +24,9 @@
  *
  * <h2>Kernels</h2>
  *
- * <p>So far the reference does all the work, on the CPU and, with tensors copied there and back, for CUDA streams; such a
- * call cannot be captured into a graph.
+ * <p>On the CPU a step of the method with the field put into it becomes bytecode of the Vector API, one trajectory a lane, when
+ * a field is first solved by a method in a type. An adaptive solve gives a lane whose trajectory has ended the next one. For CUDA
+ * there is no kernel yet: on a CUDA stream the reference runs, with tensors copied there and back, and such a call cannot be
+ * captured into a graph.
  */
 package io.quern.ode;

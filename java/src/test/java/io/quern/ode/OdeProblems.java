@@ -50,12 +50,19 @@ final class OdeProblems {
             double[] parameters,
             double end,
             double[] expected,
-            double growth) {}
+            double growth) {
+        /** Long ones by one method only. */
+        List<Method> methods() {
+            return field.dimension() > 4
+                    ? List.of(Method.DORMAND_PRINCE_5_4)
+                    : List.of(Method.DORMAND_PRINCE_5_4, Method.TSITOURAS_5_4);
+        }
+    }
 
     static List<Case> all() {
         List<Case> cases = new ArrayList<>();
         for (Problem problem : problems()) {
-            for (Method method : new Method[] {Method.DORMAND_PRINCE_5_4, Method.TSITOURAS_5_4}) {
+            for (Method method : problem.methods()) {
                 cases.add(OdeCases.numeric(
                         problem.name + " by " + method,
                         DType.FP64,

@@ -3,7 +3,14 @@ package io.quern.ode;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.quern.Allocation;
+import io.quern.BoundCall;
+import io.quern.DType;
+import io.quern.Device;
 import io.quern.Outcome;
+import io.quern.Stream;
+import io.quern.Tensor;
+import io.quern.TensorArena;
 import io.quern.TestDevices;
 import java.util.List;
 import org.junit.jupiter.api.DynamicContainer;
@@ -25,6 +32,58 @@ class OdeTest {
                                     assertTrue(outcome.passed(), () -> c + " on " + device + ": " + outcome);
                                 }))))
                 .toList();
+    }
+
+    /** More trajectories than one part has, of very different numbers of steps. */
+    @ParameterizedTest
+    @EnumSource(names = {"FP64", "FP32"})
+    void bitsDoNotDependOnThreads(DType dtype) {
+        OdeRun run = OdeCases.random(OdeCatalogue.LORENZ, Method.DORMAND_PRINCE_5_4, dtype, 3001, 41);
+        OdeRun.Result alone = run.adaptive(Device.cpu(1), roles -> roles.end(1).tolerances(1e-3, 1e-3));
+        OdeRun.Result steps = run.fixed(Device.cpu(1), roles -> roles.end(1).steps(3));
+        for (int threads : new int[] {2, 7}) {
+            Device device = Device.cpu(threads);
+            Outcome outcome = alone.sameBits(
+                            run.adaptive(device, roles -> roles.end(1).tolerances(1e-3, 1e-3)))
+                    .and(steps.sameBits(run.fixed(device, roles -> roles.end(1).steps(3))));
+            assertTrue(outcome.passed(), () -> threads + " threads: " + outcome);
+        }
+    }
+
+    /** Of a short program, which is one method, and of a long one in parts. */
+    @ParameterizedTest
+    @EnumSource(names = {"FP64", "FP32"})
+    void aRunAllocatesNothing(DType dtype) {
+        int batch = 100;
+        OdeRun run = OdeCases.random(OdeCatalogue.LORENZ, Method.DORMAND_PRINCE_5_4, dtype, batch, 42);
+        Device device = Device.cpu();
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Tensor state = arena.allocate(dtype, 3, batch).copyFrom(run.state());
+            Tensor parameters = arena.allocate(dtype, 3, batch).copyFrom(run.parameters());
+            Tensor out = arena.allocate(dtype, 3, batch);
+            Tensor statistics = arena.allocate(DType.INT32, AdaptiveSolve.STATISTICS, batch);
+            try (BoundCall heun = Ode.of(OdeCatalogue.LORENZ, Method.HEUN)
+                            .fixed()
+                            .state(state)
+                            .parameters(parameters)
+                            .end(1)
+                            .steps(50)
+                            .out(out)
+                            .bind(stream);
+                    BoundCall adaptive = run.ode()
+                            .adaptive()
+                            .state(state)
+                            .parameters(parameters)
+                            .end(1)
+                            .tolerances(1e-3, 1e-3)
+                            .out(out)
+                            .statistics(statistics)
+                            .bind(stream)) {
+                Allocation.assertNone("steps of Heun's method", heun::run);
+                Allocation.assertNone("an adaptive solve", adaptive::run);
+            }
+        }
     }
 
     /** The conditions of order 1 to 4 of the embedded solutions, one for each rooted tree (Butcher 1963). */

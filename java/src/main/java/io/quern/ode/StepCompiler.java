@@ -1,0 +1,148 @@
+package io.quern.ode;
+
+import static java.lang.constant.ConstantDescs.CD_int;
+import static java.lang.constant.ConstantDescs.CD_long;
+import static java.lang.constant.ConstantDescs.CD_void;
+import static java.lang.constant.ConstantDescs.INIT_NAME;
+import static java.lang.constant.ConstantDescs.MTD_void;
+
+import io.quern.DType;
+import java.lang.classfile.ClassBuilder;
+import java.lang.classfile.ClassFile;
+import java.lang.classfile.CodeBuilder;
+import java.lang.constant.ClassDesc;
+import java.lang.constant.MethodTypeDesc;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.lang.reflect.AccessFlag;
+import java.util.List;
+import java.util.function.Consumer;
+
+/**
+ * Writes the bytecode of a {@link StepKernel}: a loop around a {@link StepProgram} for a block of trajectories, one a lane.
+ *
+ * <p>A block is rows of as many numbers as there are trajectories in flight: the program's inputs, and room behind them. The
+ * methods of the Vector API are called directly: they are inlined whatever the size of the method around them, helpers of our
+ * own would not be. Two lanes of doubles have no masks: there, numbers take the place of vectors.
+ *
+ * <p>Methods are kept short. The JVM's first compiler inlines the Vector API as the second does, and gives up in long methods
+ * (out of virtual registers); if it gives up after it has once compiled the method without profiling, the second never comes,
+ * and vectors stay boxed: 2 instead of 80 million steps a second. Weights are what a call was seen to take of its registers,
+ * in halves of an addition; it gave up from 650 on.
+ */
+final class StepCompiler {
+    /** Of a method. */
+    static final int MOST_WEIGHT = 400;
+
+    /** Of a load or a store. */
+    static final int MEMORY_WEIGHT = 8;
+
+    private static final int MOST_VECTORS = 4;
+
+    /** What the class calls itself; it is hidden, so there may be many. */
+    static final ClassDesc SELF = ClassDesc.of("io.quern.ode.CompiledStep");
+
+    // Local variables of run.
+    static final int BLOCK = 1;
+    static final int STEPS = 3;
+    static final int FIRST_LOCAL = 4;
+
+    private static final ClassDesc KERNEL = StepKernel.class.describeConstable().orElseThrow();
+
+    private StepCompiler() {}
+
+    /**
+     * A kernel.
+     *
+     * @param kernel does the steps
+     * @param lanes trajectories of a block
+     * @param bytes of a block, with its rows and the room behind them
+     */
+    record Compiled(StepKernel kernel, int lanes, long bytes) {
+        /** {@return where a row begins in a block} */
+        long row(int row, DType dtype) {
+            return (long) row * lanes * dtype.bytes();
+        }
+    }
+
+    /**
+     * {@return the kernel of a program}
+     *
+     * @param carried how many of the inputs are carried
+     * @param status the row that ends a run early; -1: none
+     * @param mostVectors in flight
+     */
+    static Compiled compile(Program program, DType dtype, int carried, int status, int mostVectors) {
+        NumberCode numbers = NumberCode.of(dtype);
+        int weight = MEMORY_WEIGHT * (carried + program.inputs());
+        for (Instruction instruction : program.instructions()) {
+            weight += weight(instruction.operation());
+        }
+        int vectors = Math.clamp(MOST_WEIGHT / weight, 1, Math.min(mostVectors, MOST_VECTORS));
+        int lanes = vectors * numbers.lanes();
+        Consumer<ClassBuilder> writer;
+        int rows;
+        if (weight <= MOST_WEIGHT) {
+            writer = new RegisterLoop(program, carried, status, vectors, numbers)::write;
+            rows = program.inputs() + 1;
+        } else {
+            PartsLoop parts = new PartsLoop(program, carried, status, numbers);
+            writer = parts::write;
+            rows = parts.rows();
+        }
+        byte[] bytes = ClassFile.of().build(SELF, type -> {
+            type.withSuperclass(KERNEL).withFlags(AccessFlag.FINAL);
+            numbers.declareConstants(type, program);
+            type.withMethodBody(
+                    INIT_NAME,
+                    MTD_void,
+                    0,
+                    code -> code.aload(0)
+                            .invokespecial(KERNEL, INIT_NAME, MTD_void)
+                            .return_());
+            writer.accept(type);
+        });
+        return new Compiled(instance(bytes), lanes, (long) rows * lanes * dtype.bytes());
+    }
+
+    private static StepKernel instance(byte[] bytes) {
+        try {
+            MethodHandles.Lookup hidden = MethodHandles.lookup().defineHiddenClass(bytes, true);
+            return (StepKernel) hidden.findConstructor(hidden.lookupClass(), MethodType.methodType(void.class))
+                    .invoke();
+        } catch (Throwable impossible) {
+            throw new AssertionError("what the compiler wrote is no class", impossible);
+        }
+    }
+
+    /** Declares {@link StepKernel#run}. */
+    static void writeRun(ClassBuilder type, Consumer<CodeBuilder> body) {
+        type.withMethodBody("run", MethodTypeDesc.of(CD_void, CD_long, CD_int), 0, body::accept);
+    }
+
+    /** {@return what an operation takes of a method's weight} */
+    static int weight(Operation operation) {
+        return switch (operation) {
+            case INPUT, CONSTANT -> 0;
+            case FMA -> 1;
+            case SELECT_LESS, SELECT_AT_MOST, SELECT_EQUAL -> 16;
+            case DIVIDE, NEGATE, ABS, SQRT -> 6;
+            case POWER_OF_TWO, SIGNIFICAND, EXPONENT -> 4 * MEMORY_WEIGHT + 8;
+            default -> 2;
+        };
+    }
+
+    /** {@return of each instruction, whether its value changes from step to step} */
+    static boolean[] varies(Program program, int carried) {
+        List<Instruction> all = program.instructions();
+        boolean[] varies = new boolean[all.size()];
+        for (int i = 0; i < varies.length; i++) {
+            Instruction instruction = all.get(i);
+            varies[i] = instruction.operation() == Operation.INPUT && instruction.a() < carried;
+            for (int j = 0; j < instruction.operation().operands(); j++) {
+                varies[i] |= varies[instruction.operand(j)];
+            }
+        }
+        return varies;
+    }
+}

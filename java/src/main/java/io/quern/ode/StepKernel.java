@@ -1,0 +1,14 @@
+package io.quern.ode;
+
+/** A compiled {@link StepProgram}: {@link StepCompiler} writes the classes that extend this. */
+abstract class StepKernel {
+    /**
+     * Does steps of the trajectories of a block. Where the program has a status, it returns early: as soon as that of one
+     * trajectory is above 0.
+     *
+     * @param block address of rows x {@link StepCompiler.Compiled#lanes} numbers, and room behind them; carried rows are
+     *     written
+     * @param steps how many at the most
+     */
+    abstract void run(long block, int steps);
+}

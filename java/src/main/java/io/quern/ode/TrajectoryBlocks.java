@@ -1,0 +1,107 @@
+package io.quern.ode;
+
+import static io.quern.cpu.AddressSpace.ALL;
+
+import io.quern.DType;
+import io.quern.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * Moves trajectories between tensors and the blocks of a {@link StepKernel}. A block's rows are always full: behind the last
+ * trajectory of a batch, its lanes repeat that one.
+ */
+final class TrajectoryBlocks {
+    private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED;
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+    private final Trajectories trajectories;
+    private final DType dtype;
+    private final boolean fp64;
+    private final int bytes;
+    private final int lanes;
+
+    TrajectoryBlocks(Trajectories trajectories, int lanes) {
+        this.trajectories = trajectories;
+        this.dtype = trajectories.dtype();
+        this.fp64 = dtype == DType.FP64;
+        this.bytes = dtype.bytes();
+        this.lanes = lanes;
+    }
+
+    /** {@return a number of a row} */
+    double get(long row, int lane) {
+        return fp64 ? ALL.get(DOUBLE, row + 8L * lane) : ALL.get(FLOAT, row + 4L * lane);
+    }
+
+    /** Sets a number of a row, which must have a value of the working type. */
+    void set(long row, int lane, double value) {
+        if (fp64) {
+            ALL.set(DOUBLE, row + 8L * lane, value);
+        } else {
+            ALL.set(FLOAT, row + 4L * lane, (float) value);
+        }
+    }
+
+    /** Sets all numbers of a row. */
+    void fill(long row, double value) {
+        for (int lane = 0; lane < lanes; lane++) {
+            set(row, lane, value);
+        }
+    }
+
+    /** Copies states from trajectory {@code from} on to rows. */
+    void loadState(long from, int count, long rows) {
+        loadRows(trajectories.state(), from, count, rows);
+    }
+
+    /** Copies parameters to rows. */
+    void loadParameters(long from, int count, long rows) {
+        Tensor parameters = trajectories.parameters();
+        if (parameters == null) {
+            return;
+        }
+        if (parameters.rank() == 2) {
+            loadRows(parameters, from, count, rows);
+            return;
+        }
+        for (int p = 0; p < parameters.size(0); p++) {
+            fill(rows + (long) p * lanes * bytes, dtype.get(parameters.segment(), p));
+        }
+    }
+
+    /** Copies times to a row. */
+    void loadTimes(Times times, long from, int count, long row) {
+        if (times.each() == null) {
+            fill(row, Arithmetic.of(dtype).round(times.value()));
+        } else {
+            loadRow(times.each().segment(), from, count, row);
+        }
+    }
+
+    /** Copies rows to the output. */
+    void storeState(long from, int count, long rows) {
+        Tensor out = trajectories.out();
+        for (int i = 0; i < out.size(0); i++) {
+            MemorySegment.copy(
+                    ALL,
+                    rows + (long) i * lanes * bytes,
+                    out.segment(),
+                    (i * out.stride(0) + from) * bytes,
+                    (long) count * bytes);
+        }
+    }
+
+    private void loadRows(Tensor tensor, long from, int count, long rows) {
+        for (int i = 0; i < tensor.size(0); i++) {
+            loadRow(tensor.segment(), i * tensor.stride(0) + from, count, rows + (long) i * lanes * bytes);
+        }
+    }
+
+    private void loadRow(MemorySegment memory, long from, int count, long row) {
+        MemorySegment.copy(memory, from * bytes, ALL, row, (long) count * bytes);
+        for (int lane = count; lane < lanes; lane++) {
+            set(row, lane, get(row, count - 1));
+        }
+    }
+}
