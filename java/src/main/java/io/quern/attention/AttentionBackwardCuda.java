@@ -4,7 +4,6 @@ import static io.quern.attention.AttentionCuda.ACROSS;
 import static io.quern.attention.AttentionCuda.DOWN;
 import static io.quern.attention.AttentionCuda.MOST_BLOCKS_Y_Z;
 import static io.quern.attention.AttentionCuda.PACK_BYTES;
-import static io.quern.attention.AttentionCuda.ROOM;
 import static io.quern.attention.AttentionCuda.TENSOR_THREADS;
 import static io.quern.attention.AttentionCuda.TILE_KEYS;
 import static io.quern.attention.AttentionCuda.TYPES;
@@ -22,7 +21,6 @@ import io.quern.cuda.CudaStream;
 import io.quern.cuda.CudaSymbol;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 
 /**
  * Grids, blocks and arguments of the kernels of {@code cuda/attention/backward.cuh}, a launch a gradient, and of {@code
@@ -64,10 +62,8 @@ final class AttentionBackwardCuda implements Kernel<Backward> {
     }
 
     private static CudaSymbol symbol(String operation, DType dtype) {
-        return CudaSymbol.of(
-                ROOM,
-                "attention_backward_" + operation + "_" + dtype.name().toLowerCase(Locale.ROOT),
-                CudaParameter.structure(CudaProblem.BACKWARD_BYTES, Long.BYTES));
+        return AttentionCuda.symbol(
+                "backward_" + operation, dtype, CudaParameter.structure(CudaProblem.BACKWARD_BYTES, Long.BYTES));
     }
 
     @Override

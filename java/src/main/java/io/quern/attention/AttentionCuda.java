@@ -86,17 +86,23 @@ final class AttentionCuda {
         return List.copyOf(symbols);
     }
 
+    /** {@return the kernel of the room for an operation in a type} */
+    static CudaSymbol symbol(String operation, DType dtype, CudaParameter... parameters) {
+        return CudaSymbol.of(ROOM, "attention_" + operation + "_" + lower(dtype), parameters);
+    }
+
+    static String lower(DType dtype) {
+        return dtype.name().toLowerCase(Locale.ROOT);
+    }
+
     private static CudaSymbol forwardSymbol(DType dtype, int mostChannels) {
-        return CudaSymbol.of(
-                ROOM,
-                "attention_forward_" + mostChannels + "_" + dtype.name().toLowerCase(Locale.ROOT),
-                CudaParameter.structure(CudaProblem.FORWARD_BYTES, Long.BYTES));
+        return symbol("forward_" + mostChannels, dtype, CudaParameter.structure(CudaProblem.FORWARD_BYTES, Long.BYTES));
     }
 
     private static CudaSymbol tensorSymbol(DType dtype, int mostChannels) {
-        return CudaSymbol.of(
-                ROOM,
-                "attention_forward_tensor_" + mostChannels + "_" + dtype.name().toLowerCase(Locale.ROOT),
+        return symbol(
+                "forward_tensor_" + mostChannels,
+                dtype,
                 CudaParameter.structure(CudaProblem.FORWARD_BYTES, Long.BYTES));
     }
 
@@ -120,9 +126,9 @@ final class AttentionCuda {
     }
 
     private static CudaSymbol decodeSymbol(DType dtype) {
-        return CudaSymbol.of(
-                ROOM,
-                "attention_decode_" + dtype.name().toLowerCase(Locale.ROOT),
+        return symbol(
+                "decode",
+                dtype,
                 CudaParameter.structure(CudaProblem.FORWARD_BYTES, Long.BYTES),
                 CudaParameter.POINTER,
                 CudaParameter.INT64,
@@ -130,9 +136,9 @@ final class AttentionCuda {
     }
 
     private static CudaSymbol mergeSymbol(DType dtype) {
-        return CudaSymbol.of(
-                ROOM,
-                "attention_merge_" + dtype.name().toLowerCase(Locale.ROOT),
+        return symbol(
+                "merge",
+                dtype,
                 CudaParameter.structure(CudaProblem.FORWARD_BYTES, Long.BYTES),
                 CudaParameter.POINTER,
                 CudaParameter.INT64);

@@ -61,7 +61,7 @@ final class AttentionVector {
                 && inputs.sequences() < MOST;
     }
 
-    private static int threads(Stream stream) {
+    static int threads(Stream stream) {
         return ((Device.Cpu) stream.device()).threads();
     }
 }

@@ -79,7 +79,7 @@ final class BackwardLayout {
         this.backward = backward;
         this.inputs = backward.inputs();
         this.dtype = inputs.query().dtype();
-        this.narrow = dtype == DType.FP16 || dtype == DType.BF16;
+        this.narrow = dtype != dtype.accumulator();
         this.kernel = PrefillVector.microKernel(dtype);
         this.math = PrefillVector.panelMath(dtype);
         this.bytes = kernel.elementBytes();

@@ -178,7 +178,7 @@ final class BackwardPart {
         keyCount = sequences.keys[sequence];
         terms.sequence(sequence, batch, sequences.firstKey[sequence], queries, keyCount);
         for (int g = 0; g < layout.group; g++) {
-            clear(gradientAt(gradients, g, 0), BackwardLayout.tiled(queries) * layout.gradientRow);
+            HostMemory.clear(gradientAt(gradients, g, 0), BackwardLayout.tiled(queries) * layout.gradientRow);
         }
         int end = Math.min(keyCount, (chunk + 1) * layout.chunkKeys);
         for (int from = chunk * layout.chunkKeys; from < end; from += layout.panels * columns) {
@@ -232,12 +232,12 @@ final class BackwardPart {
         this.count = count;
         int used = Math.ceilDiv(count, columns);
         if (count < used * columns) {
-            clear(keyPanels + (used - 1) * keyPanelBytes, headDim * row);
-            clear(valuePanels + (used - 1) * valuePanelBytes, valueDim * row);
+            HostMemory.clear(keyPanels + (used - 1) * keyPanelBytes, headDim * row);
+            HostMemory.clear(valuePanels + (used - 1) * valuePanelBytes, valueDim * row);
         }
         for (int p = 0; p < used; p++) {
-            clear(keyGradients + p * keyPanelBytes, keyPanelBytes);
-            clear(valueGradients + p * valuePanelBytes, valuePanelBytes);
+            HostMemory.clear(keyGradients + p * keyPanelBytes, keyPanelBytes);
+            HostMemory.clear(valueGradients + p * valuePanelBytes, valuePanelBytes);
         }
         anyApart = false;
         for (int j = 0; j < used * columns; j++) {
@@ -267,7 +267,7 @@ final class BackwardPart {
     /** {@return a row's address, or where a row of zeros lies} */
     private long finite(boolean not, long at) {
         if (not) {
-            clear(queryBlock, Math.max(queryRow, outRow));
+            HostMemory.clear(queryBlock, Math.max(queryRow, outRow));
         }
         return not ? queryBlock : at;
     }
@@ -296,8 +296,8 @@ final class BackwardPart {
             long toOut = outBlock + i * outRow;
             long at = i < rows ? constants.at(sequence, head, from + i) : 0;
             if (i >= rows || constants.blind(at)) {
-                zeros(headDim, toQuery);
-                zeros(valueDim, toOut);
+                HostMemory.clear(toQuery, (long) headDim * bytes);
+                HostMemory.clear(toOut, (long) valueDim * bytes);
             } else {
                 int token = sequences.firstQuery[sequence] + from + i;
                 math.scaleVector(headDim, row(query, head, token, headDim), BackwardRows.scale(at), toQuery);
@@ -310,14 +310,8 @@ final class BackwardPart {
             }
         }
         if (plain && !entropy) {
-            clear(shiftPanel, rows * row);
+            HostMemory.clear(shiftPanel, rows * row);
             math.subtractRows(rows, shiftPanel, shifts);
-        }
-    }
-
-    private void zeros(int length, long to) {
-        for (int c = 0; c < length; c++) {
-            math.set(to, c, 0);
         }
     }
 
@@ -471,11 +465,5 @@ final class BackwardPart {
         Fp32Blocks blocks = Fp32Blocks.ofThread();
         math.unpackColumn(length, panel, column, factor, blocks.segment(0).address());
         blocks.store(0, layout.dtype, ALL, to, length);
-    }
-
-    private void clear(long to, long count) {
-        for (long done = 0; done < count; done += row) {
-            MemorySegment.copy(ALL, MicroKernel.zeros(), ALL, to + done, Math.min(row, count - done));
-        }
     }
 }

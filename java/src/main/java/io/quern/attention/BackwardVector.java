@@ -8,7 +8,6 @@ import io.quern.cpu.PanelMath;
 import io.quern.cpu.Slots;
 import io.quern.cpu.WorkerPool;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 
 /**
  * The backward pass by the Vector API (FlashAttention-2, arXiv 2307.08691, algorithm 2): a block of keys stays while the
@@ -132,15 +131,9 @@ final class BackwardVector implements Launch {
         for (int b = 0; b < tensor.size(0); b++) {
             for (int h = 0; h < tensor.size(1); h++) {
                 for (int i = 0; i < tensor.size(2); i++) {
-                    zero(rows.at(b, h, i), bytes);
+                    HostMemory.clear(rows.at(b, h, i), bytes);
                 }
             }
-        }
-    }
-
-    private static void zero(long at, long bytes) {
-        for (long i = 0; i < bytes; i += 2) {
-            ALL.set(ValueLayout.JAVA_SHORT_UNALIGNED, at + i, (short) 0);
         }
     }
 

@@ -1,6 +1,5 @@
 package io.quern.attention;
 
-import io.quern.DType;
 import io.quern.Tensor;
 import io.quern.cpu.AddressSpace;
 import io.quern.cpu.PanelMath;
@@ -26,7 +25,7 @@ final class BiasGradient {
     private BiasGradient(Tensor target, PanelMath math, long scratch) {
         this.target = target;
         this.math = math;
-        this.narrow = target.dtype() == DType.FP16 || target.dtype() == DType.BF16;
+        this.narrow = narrow(target);
         this.bytes = target.dtype().accumulator().bytes();
         this.base = narrow ? scratch : target.segment().address();
         this.keys = (int) target.size(-1);
@@ -46,8 +45,11 @@ final class BiasGradient {
     }
 
     static long scratchBytes(Tensor target) {
-        boolean narrow = target != null && target.dtype() != target.dtype().accumulator();
-        return narrow ? target.elementCount() * Float.BYTES : 0;
+        return target != null && narrow(target) ? target.elementCount() * Float.BYTES : 0;
+    }
+
+    private static boolean narrow(Tensor target) {
+        return target.dtype() != target.dtype().accumulator();
     }
 
     private static int queries(Tensor target) {

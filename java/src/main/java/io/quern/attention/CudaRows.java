@@ -59,6 +59,16 @@ record CudaRows(long address, long[] sizes, long[] strides) {
         return address % bytes == 0 && Arrays.stream(strides).allMatch(stride -> stride * bytesOfElement % bytes == 0);
     }
 
+    /** Writes numbers one behind the other. {@return where they end} */
+    static long write(long[] numbers, MemorySegment to, long from) {
+        long at = from;
+        for (long number : numbers) {
+            to.set(JAVA_LONG, at, number);
+            at += Long.BYTES;
+        }
+        return at;
+    }
+
     /** Writes the structure. {@return where it ends} */
     long write(MemorySegment to, long at) {
         to.set(JAVA_LONG, at, address);

@@ -170,9 +170,9 @@ final class DecodePart {
     }
 
     private void open(int batch, int keyHead) {
-        clear(queryRows, bytes(rows * keyLength));
-        clear(outs, bytes(rows * valueLength));
-        clear(sums, rows * HostMemory.lines(3 * ROW));
+        HostMemory.clear(queryRows, bytes(rows * keyLength));
+        HostMemory.clear(outs, bytes(rows * valueLength));
+        HostMemory.clear(sums, rows * HostMemory.lines(3 * ROW));
         for (int r = 0; r < rows; r++) {
             most[r] = -Float.MAX_VALUE;
         }
@@ -181,12 +181,6 @@ final class DecodePart {
             int i = r % queries;
             float scale = (float) terms.scale(head, i, begin[r], stop[r]);
             MATH.scaleVector(headDim, row(query, batch, head, i, headDim), scale, queryRows + r * keyLength * 4L);
-        }
-    }
-
-    private static void clear(long from, long bytes) {
-        for (int i = 0; i < bytes / 4; i++) {
-            ALL.set(ELEMENT, from + i * 4L, 0);
         }
     }
 

@@ -1,7 +1,5 @@
 package io.quern.attention;
 
-import io.quern.BoundCall;
-import io.quern.Stream;
 import io.quern.Tensor;
 
 /**
@@ -9,9 +7,8 @@ import io.quern.Tensor;
  *
  * @param <R> the class that goes on
  */
-public abstract sealed class InputRoles<R extends InputRoles<R>> permits Forward.Roles, Backward.Roles {
-    private final Attention attention;
-    private Tensor query;
+public abstract sealed class InputRoles<R extends InputRoles<R>> extends QueryRoles<R>
+        permits Forward.Roles, Backward.Roles {
     private Tensor keys;
     private Tensor values;
     private Tensor keyLengths;
@@ -20,20 +17,9 @@ public abstract sealed class InputRoles<R extends InputRoles<R>> permits Forward
     private Tensor mask;
     private Tensor bias;
     private Tensor keyBias;
-    private Tensor headScale;
-    private Tensor slopes;
-    private Tensor sinks;
 
     InputRoles(Attention attention) {
-        this.attention = attention;
-    }
-
-    abstract R self();
-
-    /** Queries, (batch, heads, queries, headDim). */
-    public R query(Tensor query) {
-        this.query = query;
-        return self();
+        super(attention);
     }
 
     /** Keys, (batch, keyHeads, keys, headDim). */
@@ -77,38 +63,6 @@ public abstract sealed class InputRoles<R extends InputRoles<R>> permits Forward
     public R keyBias(Tensor keyBias) {
         this.keyBias = keyBias;
         return self();
-    }
-
-    /** Multiplies the scale of each head; (heads). */
-    public R headScale(Tensor headScale) {
-        this.headScale = headScale;
-        return self();
-    }
-
-    /** ALiBi: each head's slope is taken from a score for every token between query and key; (heads). */
-    public R slopes(Tensor slopes) {
-        this.slopes = slopes;
-        return self();
-    }
-
-    /** A logit of each head that only the denominator has; (heads). */
-    public R sinks(Tensor sinks) {
-        this.sinks = sinks;
-        return self();
-    }
-
-    /**
-     * Checks everything and prepares the call.
-     *
-     * @throws IllegalArgumentException naming the tensor, what was expected and what it is
-     */
-    public abstract BoundCall bind(Stream stream);
-
-    /** Binds and runs once. */
-    public void run(Stream stream) {
-        try (BoundCall call = bind(stream)) {
-            call.run();
-        }
     }
 
     Inputs inputs() {

@@ -1,8 +1,6 @@
 package io.quern.attention;
 
-import static io.quern.attention.AttentionCuda.ROOM;
 import static io.quern.attention.AttentionCuda.TYPES;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.quern.DType;
 import io.quern.Kernel;
@@ -17,12 +15,11 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 
 /** Grids, blocks and arguments of the kernels of {@code cuda/attention/states.cuh}. */
 final class MergeCuda {
-    static final Kernel<Merge> FORWARD = new MergeCuda().forward();
-    static final Kernel<MergeBackward> BACKWARD = new MergeCuda().backward();
+    static final Kernel<Merge> FORWARD = forward();
+    static final Kernel<MergeBackward> BACKWARD = backward();
 
     private static final int WARP = 32;
     private static final int WARPS = 4;
@@ -45,13 +42,10 @@ final class MergeCuda {
     }
 
     private static CudaSymbol symbol(String operation, DType dtype) {
-        return CudaSymbol.of(
-                ROOM,
-                "attention_" + operation + "_" + dtype.name().toLowerCase(Locale.ROOT),
-                CudaParameter.structure(BYTES, Long.BYTES));
+        return AttentionCuda.symbol(operation, dtype, CudaParameter.structure(BYTES, Long.BYTES));
     }
 
-    private Kernel<Merge> forward() {
+    private static Kernel<Merge> forward() {
         Kernel<Merge> onHost = StagedOnHost.of("attention_merge", Merge::map, MergeReference::forward);
         return (a, stream, workspace) -> {
             List<CudaRows> rows = rows(a.parts(), a.whole(), null, null);
@@ -61,7 +55,7 @@ final class MergeCuda {
         };
     }
 
-    private Kernel<MergeBackward> backward() {
+    private static Kernel<MergeBackward> backward() {
         Kernel<MergeBackward> onHost =
                 StagedOnHost.of("attention_merge_backward", MergeBackward::map, MergeReference::backward);
         return (a, stream, workspace) -> {
@@ -95,10 +89,7 @@ final class MergeCuda {
         for (CudaRows each : all) {
             at = each.write(structure, at);
         }
-        for (long number : new long[] {count, rows, parts.out().size(-1)}) {
-            structure.set(JAVA_LONG, at, number);
-            at += Long.BYTES;
-        }
+        CudaRows.write(new long[] {count, rows, parts.out().size(-1)}, structure, at);
         CudaStream cuda = stream.cuda();
         return CudaLaunch.of(
                         cuda.context().function(symbol(operation, parts.out().dtype())), cuda)

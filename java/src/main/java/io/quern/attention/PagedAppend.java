@@ -1,12 +1,7 @@
 package io.quern.attention;
 
-import static io.quern.DType.BF16;
-import static io.quern.DType.FP16;
-import static io.quern.DType.FP32;
-
 import io.quern.Arguments;
 import io.quern.Check;
-import io.quern.DType;
 import io.quern.Role;
 import io.quern.Tensor;
 import java.util.ArrayList;
@@ -23,9 +18,7 @@ import java.util.function.UnaryOperator;
 record PagedAppend(PagedCache cache, Tensor newKeys, Tensor newValues) implements Arguments {
     PagedAppend {
         Check.present("cache", cache);
-        DType dtype = cache.keys().dtype();
-        boolean narrow = dtype == FP16 || dtype == BF16;
-        Check.dtype("newKeys", newKeys, narrow ? new DType[] {dtype, FP32} : new DType[] {dtype});
+        Check.dtype("newKeys", newKeys, cache.besideTypes());
         Tensor keys = cache.keys();
         Check.shape("newKeys", newKeys, cache.sequences(), keys.size(1), -1, keys.size(3));
         Check.dtype("newValues", newValues, newKeys.dtype());

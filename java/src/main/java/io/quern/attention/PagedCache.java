@@ -81,6 +81,12 @@ public record PagedCache(Tensor keys, Tensor values, Tensor pages, Tensor length
         return APPEND.bind(new PagedAppend(this, newKeys, newValues), stream);
     }
 
+    /** {@return types that queries and new tokens may have: that of the cache, and FP32 where that has 16 bits} */
+    DType[] besideTypes() {
+        DType dtype = keys.dtype();
+        return dtype == dtype.accumulator() ? new DType[] {dtype} : new DType[] {dtype, dtype.accumulator()};
+    }
+
     int pageTokens() {
         return (int) keys.size(2);
     }

@@ -1,9 +1,7 @@
 package io.quern.attention;
 
 import static io.quern.attention.AttentionCuda.MOST_BLOCKS_Y_Z;
-import static io.quern.attention.AttentionCuda.ROOM;
 import static io.quern.attention.AttentionCuda.TYPES;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.quern.DType;
 import io.quern.Device;
@@ -21,7 +19,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 
 /**
  * Grids, blocks and arguments of the kernels of {@code cuda/attention/paged.cuh}. Few queries of the cache's type take keys and
@@ -39,13 +36,13 @@ final class PagedCuda {
             }
             return inPages(a)
                     ? AttentionCuda.decodePaged(
-                            unread(a), a.cache(), table(a.cache()), stream.cuda(), workspace.address())
+                            a.unread(), a.cache(), table(a.cache()), stream.cuda(), workspace.address())
                     : gathered(a, stream, workspace.address());
         }
 
         @Override
         public long workspaceBytes(PagedForward a, Stream stream) {
-            Forward unread = unread(a);
+            Forward unread = a.unread();
             return (inPages(a) ? 0 : PagedForward.Contiguous.bytes(a.cache(), a.query()))
                     + AttentionCuda.FORWARD.workspaceBytes(unread, stream);
         }
@@ -92,28 +89,18 @@ final class PagedCuda {
     }
 
     private static CudaSymbol copySymbol(String operation, DType cache, DType beside) {
-        return CudaSymbol.of(
-                ROOM,
-                "attention_" + operation + "_" + lower(cache) + "_" + lower(beside),
-                CudaParameter.structure(COPY_BYTES, Long.BYTES));
-    }
-
-    private static String lower(DType dtype) {
-        return dtype.name().toLowerCase(Locale.ROOT);
+        return AttentionCuda.symbol(
+                operation + "_" + AttentionCuda.lower(cache), beside, CudaParameter.structure(COPY_BYTES, Long.BYTES));
     }
 
     private static boolean empty(PagedCache cache) {
         return cache.pages().elementCount() == 0 || cache.keys().elementCount() == 0;
     }
 
-    private static Forward unread(PagedForward a) {
-        return a.contiguous(PagedForward.Contiguous.unread(a.cache(), a.query()));
-    }
-
     /** Whether keys and values are taken from their pages. */
     private static boolean inPages(PagedForward a) {
         return a.query().dtype() == a.cache().keys().dtype()
-                && AttentionCuda.decodes(unread(a).inputs());
+                && AttentionCuda.decodes(a.unread().inputs());
     }
 
     private static Launch gathered(PagedForward a, Stream stream, long workspace) {
@@ -149,12 +136,12 @@ final class PagedCuda {
         for (Tensor each : new Tensor[] {fromKeys, fromValues, toKeys, toValues}) {
             packed &= aligned(each, PACK_BYTES / widest);
             long[] numbers = {each.address(), each.stride(0), each.stride(1), each.stride(2)};
-            at = write(numbers, structure, at);
+            at = CudaRows.write(numbers, structure, at);
         }
         long[] numbers = {
             cache.keys().size(1), tokens, cache.keys().size(3), cache.values().size(3), packed ? 1 : 0
         };
-        write(numbers, structure, at);
+        CudaRows.write(numbers, structure, at);
         CudaSymbol symbol = copySymbol(operation, dtype, beside.dtype());
         return CudaLaunch.of(stream.context().function(symbol), stream)
                 .grid(
@@ -192,16 +179,7 @@ final class PagedCuda {
             cache.pageTokens(),
             cache.capacity()
         };
-        write(numbers, table, 0);
+        CudaRows.write(numbers, table, 0);
         return table;
-    }
-
-    private static long write(long[] numbers, MemorySegment to, long from) {
-        long at = from;
-        for (long number : numbers) {
-            to.set(JAVA_LONG, at, number);
-            at += Long.BYTES;
-        }
-        return at;
     }
 }

@@ -1,9 +1,5 @@
 package io.quern.attention;
 
-import static io.quern.DType.BF16;
-import static io.quern.DType.FP16;
-import static io.quern.DType.FP32;
-
 import io.quern.Arguments;
 import io.quern.BoundCall;
 import io.quern.Check;
@@ -44,9 +40,7 @@ public record PagedForward(
         Check.present("attention", attention);
         Check.present("cache", cache);
         Check.present("statistics", statistics);
-        DType dtype = cache.keys().dtype();
-        boolean narrow = dtype == FP16 || dtype == BF16;
-        Check.dtype("query", query, narrow ? new DType[] {dtype, FP32} : new DType[] {dtype});
+        Check.dtype("query", query, cache.besideTypes());
         Check.shape("query", query, cache.sequences(), -1, -1, attention.headDim());
         Check.shape("keys", cache.keys(), -1, -1, -1, attention.headDim());
         Check.shape("values", cache.values(), -1, -1, -1, attention.valueDim());
@@ -66,19 +60,23 @@ public record PagedForward(
         }
 
         static Contiguous at(long address, PagedCache cache, Tensor query) {
-            long[] keys = shape(cache, cache.keys());
-            long[] values = shape(cache, cache.values());
-            long bytes = bytes(keys, query.dtype());
-            return new Contiguous(tensor(address, query.dtype(), keys), tensor(address + bytes, query.dtype(), values));
+            return of(address, cache, query, Contiguous::tensor);
         }
 
         static Contiguous on(Device.Cuda device, long address, PagedCache cache, Tensor query) {
+            return of(address, cache, query, (at, dtype, shape) -> Tensor.borrow(device, at, dtype, shape));
+        }
+
+        private interface Borrowing {
+            Tensor of(long address, DType dtype, long[] shape);
+        }
+
+        private static Contiguous of(long address, PagedCache cache, Tensor query, Borrowing tensor) {
+            DType dtype = query.dtype();
             long[] keys = shape(cache, cache.keys());
             long[] values = shape(cache, cache.values());
-            long bytes = bytes(keys, query.dtype());
             return new Contiguous(
-                    Tensor.borrow(device, address, query.dtype(), keys),
-                    Tensor.borrow(device, address + bytes, query.dtype(), values));
+                    tensor.of(address, dtype, keys), tensor.of(address + bytes(keys, dtype), dtype, values));
         }
 
         static long bytes(PagedCache cache, Tensor query) {
@@ -131,6 +129,11 @@ public record PagedForward(
         return contiguous(attention, query, cache, headScale, slopes, sinks, out, statistics, rows);
     }
 
+    /** {@return the same over keys and values that are nowhere: for sizes alone} */
+    Forward unread() {
+        return contiguous(Contiguous.unread(cache, query));
+    }
+
     private static List<Role> written(Tensor out, Statistics statistics) {
         List<Role> written = statistics.roles();
         written.add(Role.written("out", out));
@@ -163,17 +166,12 @@ public record PagedForward(
     /** {@inheritDoc} Both products over the pairs that the band leaves, with every length at its most. */
     @Override
     public long flops() {
-        return contiguous(Contiguous.unread(cache, query)).flops();
+        return unread().flops();
     }
 
     /** Takes the tensors of a forward pass by name. {@code query} and {@code out} must be named. */
-    public static final class Roles {
-        private final Attention attention;
+    public static final class Roles extends QueryRoles<Roles> {
         private final PagedCache cache;
-        private Tensor query;
-        private Tensor headScale;
-        private Tensor slopes;
-        private Tensor sinks;
         private Tensor out;
         private Tensor logSumExp;
         private Tensor maxLogit;
@@ -181,31 +179,12 @@ public record PagedForward(
         private Tensor effectiveCount;
 
         Roles(Attention attention, PagedCache cache) {
-            this.attention = attention;
+            super(attention);
             this.cache = cache;
         }
 
-        /** (sequences, heads, queries, headDim). */
-        public Roles query(Tensor query) {
-            this.query = query;
-            return this;
-        }
-
-        /** Multiplies the scale of each head; (heads). */
-        public Roles headScale(Tensor headScale) {
-            this.headScale = headScale;
-            return this;
-        }
-
-        /** ALiBi: each head's slope is taken from a score for every token between query and key; (heads). */
-        public Roles slopes(Tensor slopes) {
-            this.slopes = slopes;
-            return this;
-        }
-
-        /** A logit of each head that only the denominator has; (heads). */
-        public Roles sinks(Tensor sinks) {
-            this.sinks = sinks;
+        @Override
+        Roles self() {
             return this;
         }
 
@@ -239,20 +218,9 @@ public record PagedForward(
             return this;
         }
 
-        /**
-         * Checks everything and prepares the call.
-         *
-         * @throws IllegalArgumentException naming the tensor, what was expected and what it is
-         */
+        @Override
         public BoundCall bind(Stream stream) {
             return PagedCache.FORWARD.bind(arguments(), stream);
-        }
-
-        /** Binds and runs once. */
-        public void run(Stream stream) {
-            try (BoundCall call = bind(stream)) {
-                call.run();
-            }
         }
 
         /** {@return the arguments, checked} */

@@ -1,7 +1,6 @@
 package io.quern.attention;
 
 import io.quern.DType;
-import io.quern.Device;
 import io.quern.Kernel;
 import io.quern.Launch;
 import io.quern.Stream;
@@ -24,19 +23,19 @@ final class PagedVector {
         @Override
         public Launch bind(PagedForward a, Stream stream, Workspace workspace) {
             long scratch = HostMemory.lines(workspace.address());
-            Forward unread = unread(a);
+            Forward unread = a.unread();
             if (DecodeVector.fits(unread.inputs())) {
                 CacheRows keys = CacheRows.of(a.cache().keys(), a.cache());
                 CacheRows values = CacheRows.of(a.cache().values(), a.cache());
-                return new DecodeVector(unread, keys, values, threads(stream), scratch);
+                return new DecodeVector(unread, keys, values, AttentionVector.threads(stream), scratch);
             }
             PagedForward.Contiguous rows = PagedForward.Contiguous.at(scratch, a.cache(), a.query());
             long after = scratch + PagedForward.Contiguous.bytes(a.cache(), a.query());
-            Launch attend = new PrefillVector(a.contiguous(rows), threads(stream), after);
+            Launch attend = new PrefillVector(a.contiguous(rows), AttentionVector.threads(stream), after);
             WorkerPool.Task gather = gather(a.cache(), rows);
             int parts = a.cache().sequences() * (int) a.cache().keys().size(1);
             return () -> {
-                WorkerPool.run(gather, parts, threads(stream));
+                WorkerPool.run(gather, parts, AttentionVector.threads(stream));
                 attend.run();
             };
         }
@@ -44,24 +43,16 @@ final class PagedVector {
         /** A line more than is used: a caller's workspace need not begin at one. */
         @Override
         public long workspaceBytes(PagedForward a, Stream stream) {
-            Forward unread = unread(a);
+            Forward unread = a.unread();
             return HostMemory.ALIGNMENT
                     + (DecodeVector.fits(unread.inputs())
-                            ? DecodeVector.workspaceBytes(unread, threads(stream))
+                            ? DecodeVector.workspaceBytes(unread, AttentionVector.threads(stream))
                             : PagedForward.Contiguous.bytes(a.cache(), a.query())
-                                    + PrefillVector.workspaceBytes(unread, threads(stream)));
+                                    + PrefillVector.workspaceBytes(unread, AttentionVector.threads(stream)));
         }
     };
 
     private PagedVector() {}
-
-    private static Forward unread(PagedForward a) {
-        return a.contiguous(PagedForward.Contiguous.unread(a.cache(), a.query()));
-    }
-
-    private static int threads(Stream stream) {
-        return ((Device.Cpu) stream.device()).threads();
-    }
 
     private static WorkerPool.Task gather(PagedCache cache, PagedForward.Contiguous to) {
         CacheRows keys = CacheRows.of(cache.keys(), cache);
@@ -85,8 +76,8 @@ final class PagedVector {
         Append keys = new Append(a.cache(), a.newKeys(), a.cache().keys());
         Append values = new Append(a.cache(), a.newValues(), a.cache().values());
         return () -> {
-            WorkerPool.run(keys, a.cache().sequences(), threads(stream));
-            WorkerPool.run(values, a.cache().sequences(), threads(stream));
+            WorkerPool.run(keys, a.cache().sequences(), AttentionVector.threads(stream));
+            WorkerPool.run(values, a.cache().sequences(), AttentionVector.threads(stream));
         };
     }
 

@@ -89,7 +89,7 @@ final class PrefillPart {
         this.values = HeadRows.of(inputs.values());
         this.out = HeadRows.of(forward.out());
         this.dtype = inputs.query().dtype();
-        this.narrow = dtype == DType.FP16 || dtype == DType.BF16;
+        this.narrow = dtype != dtype.accumulator();
         this.headDim = inputs.attention().headDim();
         this.valueDim = inputs.attention().valueDim();
         this.group = inputs.keys().size(1) == 0
@@ -189,7 +189,7 @@ final class PrefillPart {
         long to = queryPanels + panel * queryPanelBytes;
         int count = count(panel);
         if (count < columns) {
-            clear(to, headDim);
+            HostMemory.clear(to, headDim * row);
         }
         leastBegin[panel] = leastEnd[panel] = Integer.MAX_VALUE;
         mostBegin[panel] = mostEnd[panel] = 0;
@@ -207,7 +207,7 @@ final class PrefillPart {
             leastEnd[panel] = Math.min(leastEnd[panel], last);
             mostEnd[panel] = Math.max(mostEnd[panel], last);
         }
-        clear(outPanels + panel * outPanelBytes, tiled(valueDim));
+        HostMemory.clear(outPanels + panel * outPanelBytes, tiled(valueDim) * row);
         sums.open(panel);
     }
 
@@ -389,11 +389,5 @@ final class PrefillPart {
         Fp32Blocks blocks = Fp32Blocks.ofThread();
         math.unpackColumn(valueDim, outs, column, factor, blocks.segment(0).address());
         blocks.store(0, dtype, ALL, to, valueDim);
-    }
-
-    private void clear(long to, long rowCount) {
-        for (int i = 0; i < rowCount; i++) {
-            MemorySegment.copy(ALL, MicroKernel.zeros(), ALL, to + i * row, row);
-        }
     }
 }

@@ -1,8 +1,6 @@
 package io.quern.attention;
 
-import static io.quern.attention.AttentionCuda.ROOM;
 import static io.quern.attention.AttentionCuda.TYPES;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.quern.DType;
 import io.quern.Kernel;
@@ -18,12 +16,11 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 
 /** Grids, blocks and arguments of the kernels of {@code cuda/attention/softmax.cuh}. */
 final class RowSoftmaxCuda {
-    static final Kernel<SoftmaxForward> FORWARD = new RowSoftmaxCuda().forward();
-    static final Kernel<SoftmaxBackward> BACKWARD = new RowSoftmaxCuda().backward();
+    static final Kernel<SoftmaxForward> FORWARD = forward();
+    static final Kernel<SoftmaxBackward> BACKWARD = backward();
 
     private static final int WARP = 32;
     private static final int WARPS = 8;
@@ -50,13 +47,10 @@ final class RowSoftmaxCuda {
     }
 
     private static CudaSymbol symbol(String operation, DType dtype) {
-        return CudaSymbol.of(
-                ROOM,
-                "attention_" + operation + "_" + dtype.name().toLowerCase(Locale.ROOT),
-                CudaParameter.structure(BYTES, Long.BYTES));
+        return AttentionCuda.symbol(operation, dtype, CudaParameter.structure(BYTES, Long.BYTES));
     }
 
-    private Kernel<SoftmaxForward> forward() {
+    private static Kernel<SoftmaxForward> forward() {
         Kernel<SoftmaxForward> onHost =
                 StagedOnHost.of("softmax_forward", SoftmaxForward::map, SoftmaxReference::forward);
         return (a, stream, workspace) -> fit(a.x(), a.out())
@@ -64,7 +58,7 @@ final class RowSoftmaxCuda {
                 : onHost.bind(a, stream, workspace);
     }
 
-    private Kernel<SoftmaxBackward> backward() {
+    private static Kernel<SoftmaxBackward> backward() {
         Kernel<SoftmaxBackward> onHost =
                 StagedOnHost.of("softmax_backward", SoftmaxBackward::map, SoftmaxReference::backward);
         return (a, stream, workspace) -> fit(a.out(), a.outGradient(), a.xGradient())
@@ -98,10 +92,7 @@ final class RowSoftmaxCuda {
         }
         boolean whole = length > LONG_ROW;
         long[] numbers = {rows, length, kind == RowSoftmax.LOG_SOFTMAX ? 1 : 0, whole ? 1 : 0, packed ? 1 : 0};
-        for (long number : numbers) {
-            structure.set(JAVA_LONG, at, number);
-            at += Long.BYTES;
-        }
+        CudaRows.write(numbers, structure, at);
         CudaStream cuda = stream.cuda();
         return CudaLaunch.of(cuda.context().function(symbol(operation, to.dtype())), cuda)
                 .grid((int) Math.min(whole ? rows : Math.ceilDiv(rows, (long) WARPS), MOST_BLOCKS))

@@ -51,6 +51,18 @@ public final class HostMemory {
         return (bytes + ALIGNMENT - 1) & -ALIGNMENT;
     }
 
+    /** Fills memory at an absolute address with zeros, without allocating. */
+    public static void clear(long address, long bytes) {
+        for (long done = 0; done < bytes; done += Zeros.BYTES) {
+            MemorySegment.copy(
+                    AddressSpace.ALL,
+                    Zeros.ADDRESS,
+                    AddressSpace.ALL,
+                    address + done,
+                    Math.min(Zeros.BYTES, bytes - done));
+        }
+    }
+
     /** {@return the machine's (or container's) memory in bytes} */
     public static long totalBytes() {
         return machine().getTotalMemorySize();

@@ -13,6 +13,7 @@ import io.quern.TensorArena;
 import io.quern.TestDevices;
 import io.quern.attention.AttentionProblem.Extra;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -68,27 +69,22 @@ class AttentionBackwardTest {
         Attention window = Attention.causal(64).withWindow(40, 9);
         Attention wide = Attention.causal(128).withValueDim(72);
         Attention narrow = Attention.causal(40).withValueDim(64);
-        addTensor(tests, "full", device, Attention.full(64), dtype, 70, 150, extras());
-        addTensor(tests, "wide", device, wide, dtype, 150, 150, extras());
-        addTensor(tests, "more queries than keys", device, narrow, dtype, 260, 70, extras());
-        addTensor(tests, "window", device, window, dtype, 200, 260, extras(Extra.KEY_LENGTHS, Extra.SINKS));
+        UnaryOperator<AttentionProblem.Result> withoutEntropy = AttentionProblem.Result::withoutEntropy;
+        add(tests, "tensor, full", device, Attention.full(64), dtype, 70, 150, extras(), withoutEntropy);
+        add(tests, "tensor, wide", device, wide, dtype, 150, 150, extras(), withoutEntropy);
+        add(tests, "tensor, more queries than keys", device, narrow, dtype, 260, 70, extras(), withoutEntropy);
+        add(
+                tests,
+                "tensor, window",
+                device,
+                window,
+                dtype,
+                200,
+                260,
+                extras(Extra.KEY_LENGTHS, Extra.SINKS),
+                withoutEntropy);
         tests.add(DynamicTest.dynamicTest(name("tensor, ragged", device, dtype), () -> ragged(device, dtype, false)));
         tests.add(DynamicTest.dynamicTest(name("tensor, NaN", device, dtype), () -> seenNaN(device, dtype)));
-    }
-
-    private static void addTensor(
-            List<DynamicTest> tests,
-            String name,
-            Device device,
-            Attention attention,
-            DType dtype,
-            int queries,
-            int keys,
-            Set<Extra> extras) {
-        tests.add(DynamicTest.dynamicTest(name("tensor, " + name, device, dtype), () -> {
-            AttentionProblem problem = new AttentionProblem(attention, dtype, 2, 4, 2, queries, keys, extras);
-            assertGradients(problem, device, AttentionProblem.Result::withoutEntropy);
-        }));
     }
 
     private static void add(
@@ -100,9 +96,22 @@ class AttentionBackwardTest {
             int queries,
             int keys,
             Set<Extra> extras) {
+        add(tests, name, device, attention, dtype, queries, keys, extras, UnaryOperator.identity());
+    }
+
+    private static void add(
+            List<DynamicTest> tests,
+            String name,
+            Device device,
+            Attention attention,
+            DType dtype,
+            int queries,
+            int keys,
+            Set<Extra> extras,
+            UnaryOperator<AttentionProblem.Result> of) {
         tests.add(DynamicTest.dynamicTest(name(name, device, dtype), () -> {
             AttentionProblem problem = new AttentionProblem(attention, dtype, 2, 4, 2, queries, keys, extras);
-            assertGradients(problem, device, UnaryOperator.identity());
+            assertGradients(problem, device, of);
         }));
     }
 
@@ -240,7 +249,7 @@ class AttentionBackwardTest {
     private static void seenNaN(Device device, DType dtype) {
         AttentionProblem problem =
                 new AttentionProblem(Attention.causal(64).withWindow(3, 0), dtype, 1, 2, 1, 140, 140, extras());
-        java.util.Arrays.fill(problem.keys, 100 * 64, 101 * 64, Double.NaN);
+        Arrays.fill(problem.keys, 100 * 64, 101 * 64, Double.NaN);
         Random random = new Random(6);
         AttentionProblem.Result weights =
                 problem.on(Device.reference()).with(random::nextGaussian).withoutEntropy();
@@ -258,8 +267,8 @@ class AttentionBackwardTest {
                 new AttentionProblem(Attention.causal(16), dtype, 2, 4, 2, 20, 60, extras(Extra.KEY_LENGTHS));
         for (int row = 0; row < 2 * 2 * 60; row++) {
             if (row % 60 >= problem.keyLengths[row / 120]) {
-                java.util.Arrays.fill(problem.keys, row * 16, (row + 1) * 16, hidden);
-                java.util.Arrays.fill(problem.values, row * 16, (row + 1) * 16, hidden);
+                Arrays.fill(problem.keys, row * 16, (row + 1) * 16, hidden);
+                Arrays.fill(problem.values, row * 16, (row + 1) * 16, hidden);
             }
         }
         return problem;
