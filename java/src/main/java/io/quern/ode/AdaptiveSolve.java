@@ -8,14 +8,12 @@ import io.quern.Role;
 import io.quern.Stream;
 import io.quern.Tensor;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
 /** The arguments of {@link Ode#adaptive}: each trajectory in steps of its own. */
 public final class AdaptiveSolve implements Arguments {
-    /** The most steps that a trajectory may try: FP32, in which steps are counted, tells so many apart. */
-    public static final int MOST_STEPS = 1 << 24;
-
     /** Rows of the statistics: accepted steps, rejected steps, evaluations of f, {@link OdeStatus}. */
     public static final int STATISTICS = 4;
 
@@ -45,7 +43,7 @@ public final class AdaptiveSolve implements Arguments {
                     first);
             Check.that(least >= 0 && least < Double.POSITIVE_INFINITY, "minStep", "a length, 0 or more", least);
             Check.that(most > 0 && most >= least, "maxStep", "above 0 and at least minStep, " + least, most);
-            Check.range("maxSteps", budget, 1, MOST_STEPS);
+            Check.range("maxSteps", budget, 1, Ode.MOST_STEPS);
         }
     }
 
@@ -141,12 +139,30 @@ public final class AdaptiveSolve implements Arguments {
         return steps;
     }
 
-    Tensor statistics() {
-        return statistics;
+    /**
+     * Writes down what came of a trajectory, as far as it was asked for.
+     *
+     * @param status ordinal of the {@link OdeStatus}
+     */
+    void report(long i, int accepted, int rejected, int status, double last) {
+        if (statistics != null) {
+            statistic(0, i, accepted);
+            statistic(1, i, rejected);
+            statistic(2, i, evaluations(accepted + rejected));
+            statistic(3, i, status);
+        }
+        if (lastStep != null) {
+            trajectories.dtype().set(lastStep.segment(), i, last);
+        }
     }
 
-    Tensor lastStep() {
-        return lastStep;
+    private void statistic(int row, long i, long value) {
+        DType.INT32.set(statistics.segment(), row * statistics.stride(0) + i, value);
+    }
+
+    /** {@return evaluations of f of a trajectory: one at its start, one more where the first step is chosen, those of steps} */
+    private long evaluations(int tried) {
+        return (steps.first() == 0 ? 2 : 1) + (long) tried * (ode.method().stages() - 1);
     }
 
     AdaptiveSolve map(UnaryOperator<Tensor> tensors) {
@@ -157,8 +173,8 @@ public final class AdaptiveSolve implements Arguments {
                 relative,
                 absolute,
                 steps,
-                statistics == null ? null : tensors.apply(statistics),
-                lastStep == null ? null : tensors.apply(lastStep));
+                tensors.apply(statistics),
+                tensors.apply(lastStep));
     }
 
     @Override
@@ -186,61 +202,22 @@ public final class AdaptiveSolve implements Arguments {
      * Takes the tensors and settings of a solve by name. {@code state}, {@code end}, {@code out} and the tolerances must be
      * named, and parameters if the field has any.
      */
-    public static final class Roles {
-        private final Ode ode;
-        private Tensor state;
-        private Tensor parameters;
-        private Times start = Times.of(0);
-        private Times end;
+    public static final class Roles extends SolveRoles<Roles> {
         private double[] relative;
         private double[] absolute;
         private double first;
         private double least;
         private double most = Double.POSITIVE_INFINITY;
         private int budget = 100_000;
-        private Tensor out;
         private Tensor statistics;
         private Tensor lastStep;
 
         Roles(Ode ode) {
-            this.ode = ode;
+            super(ode);
         }
 
-        /** Where trajectories begin, FP64 or FP32, (dimension, batch). */
-        public Roles state(Tensor state) {
-            this.state = state;
-            return this;
-        }
-
-        /** Of the type of state, (parameters, batch) or, the same of all trajectories, (parameters). */
-        public Roles parameters(Tensor parameters) {
-            this.parameters = parameters;
-            return this;
-        }
-
-        /** When all begin; 0 if not said. */
-        public Roles start(double start) {
-            this.start = Times.of(start);
-            return this;
-        }
-
-        /** When each begins, of the type of state, (batch). */
-        public Roles start(Tensor start) {
-            Check.present("start", start);
-            this.start = Times.of(start);
-            return this;
-        }
-
-        /** When all end; before their start: backward in time. */
-        public Roles end(double end) {
-            this.end = Times.of(end);
-            return this;
-        }
-
-        /** When each ends, of the type of state, (batch). */
-        public Roles end(Tensor end) {
-            Check.present("end", end);
-            this.end = Times.of(end);
+        @Override
+        Roles self() {
             return this;
         }
 
@@ -248,8 +225,8 @@ public final class AdaptiveSolve implements Arguments {
         public Roles tolerances(double rtol, double atol) {
             this.relative = new double[ode.field().dimension()];
             this.absolute = relative.clone();
-            java.util.Arrays.fill(relative, rtol);
-            java.util.Arrays.fill(absolute, atol);
+            Arrays.fill(relative, rtol);
+            Arrays.fill(absolute, atol);
             return this;
         }
 
@@ -280,15 +257,9 @@ public final class AdaptiveSolve implements Arguments {
             return this;
         }
 
-        /** How many steps a trajectory may try, 1 to {@value AdaptiveSolve#MOST_STEPS}; 100,000 if not said. */
+        /** How many steps a trajectory may try, 1 to {@value Ode#MOST_STEPS}; 100,000 if not said. */
         public Roles maxSteps(int steps) {
             this.budget = steps;
-            return this;
-        }
-
-        /** The state in the end, written: state itself, or a tensor apart from it of its type and shape. */
-        public Roles out(Tensor out) {
-            this.out = out;
             return this;
         }
 
@@ -307,28 +278,16 @@ public final class AdaptiveSolve implements Arguments {
             return this;
         }
 
-        /**
-         * Checks everything and prepares the call.
-         *
-         * @throws IllegalArgumentException naming the tensor, what was expected and what it is
-         */
+        @Override
         public BoundCall bind(Stream stream) {
             return Ode.ADAPTIVE.bind(arguments(), stream);
-        }
-
-        /** Binds and runs once, and waits until it is done. */
-        public void run(Stream stream) {
-            try (BoundCall call = bind(stream)) {
-                call.run();
-                stream.synchronize();
-            }
         }
 
         /** {@return the arguments, checked} */
         public AdaptiveSolve arguments() {
             return new AdaptiveSolve(
                     ode,
-                    new Trajectories(ode.field(), state, parameters, start, out),
+                    trajectories(),
                     end,
                     relative,
                     absolute,

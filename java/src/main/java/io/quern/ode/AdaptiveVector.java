@@ -203,23 +203,13 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
             finite &= Double.isFinite(y);
             dtype.set(out.segment(), component * out.stride(0) + i, y);
         }
-        if (solve.lastStep() != null) {
-            dtype.set(solve.lastStep().segment(), i, number(own, StepProgram.LAST_STEP, lane));
-        }
-        Tensor statistics = solve.statistics();
-        if (statistics != null) {
-            int accepted = (int) number(own, StepProgram.ACCEPTED, lane);
-            int rejected = (int) number(own, StepProgram.REJECTED, lane);
-            int status = (int) number(own, StepProgram.STATUS, lane) - 1;
-            statistic(statistics, 0, i, accepted);
-            statistic(statistics, 1, i, rejected);
-            statistic(statistics, 2, i, OdeReference.evaluations(solve, accepted + rejected));
-            statistic(statistics, 3, i, finite ? status : OdeStatus.NOT_FINITE.ordinal());
-        }
-    }
-
-    private static void statistic(Tensor statistics, int row, long i, long value) {
-        DType.INT32.set(statistics.segment(), row * statistics.stride(0) + i, value);
+        int status = (int) number(own, StepProgram.STATUS, lane) - 1;
+        solve.report(
+                i,
+                (int) number(own, StepProgram.ACCEPTED, lane),
+                (int) number(own, StepProgram.REJECTED, lane),
+                finite ? status : OdeStatus.NOT_FINITE.ordinal(),
+                number(own, StepProgram.LAST_STEP, lane));
     }
 
     private double number(Lanes own, int row, int lane) {

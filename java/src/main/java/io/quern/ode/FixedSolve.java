@@ -12,9 +12,6 @@ import java.util.function.UnaryOperator;
 
 /** The arguments of {@link Ode#fixed}: as many steps of equal length for every trajectory. */
 public final class FixedSolve implements Arguments {
-    /** The most steps: FP32, in which steps are counted, tells so many apart. */
-    public static final int MOST_STEPS = 1 << 24;
-
     private final Ode ode;
     private final Trajectories trajectories;
     private final Times end; // null where the step is given
@@ -22,7 +19,7 @@ public final class FixedSolve implements Arguments {
     private final int steps;
 
     FixedSolve(Ode ode, Trajectories trajectories, Times end, Times size, int steps) {
-        Check.range("steps", steps, 1, MOST_STEPS);
+        Check.range("steps", steps, 1, Ode.MOST_STEPS);
         Check.that(
                 (end == null) != (size == null),
                 "end",
@@ -90,55 +87,16 @@ public final class FixedSolve implements Arguments {
     }
 
     /** Takes the tensors of a solve by name. All but parameters, of a field without any, must be named. */
-    public static final class Roles {
-        private final Ode ode;
-        private Tensor state;
-        private Tensor parameters;
-        private Times start = Times.of(0);
-        private Times end;
+    public static final class Roles extends SolveRoles<Roles> {
         private Times size;
         private int steps = 1;
-        private Tensor out;
 
         Roles(Ode ode) {
-            this.ode = ode;
+            super(ode);
         }
 
-        /** Where trajectories begin, FP64 or FP32, (dimension, batch). */
-        public Roles state(Tensor state) {
-            this.state = state;
-            return this;
-        }
-
-        /** Of the type of state, (parameters, batch) or, the same of all trajectories, (parameters). */
-        public Roles parameters(Tensor parameters) {
-            this.parameters = parameters;
-            return this;
-        }
-
-        /** When all begin; 0 if not said. */
-        public Roles start(double start) {
-            this.start = Times.of(start);
-            return this;
-        }
-
-        /** When each begins, of the type of state, (batch). */
-        public Roles start(Tensor start) {
-            Check.present("start", start);
-            this.start = Times.of(start);
-            return this;
-        }
-
-        /** When all end; before their start: backward in time. A step is (end - start) / steps. */
-        public Roles end(double end) {
-            this.end = Times.of(end);
-            return this;
-        }
-
-        /** When each ends, of the type of state, (batch). */
-        public Roles end(Tensor end) {
-            Check.present("end", end);
-            this.end = Times.of(end);
+        @Override
+        Roles self() {
             return this;
         }
 
@@ -148,38 +106,20 @@ public final class FixedSolve implements Arguments {
             return this;
         }
 
-        /** How many steps, 1 to {@value FixedSolve#MOST_STEPS}; 1 if not said. */
+        /** How many steps, 1 to {@value Ode#MOST_STEPS}; 1 if not said. With an end, a step is (end - start) / steps. */
         public Roles steps(int steps) {
             this.steps = steps;
             return this;
         }
 
-        /** The state in the end, written: state itself, or a tensor apart from it of its type and shape. */
-        public Roles out(Tensor out) {
-            this.out = out;
-            return this;
-        }
-
-        /**
-         * Checks everything and prepares the call.
-         *
-         * @throws IllegalArgumentException naming the tensor, what was expected and what it is
-         */
+        @Override
         public BoundCall bind(Stream stream) {
             return Ode.FIXED.bind(arguments(), stream);
         }
 
-        /** Binds and runs once, and waits until it is done. */
-        public void run(Stream stream) {
-            try (BoundCall call = bind(stream)) {
-                call.run();
-                stream.synchronize();
-            }
-        }
-
         /** {@return the arguments, checked} */
         public FixedSolve arguments() {
-            return new FixedSolve(ode, new Trajectories(ode.field(), state, parameters, start, out), end, size, steps);
+            return new FixedSolve(ode, trajectories(), end, size, steps);
         }
     }
 }

@@ -32,6 +32,9 @@ import io.quern.Tensor;
  * @param method by which it is solved
  */
 public record Ode(OdeField field, Method method) {
+    /** The most steps that a trajectory may do or try: FP32, in which they are counted, tells so many apart. */
+    public static final int MOST_STEPS = 1 << 24;
+
     static final KernelSet<FixedSolve> FIXED = new KernelSet<>(
             "ode_fixed",
             OdeReference::fixed,

@@ -3,6 +3,7 @@ package io.quern.ode;
 import io.quern.Check;
 import io.quern.DType;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -109,7 +110,7 @@ public final class OdeField {
             Deque<Expression> open = new ArrayDeque<>(List.of(derivatives.get(i)));
             while (!open.isEmpty()) {
                 Expression next = open.peek();
-                List<Expression> missing = java.util.Arrays.stream(next.operands)
+                List<Expression> missing = Arrays.stream(next.operands)
                         .filter(operand -> !numbers.containsKey(operand))
                         .toList();
                 if (missing.isEmpty()) {

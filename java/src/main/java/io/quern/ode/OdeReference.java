@@ -38,11 +38,13 @@ final class OdeReference {
     }
 
     static Launch fixed(FixedSolve solve, Stream stream, Workspace workspace) {
-        return () -> new OdeReference(solve.ode(), solve.trajectories()).run(solve);
+        OdeReference reference = new OdeReference(solve.ode(), solve.trajectories());
+        return () -> reference.run(solve);
     }
 
     static Launch adaptive(AdaptiveSolve solve, Stream stream, Workspace workspace) {
-        return () -> new OdeReference(solve.ode(), solve.trajectories()).run(solve);
+        OdeReference reference = new OdeReference(solve.ode(), solve.trajectories());
+        return () -> reference.run(solve);
     }
 
     private void run(FixedSolve solve) {
@@ -159,24 +161,8 @@ final class OdeReference {
 
     private void report(AdaptiveSolve solve, AdaptiveReference control, long i) {
         boolean finite = Arrays.stream(y).allMatch(Double::isFinite);
-        Tensor statistics = solve.statistics();
-        if (statistics != null) {
-            OdeStatus status = finite ? control.status : OdeStatus.NOT_FINITE;
-            int tried = control.accepted + control.rejected;
-            long[] column = {control.accepted, control.rejected, evaluations(solve, tried), status.ordinal()};
-            for (int row = 0; row < column.length; row++) {
-                DType.INT32.set(statistics.segment(), row * statistics.stride(0) + i, column[row]);
-            }
-        }
-        if (solve.lastStep() != null) {
-            trajectories.dtype().set(solve.lastStep().segment(), i, control.lastStep);
-        }
-    }
-
-    /** {@return evaluations of f of a trajectory: one at its start, one more where the first step is chosen, those of steps} */
-    static long evaluations(AdaptiveSolve solve, int tried) {
-        return (solve.steps().first() == 0 ? 2 : 1)
-                + (long) tried * (solve.ode().method().stages() - 1);
+        OdeStatus status = finite ? control.status : OdeStatus.NOT_FINITE;
+        solve.report(i, control.accepted, control.rejected, status.ordinal(), control.lastStep);
     }
 
     private double at(Times times, long i) {

@@ -3,6 +3,7 @@ package io.quern.ode;
 import io.quern.Check;
 import io.quern.Role;
 import io.quern.Tensor;
+import java.util.List;
 import java.util.function.UnaryOperator;
 
 /**
@@ -34,7 +35,7 @@ record Times(double value, Tensor each) {
     }
 
     /** Adds its role, if it has a tensor. */
-    void addTo(java.util.List<Role> roles, String name) {
+    void addTo(List<Role> roles, String name) {
         if (each != null) {
             roles.add(Role.read(name, each));
         }

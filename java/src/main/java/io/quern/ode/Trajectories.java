@@ -69,10 +69,6 @@ record Trajectories(OdeField field, Tensor state, Tensor parameters, Times start
 
     Trajectories map(UnaryOperator<Tensor> tensors) {
         return new Trajectories(
-                field,
-                tensors.apply(state),
-                parameters == null ? null : tensors.apply(parameters),
-                start.map(tensors),
-                tensors.apply(out));
+                field, tensors.apply(state), tensors.apply(parameters), start.map(tensors), tensors.apply(out));
     }
 }

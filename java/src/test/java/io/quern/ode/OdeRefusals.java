@@ -126,7 +126,7 @@ final class OdeRefusals {
                         "state",
                         "overlap"),
                 refusal(
-                        "no end and no size",
+                        "an end that is NaN",
                         (at, s) -> at.fixed().end(Double.NaN).run(s),
                         "end",
                         "finite",
