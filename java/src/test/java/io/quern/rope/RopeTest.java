@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.sun.management.ThreadMXBean;
+import io.quern.Allocation;
 import io.quern.BoundCall;
 import io.quern.Case;
 import io.quern.DType;
@@ -22,11 +22,9 @@ import io.quern.cpu.Exact;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.management.ManagementFactory;
 import java.math.BigDecimal;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
@@ -37,8 +35,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class RopeTest {
-    /** Until then every method has been compiled, however busy the machine is. */
-    private static final Duration WARM_UP = Duration.ofSeconds(60);
 
     @TestFactory
     List<DynamicContainer> cases() {
@@ -84,25 +80,10 @@ class RopeTest {
                     BoundCall looked = rope.rotate().x(x).table(table).out(out).bind(stream);
                     BoundCall tabulated = rope.bindTable(stream, table)) {
                 for (BoundCall call : List.of(computed, looked, tabulated)) {
-                    assertEquals(0, bytesAllocated(call), call.toString());
+                    Allocation.assertNone(call.toString(), call::run);
                 }
             }
         }
-    }
-
-    /** {@return the bytes of a round of runs, once the JIT has compiled all it will: the first round without any ends it} */
-    private static long bytesAllocated(BoundCall call) {
-        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-        long deadline = System.nanoTime() + WARM_UP.toNanos();
-        long bytes;
-        do {
-            long before = threads.getCurrentThreadAllocatedBytes();
-            for (int i = 0; i < 100; i++) {
-                call.run();
-            }
-            bytes = threads.getCurrentThreadAllocatedBytes() - before;
-        } while (bytes > 0 && System.nanoTime() < deadline);
-        return bytes;
     }
 
     /** Two tokens more than 2^32 elements apart, in a file of holes. */
