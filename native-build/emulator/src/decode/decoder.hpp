@@ -1,8 +1,9 @@
 // From the syntax tree of one kernel to its Program.
 //
-// A kernel's program holds its own code and that of every function it calls, each function once. decoder.cpp has the
-// frame: scopes, registers, constants, operands. Families of instructions are decoded by functions in files of their
-// own (family_*.cpp), which opcodes.cpp lists; an opcode it does not list must be in the instruction table as spelled.
+// A kernel's program holds its own code and that of every function it calls, each function once. decoder.cpp goes
+// through functions and instructions; operands, declarations and special registers have files of their own. Families of
+// instructions are decoded by functions in family_*.cpp, which opcodes.cpp lists; an opcode it does not list must be in
+// the instruction table as spelled.
 #pragma once
 
 #include <array>

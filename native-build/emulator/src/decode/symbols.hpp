@@ -2,6 +2,7 @@
 // memory.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -70,6 +71,14 @@ class Scope {
     std::unordered_map<std::string_view, std::uint32_t> labels_;
     mutable std::unordered_map<std::string_view, Symbol> ranged_;  // names of ranges that were asked for
 };
+
+// Registers begin at lines of the host's cache.
+constexpr std::uint32_t REGISTER_ALIGN = 64;
+
+/// Bytes of the register block that a register of `bytes` (0: predicate) takes.
+inline std::uint32_t slotBytes(std::uint32_t bytes) {
+    return bytes == 0 ? REGISTER_ALIGN : std::max(REGISTER_ALIGN, bytes * LANES);
+}
 
 /// Bytes handed out in order, each piece aligned.
 class Layout {

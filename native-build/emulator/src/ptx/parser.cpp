@@ -2,123 +2,29 @@
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
-#include <cstdlib>
 #include <map>
 #include <string>
 #include <tuple>
 
-#include "module/load_error.hpp"
-#include "ptx/lexer.hpp"
+#include "ptx/operand_reader.hpp"
 
 namespace quern::emulator::ptx {
 
 namespace {
 
-class Parser {
+class Parser : OperandReader {
   public:
-    explicit Parser(std::string_view source) : source_(source), tokens_(tokenize(source)) {}
+    explicit Parser(std::string_view source) : OperandReader(source), begin_(peek()) {}
 
     Module module() {
         Module& module = module_;
         while (peek().kind != TokenKind::END) topLevel(module);
-        if (module.version.empty()) refuse(tokens_.front(), "no .version directive");
-        if (module.target.empty()) refuse(tokens_.front(), "no .target directive");
+        if (module.version.empty()) refuse(begin_, "no .version directive");
+        if (module.target.empty()) refuse(begin_, "no .target directive");
         return std::move(module_);
     }
 
   private:
-    // Tokens.
-
-    const Token& peek(std::size_t ahead = 0) const {
-        return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
-    }
-    const Token& next() {
-        const Token& token = peek();
-        if (at_ + 1 < tokens_.size()) at_++;
-        return token;
-    }
-    bool accept(char punctuation) {
-        if (!peek().is(punctuation)) return false;
-        next();
-        return true;
-    }
-    bool accept(std::string_view word) {
-        if (!peek().isWord(word)) return false;
-        next();
-        return true;
-    }
-    void expect(char punctuation) {
-        if (!accept(punctuation)) refuse(peek(), std::string("expected '") + punctuation + "'");
-    }
-    const Token& expectWord(const char* what) {
-        if (peek().kind != TokenKind::WORD) refuse(peek(), std::string("expected ") + what);
-        return next();
-    }
-    [[noreturn]] void refuse(const Token& token, const std::string& message) const {
-        std::string found = token.kind == TokenKind::END ? "the end" : "'" + std::string(token.text) + "'";
-        const char* position =
-            token.kind == TokenKind::END ? source_.data() + source_.size() : token.text.data();
-        throw LoadError(LoadErrorKind::INVALID_PTX, token.line, token.column,
-                        std::string(lineAround(source_, position)), message + ", found " + found);
-    }
-    static Place placeOf(const Token& token) { return {token.line, token.column}; }
-    void skipLine() {
-        for (const int line = peek().line; peek().line == line && peek().kind != TokenKind::END;) next();
-    }
-
-    // Numbers.
-
-    std::uint64_t number(const Token& token) const {
-        const std::string text(token.text);
-        const std::size_t digits = text.find_last_not_of('U') + 1;  // 12U is 12
-        char* end = nullptr;
-        errno = 0;
-        const bool binary = text.starts_with("0b") || text.starts_with("0B");
-        const std::uint64_t value =
-            binary ? std::strtoull(text.c_str() + 2, &end, 2) : std::strtoull(text.c_str(), &end, 0);
-        if (end != text.c_str() + digits || errno != 0) refuse(token, "not a whole number of 64 bits");
-        return value;
-    }
-    std::uint32_t smallNumber() {
-        if (peek().kind != TokenKind::NUMBER) refuse(peek(), "expected a number");
-        const std::uint64_t value = number(peek());
-        if (value > 0x7fffffff) refuse(peek(), "number too large here");
-        next();
-        return static_cast<std::uint32_t>(value);
-    }
-    Operand numberOperand(bool minus) {
-        const Token& token = next();
-        if (token.kind != TokenKind::NUMBER) refuse(token, "expected a number");
-        Operand operand;
-        operand.place = placeOf(token);
-        const std::string text(token.text);
-        const bool prefixed = text.size() > 2 && text[0] == '0';
-        if (prefixed && (text[1] == 'f' || text[1] == 'F') && text.size() == 10) {
-            operand.kind = OperandKind::FLOAT32;
-            operand.value = hexadecimal(token, text) ^ (minus ? 0x80000000U : 0U);
-        } else if (prefixed && (text[1] == 'd' || text[1] == 'D') && text.size() == 18) {
-            operand.kind = OperandKind::FLOAT64;
-            operand.value = hexadecimal(token, text) ^ (minus ? std::uint64_t{1} << 63 : 0U);
-        } else if (text.find('.') != std::string::npos) {
-            char* end = nullptr;
-            const double value = std::strtod(text.c_str(), &end);
-            if (*end != '\0') refuse(token, "not a number");
-            operand.kind = OperandKind::FLOAT64;
-            operand.value = std::bit_cast<std::uint64_t>(minus ? -value : value);
-        } else {
-            operand.kind = OperandKind::INTEGER;
-            operand.value = minus ? 0 - number(token) : number(token);
-        }
-        return operand;
-    }
-    std::uint64_t hexadecimal(const Token& token, const std::string& text) const {
-        char* end = nullptr;
-        const std::uint64_t value = std::strtoull(text.c_str() + 2, &end, 16);
-        if (*end != '\0') refuse(token, "not a floating point constant");
-        return value;
-    }
-
     // Directives.
 
     void topLevel(Module& module) {
@@ -532,223 +438,17 @@ class Parser {
         if (opcode.text[0] == '.') refuse(opcode, "unknown directive");
         instruction.opcode = opcode.text;
         instruction.location = location_;
-        inCall_ = opcode.text == "call" || opcode.text.starts_with("call.");
+        const bool inCall = opcode.text == "call" || opcode.text.starts_with("call.");
         while (!peek().is(';')) {
             if (!instruction.operands.empty()) expect(',');
-            instruction.operands.push_back(operand());
+            instruction.operands.push_back(operand(inCall));
         }
         expect(';');
         return instruction;
     }
 
-    // Operands.
-
-    Operand operand() {
-        const Token& token = peek();
-        Operand result;
-        result.place = placeOf(token);
-        if (accept('{')) {
-            result.kind = OperandKind::VECTOR;
-            elements(result, '}');
-        } else if (inCall_ && accept('(')) {
-            result.kind = OperandKind::LIST;
-            elements(result, ')');
-        } else if (accept('[')) {
-            result = scalar();
-            result.kind = OperandKind::ADDRESS;
-            if (peek().is(','))
-                refuse(peek(), "textures and surfaces, whose addresses have two parts, are not supported");
-            expect(']');
-        } else if (accept('!')) {
-            result = scalar();
-            result.negated = true;
-        } else {
-            result = scalar();
-        }
-        if (accept('|')) {
-            Operand pair;
-            pair.kind = OperandKind::PAIR;
-            pair.place = result.place;
-            pair.elements.push_back(std::move(result));
-            pair.elements.push_back(scalar());
-            return pair;
-        }
-        return result;
-    }
-
-    void elements(Operand& list, char close) {
-        while (!peek().is(close)) {
-            if (!list.elements.empty()) expect(',');
-            list.elements.push_back(scalar());
-        }
-        expect(close);
-    }
-
-    Operand scalar() {
-        const bool minus = peek().is('-');
-        if (minus && peek(1).kind == TokenKind::WORD && !peek(1).isWord("WARP_SZ")) {
-            next();
-            Operand operand = scalar();
-            operand.negated = true;
-            return operand;
-        }
-        if (minus || peek().kind == TokenKind::NUMBER || peek().is('(') || peek().is('~')) {
-            const Token& after = peek(minus ? 2 : 1);
-            const bool plain = (!minus || peek(1).kind == TokenKind::NUMBER) && !peek().is('(') &&
-                               !peek().is('~') && !isOperator(after);
-            if (!plain) return expressionOperand();
-            accept('-');
-            return numberOperand(minus);
-        }
-        const Token& name = expectWord("an operand");
-        Operand operand;
-        operand.kind = OperandKind::NAME;
-        operand.name = name.text;
-        operand.place = placeOf(name);
-        if (accept('[')) {
-            operand.indexed = true;
-            operand.value = conditional(0).bits;
-            expect(']');
-        }
-        operand.offset = displacement();
-        return operand;
-    }
-
-    // Constant expressions: those of C on integers of 64 bits, signed unless an operand is unsigned.
-
-    static bool isOperator(const Token& token) {
-        return token.kind == TokenKind::PUNCTUATION &&
-               std::string_view("+-*/%&|^<>=!?").find(token.text[0]) != std::string_view::npos;
-    }
-
-    struct Number {
-        std::uint64_t bits = 0;
-        bool isUnsigned = false;
-    };
-
-    Operand expressionOperand() {
-        Operand operand;
-        operand.kind = OperandKind::INTEGER;
-        operand.place = placeOf(peek());
-        operand.value = conditional(0).bits;
-        return operand;
-    }
-
-    Number conditional(int depth) {
-        const Number condition = binary(0, depth);
-        if (!accept('?')) return condition;
-        const Number yes = conditional(depth + 1);
-        expect(':');
-        const Number no = conditional(depth + 1);
-        return {condition.bits != 0 ? yes.bits : no.bits, yes.isUnsigned || no.isUnsigned};
-    }
-
-    /// The operator that stands here, of the lowest precedence first; empty where there is none.
-    std::string_view operatorAt(std::size_t& level) const {
-        static constexpr std::pair<std::string_view, std::size_t> OPERATORS[] = {
-            {"||", 0}, {"&&", 1}, {"==", 5}, {"!=", 5}, {"<=", 6}, {">=", 6}, {"<<", 7}, {">>", 7}, {"|", 2},
-            {"^", 3},  {"&", 4},  {"<", 6},  {">", 6},  {"+", 8},  {"-", 8},  {"*", 9},  {"/", 9},  {"%", 9},
-        };
-        for (const auto& [text, its] : OPERATORS) {
-            if (!peek().is(text[0]) || (text.size() == 2 && !peek(1).is(text[1]))) continue;
-            level = its;
-            return text;
-        }
-        return {};
-    }
-
-    Number binary(std::size_t least, int depth) {
-        if (depth > 64) refuse(peek(), "expression nested too deeply");
-        Number left = unary(depth + 1);
-        for (;;) {
-            const Token& token = peek();
-            std::size_t level = 0;
-            const std::string_view sign = operatorAt(level);
-            if (sign.empty() || level < least) return left;
-            for (std::size_t i = 0; i < sign.size(); i++) next();
-            left = apply(token, sign, left, binary(level + 1, depth + 1));
-        }
-    }
-
-    Number apply(const Token& token, std::string_view sign, Number a, Number b) const {
-        const bool isUnsigned = a.isUnsigned || b.isUnsigned;
-        const auto x = static_cast<std::int64_t>(a.bits);
-        const auto y = static_cast<std::int64_t>(b.bits);
-        const auto truth = [](bool holds) { return Number{holds ? 1U : 0U, false}; };
-        if (sign == "||") return truth(a.bits != 0 || b.bits != 0);
-        if (sign == "&&") return truth(a.bits != 0 && b.bits != 0);
-        if (sign == "==") return truth(a.bits == b.bits);
-        if (sign == "!=") return truth(a.bits != b.bits);
-        if (sign == "<") return truth(isUnsigned ? a.bits < b.bits : x < y);
-        if (sign == ">") return truth(isUnsigned ? a.bits > b.bits : x > y);
-        if (sign == "<=") return truth(isUnsigned ? a.bits <= b.bits : x <= y);
-        if (sign == ">=") return truth(isUnsigned ? a.bits >= b.bits : x >= y);
-        if (sign == "|") return {a.bits | b.bits, isUnsigned};
-        if (sign == "^") return {a.bits ^ b.bits, isUnsigned};
-        if (sign == "&") return {a.bits & b.bits, isUnsigned};
-        if (sign == "+") return {a.bits + b.bits, isUnsigned};
-        if (sign == "-") return {a.bits - b.bits, isUnsigned};
-        if (sign == "*") return {a.bits * b.bits, isUnsigned};
-        if (sign == "<<" || sign == ">>") {
-            if (b.bits > 63) refuse(token, "shift by more than 63");
-            if (sign == "<<") return {a.bits << b.bits, a.isUnsigned};
-            return {a.isUnsigned ? a.bits >> b.bits : static_cast<std::uint64_t>(x >> b.bits), a.isUnsigned};
-        }
-        if (b.bits == 0) refuse(token, "division by zero");
-        if (isUnsigned) return {sign == "/" ? a.bits / b.bits : a.bits % b.bits, true};
-        if (y == -1) return {sign == "/" ? 0 - a.bits : 0, false};
-        return {static_cast<std::uint64_t>(sign == "/" ? x / y : x % y), false};
-    }
-
-    Number unary(int depth) {
-        if (depth > 64) refuse(peek(), "expression nested too deeply");
-        if (accept('-')) {
-            const Number number = unary(depth + 1);
-            return {0 - number.bits, number.isUnsigned};
-        }
-        if (accept('~')) {
-            const Number number = unary(depth + 1);
-            return {~number.bits, number.isUnsigned};
-        }
-        if (accept('!')) return {unary(depth + 1).bits == 0 ? 1U : 0U, false};
-        if (accept('(')) {
-            if (peek().isWord(".s64") || peek().isWord(".u64")) {
-                const bool isUnsigned = next().text == ".u64";
-                expect(')');
-                return {unary(depth + 1).bits, isUnsigned};
-            }
-            const Number number = conditional(depth + 1);
-            expect(')');
-            return number;
-        }
-        if (accept("WARP_SZ")) return {32, false};
-        const Token& token = peek();
-        if (token.kind != TokenKind::NUMBER) refuse(token, "expected a number");
-        next();
-        const std::uint64_t bits = number(token);
-        return {bits, token.text.ends_with('U') || bits >> 63 != 0};
-    }
-
-    // "+4", "+-4", "-4" or nothing.
-    std::int64_t displacement() {
-        bool minus = false;
-        if (accept('+')) {
-            minus = accept('-');
-        } else if (accept('-')) {
-            minus = true;
-        } else {
-            return 0;
-        }
-        if (peek().kind != TokenKind::NUMBER) refuse(peek(), "expected a number");
-        const std::uint64_t value = number(next());
-        return static_cast<std::int64_t>(minus ? 0 - value : value);
-    }
-
-    std::string_view source_;
-    std::vector<Token> tokens_;
-    std::size_t at_ = 0;
+    const Token begin_;
     Module module_;
-    bool inCall_ = false;
     std::uint32_t location_ = 0;  // of the instructions that follow
     std::map<std::tuple<std::uint32_t, int, int>, std::uint32_t>
         locationOf_;  // the latest with that file, line, column
