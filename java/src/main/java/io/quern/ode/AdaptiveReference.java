@@ -61,7 +61,23 @@ final class AdaptiveReference {
         proposed = forward() ? length : -length;
     }
 
-    private boolean forward() {
+    /** Ends at an event. */
+    void endAt(double time) {
+        t = time;
+        status = OdeStatus.EVENT;
+    }
+
+    /** Chooses the next step as the first one, after the state was set anew. */
+    void restart(double time, double[] y, double[] k, Field field) {
+        t = time;
+        previous = a.round(StepControl.LOG2_FIRST_ERROR);
+        mayGrow = true;
+        boolean spent = accepted + rejected >= solve.steps().budget();
+        status = t == t1 ? OdeStatus.DONE : spent ? OdeStatus.STEP_BUDGET : null;
+        begin(y, k, field);
+    }
+
+    boolean forward() {
         return t <= t1;
     }
 

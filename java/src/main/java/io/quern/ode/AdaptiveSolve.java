@@ -25,6 +25,8 @@ public final class AdaptiveSolve implements Arguments {
     private final Steps steps;
     private final Tensor statistics; // null: not asked for
     private final Tensor lastStep; // null: not asked for
+    private final SavePoints saves; // null: none
+    private final EventWatch watch; // null: no events
 
     /**
      * Limits of steps.
@@ -55,7 +57,9 @@ public final class AdaptiveSolve implements Arguments {
             double[] absolute,
             Steps steps,
             Tensor statistics,
-            Tensor lastStep) {
+            Tensor lastStep,
+            SavePoints saves,
+            EventWatch watch) {
         Check.that(ode.method().adaptive(), "method", "one that estimates its error", ode.method());
         Check.present("end", end);
         end.check("end", trajectories.state());
@@ -98,6 +102,24 @@ public final class AdaptiveSolve implements Arguments {
                 Check.disjoint("lastStep", lastStep, "statistics", statistics);
             }
         }
+        List<Role> own = new ArrayList<>();
+        if (statistics != null) {
+            own.add(Role.written("statistics", statistics));
+        }
+        if (lastStep != null) {
+            own.add(Role.written("lastStep", lastStep));
+        }
+        if (saves != null) {
+            saves.check(trajectories);
+            apart(own, "saved", saves.saved(), end);
+            own.add(Role.written("saved", saves.saved()));
+        }
+        if (watch != null) {
+            watch.check(ode.field(), trajectories);
+            List<Role> recorded = new ArrayList<>();
+            watch.addTo(recorded);
+            recorded.forEach(role -> apart(own, role.name(), role.tensor(), end));
+        }
         this.ode = ode;
         this.trajectories = trajectories;
         this.end = end;
@@ -106,13 +128,18 @@ public final class AdaptiveSolve implements Arguments {
         this.steps = steps;
         this.statistics = statistics;
         this.lastStep = lastStep;
+        this.saves = saves;
+        this.watch = watch;
     }
 
     private static void checkExtra(String name, Tensor written, Trajectories trajectories, Times end) {
-        Check.writable(name, written);
-        Check.disjoint(name, written, "state", trajectories.state());
-        Check.disjoint(name, written, "out", trajectories.out());
-        Trajectories.apart(name, written, trajectories.parameters(), trajectories.start(), end);
+        trajectories.checkExtra(name, written);
+        Trajectories.apart(name, written, null, end);
+    }
+
+    private static void apart(List<Role> others, String name, Tensor written, Times end) {
+        Trajectories.apart(name, written, null, end);
+        others.forEach(other -> Check.disjoint(name, written, other.name(), other.tensor()));
     }
 
     Ode ode() {
@@ -139,16 +166,37 @@ public final class AdaptiveSolve implements Arguments {
         return steps;
     }
 
+    /** {@return what is saved on the way, or null} */
+    SavePoints saves() {
+        return saves;
+    }
+
+    /** {@return the events, or null} */
+    EventWatch watch() {
+        return watch;
+    }
+
+    /** {@return the events, in the order of their numbers} */
+    List<OdeEvent> events() {
+        return watch == null ? List.of() : watch.events();
+    }
+
+    /** {@return whether what lies within steps is looked at} */
+    boolean followed() {
+        return saves != null || watch != null;
+    }
+
     /**
      * Writes down what came of a trajectory, as far as it was asked for.
      *
+     * @param restarts how often its state was set anew
      * @param status ordinal of the {@link OdeStatus}
      */
-    void report(long i, int accepted, int rejected, int status, double last) {
+    void report(long i, int accepted, int rejected, int restarts, int status, double last) {
         if (statistics != null) {
             statistic(0, i, accepted);
             statistic(1, i, rejected);
-            statistic(2, i, evaluations(accepted + rejected));
+            statistic(2, i, evaluations(accepted + rejected, restarts));
             statistic(3, i, status);
         }
         if (lastStep != null) {
@@ -160,9 +208,10 @@ public final class AdaptiveSolve implements Arguments {
         DType.INT32.set(statistics.segment(), row * statistics.stride(0) + i, value);
     }
 
-    /** {@return evaluations of f of a trajectory: one at its start, one more where the first step is chosen, those of steps} */
-    private long evaluations(int tried) {
-        return (steps.first() == 0 ? 2 : 1) + (long) tried * (ode.method().stages() - 1);
+    /** {@return evaluations of f of a trajectory: one at each start, one more where the first step is chosen, those of steps} */
+    private long evaluations(int tried, int restarts) {
+        return (steps.first() == 0 ? 2L : 1L) * (1 + restarts)
+                + (long) tried * (ode.method().stages() - 1);
     }
 
     AdaptiveSolve map(UnaryOperator<Tensor> tensors) {
@@ -174,7 +223,9 @@ public final class AdaptiveSolve implements Arguments {
                 absolute,
                 steps,
                 tensors.apply(statistics),
-                tensors.apply(lastStep));
+                tensors.apply(lastStep),
+                saves == null ? null : saves.map(tensors),
+                watch == null ? null : watch.map(tensors));
     }
 
     @Override
@@ -188,6 +239,12 @@ public final class AdaptiveSolve implements Arguments {
         }
         if (lastStep != null) {
             roles.add(Role.written("lastStep", lastStep));
+        }
+        if (saves != null) {
+            saves.addTo(roles);
+        }
+        if (watch != null) {
+            watch.addTo(roles);
         }
         return roles;
     }
@@ -211,6 +268,12 @@ public final class AdaptiveSolve implements Arguments {
         private int budget = 100_000;
         private Tensor statistics;
         private Tensor lastStep;
+        private List<OdeEvent> events = List.of();
+        private double eventTolerance;
+        private Tensor eventCounts;
+        private Tensor eventNumbers;
+        private Tensor eventTimes;
+        private Tensor eventStates;
 
         Roles(Ode ode) {
             super(ode);
@@ -278,6 +341,52 @@ public final class AdaptiveSolve implements Arguments {
             return this;
         }
 
+        /** What happens along the trajectories; events are numbered from 0 in this order. */
+        public Roles events(OdeEvent... events) {
+            Check.present("events", events);
+            for (int i = 0; i < events.length; i++) {
+                Check.present("events[" + i + "]", events[i]);
+            }
+            this.events = List.of(events);
+            return this;
+        }
+
+        /**
+         * How far behind the crossing, in time, an event may be found; 0 if not said: as little as can be told apart within a
+         * step, 2^-52 of it (FP32: 2^-23). The crossing is that of the dense output, which has errors of its own.
+         */
+        public Roles eventTolerance(double length) {
+            this.eventTolerance = length;
+            return this;
+        }
+
+        /** How many events each trajectory had, INT32, (batch), written; also those for which there was no room. */
+        public Roles eventCounts(Tensor counts) {
+            this.eventCounts = counts;
+            return this;
+        }
+
+        /** The numbers of the first events of each trajectory, INT32, (records, batch), written; then -1. */
+        public Roles eventNumbers(Tensor numbers) {
+            this.eventNumbers = numbers;
+            return this;
+        }
+
+        /** The times of the first events of each trajectory, of the type of state, (records, batch), written; then NaN. */
+        public Roles eventTimes(Tensor times) {
+            this.eventTimes = times;
+            return this;
+        }
+
+        /**
+         * The states at the first events of each trajectory, before they are set anew, of the type of state, (records,
+         * dimension, batch), written; then NaN.
+         */
+        public Roles eventStates(Tensor states) {
+            this.eventStates = states;
+            return this;
+        }
+
         @Override
         public BoundCall bind(Stream stream) {
             return Ode.ADAPTIVE.bind(arguments(), stream);
@@ -293,7 +402,19 @@ public final class AdaptiveSolve implements Arguments {
                     absolute,
                     new Steps(first, least, most, budget),
                     statistics,
-                    lastStep);
+                    lastStep,
+                    saves(),
+                    watch());
+        }
+
+        private EventWatch watch() {
+            if (events.isEmpty()) {
+                boolean asked =
+                        eventCounts != null || eventNumbers != null || eventTimes != null || eventStates != null;
+                Check.that(!asked, "events", "given where they are to be written down", "none");
+                return null;
+            }
+            return new EventWatch(events, eventTolerance, eventCounts, eventNumbers, eventTimes, eventStates);
         }
     }
 }

@@ -28,7 +28,7 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         @Override
         public long workspaceBytes(AdaptiveSolve solve, Stream stream) {
             long blocks = HostMemory.lines(attempt(solve).bytes())
-                    + HostMemory.lines(start(solve).bytes());
+                    + 2 * HostMemory.lines(start(solve).bytes());
             return FixedVector.threads(stream) * blocks;
         }
     };
@@ -44,6 +44,8 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
     private final int threads;
     private final Slots slots;
     private final Lanes[] lanes; // of each slot
+    private final FollowedRows followed; // null: nobody looks into the steps
+    private final int events;
 
     private AdaptiveVector(AdaptiveSolve solve, int threads, long workspace) {
         this.solve = solve;
@@ -57,12 +59,19 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         this.threads = threads;
         this.slots = new Slots(threads);
         this.lanes = new Lanes[threads];
-        long stride = HostMemory.lines(attempt.bytes()) + HostMemory.lines(start.bytes());
+        this.events = solve.events().size();
+        this.followed = solve.followed() ? FollowedRows.adaptive(solve.ode(), events) : null;
+        long attemptBytes = HostMemory.lines(attempt.bytes());
+        long startBytes = HostMemory.lines(start.bytes());
         for (int slot = 0; slot < threads; slot++) {
-            long block = workspace + slot * stride;
-            lanes[slot] = new Lanes(block, block + HostMemory.lines(attempt.bytes()), attempt.lanes());
-            settings(running, attempt, lanes[slot].running);
-            settings(waiting, start, lanes[slot].waiting);
+            long block = workspace + slot * (attemptBytes + 2 * startBytes);
+            Follower follower = followed == null
+                    ? null
+                    : new Follower(solve.ode(), trajectories, solve.saves(), solve.watch(), attempt.lanes());
+            lanes[slot] = new Lanes(block, block + attemptBytes, startBytes, attempt.lanes(), follower);
+            settings(running, attempt, lanes[slot].running, followed == null ? 0 : followed.count());
+            settings(waiting, start, lanes[slot].waiting, 0);
+            settings(waiting, start, lanes[slot].restarting, 0);
         }
     }
 
@@ -70,6 +79,8 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
     private static final class Lanes {
         private final long running; // block of the attempts
         private final long waiting; // block of the starts
+        private final long restarting; // block of a start after a reset, in its first lane
+        private final Follower follower; // null: nobody looks into the steps
         private final long[] trajectory; // of each lane of running; -1: none
         private long next; // the first that has not begun
         private long end; // of the part
@@ -77,18 +88,21 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         private int taken; // of waiting
         private int ready; // of waiting
 
-        private Lanes(long running, long waiting, int count) {
+        private Lanes(long running, long waiting, long bytesOfStarts, int count, Follower follower) {
             this.running = running;
             this.waiting = waiting;
+            this.restarting = waiting + bytesOfStarts;
+            this.follower = follower;
             this.trajectory = new long[count];
         }
     }
 
     private static StepCompiler.Compiled attempt(AdaptiveSolve solve) {
-        return solve.ode()
-                .field()
-                .kernels()
-                .attempt(solve.ode(), solve.trajectories().dtype());
+        StepKernels kernels = solve.ode().field().kernels();
+        DType dtype = solve.trajectories().dtype();
+        return solve.followed()
+                ? kernels.attemptFollowed(solve.ode(), dtype, solve.events())
+                : kernels.attempt(solve.ode(), dtype);
     }
 
     private static StepCompiler.Compiled start(AdaptiveSolve solve) {
@@ -99,17 +113,23 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
                 .start(solve.ode(), solve.trajectories().dtype(), firstGiven);
     }
 
-    /** Rows that are the same for all trajectories. */
-    private void settings(TrajectoryBlocks blocks, StepCompiler.Compiled compiled, long block) {
+    /**
+     * Rows that are the same for all trajectories.
+     *
+     * @param shift of the rows that are not carried
+     */
+    private void settings(TrajectoryBlocks blocks, StepCompiler.Compiled compiled, long block, int shift) {
         Arithmetic arithmetic = Arithmetic.of(dtype);
         AdaptiveSolve.Steps steps = solve.steps();
-        blocks.fill(row(compiled, block, StepProgram.least(field)), arithmetic.round(steps.least()));
-        blocks.fill(row(compiled, block, StepProgram.most(field)), arithmetic.round(steps.most()));
-        blocks.fill(row(compiled, block, StepProgram.budget(field)), steps.budget());
-        blocks.fill(row(compiled, block, StepProgram.first(field)), arithmetic.round(steps.first()));
+        blocks.fill(row(compiled, block, shift + StepProgram.least(field)), arithmetic.round(steps.least()));
+        blocks.fill(row(compiled, block, shift + StepProgram.most(field)), arithmetic.round(steps.most()));
+        blocks.fill(row(compiled, block, shift + StepProgram.budget(field)), steps.budget());
+        blocks.fill(row(compiled, block, shift + StepProgram.first(field)), arithmetic.round(steps.first()));
         for (int i = 0; i < field.dimension(); i++) {
-            blocks.fill(row(compiled, block, StepProgram.relative(field) + i), arithmetic.round(solve.relative(i)));
-            blocks.fill(row(compiled, block, StepProgram.absolute(field) + i), arithmetic.round(solve.absolute(i)));
+            long relative = row(compiled, block, shift + StepProgram.relative(field) + i);
+            long absolute = row(compiled, block, shift + StepProgram.absolute(field) + i);
+            blocks.fill(relative, arithmetic.round(solve.relative(i)));
+            blocks.fill(absolute, arithmetic.round(solve.absolute(i)));
         }
     }
 
@@ -142,6 +162,9 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         while (under > 0) {
             attempt.kernel().run(own.running, Integer.MAX_VALUE);
             for (int lane = 0; lane < own.trajectory.length; lane++) {
+                if (followed != null && number(own, followed.pause(), lane) > 0) {
+                    look(own, lane);
+                }
                 if (running.get(status, lane) > 0) {
                     finish(own, lane);
                     under -= refill(own, lane) ? 0 : 1;
@@ -158,22 +181,127 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         if (own.taken == own.ready) {
             own.trajectory[lane] = -1;
             // Its numbers go on, of a trajectory that has ended or of none: nobody reads them.
+            if (followed != null) {
+                set(own, followed.pause(), lane, 0);
+            }
             running.set(row(attempt, own.running, StepProgram.STATUS), lane, -1);
             return false;
         }
         int from = own.taken++;
         own.trajectory[lane] = own.firstWaiting + from;
-        for (int row = 0; row <= StepProgram.end(field); row++) {
-            copy(own, row, from, lane);
+        int shift = followed == null ? 0 : followed.count();
+        for (int row = 0; row < StepProgram.end(field); row++) {
+            copy(own.waiting, row, from, own, row, lane);
         }
+        copy(own.waiting, StepProgram.end(field), from, own, shift + StepProgram.end(field), lane);
         for (int p = 0; p < field.parameters(); p++) {
-            copy(own, StepProgram.adaptiveParameters(field) + p, from, lane);
+            int row = StepProgram.adaptiveParameters(field) + p;
+            copy(own.waiting, row, from, own, shift + row, lane);
+        }
+        if (followed != null) {
+            follow(own, lane);
         }
         return true;
     }
 
-    private void copy(Lanes own, int row, int from, int lane) {
-        running.set(row(attempt, own.running, row), lane, waiting.get(row(start, own.waiting, row), from));
+    /** Copies a number of a start to a lane. */
+    private void copy(long starts, int fromRow, int from, Lanes own, int toRow, int lane) {
+        running.set(row(attempt, own.running, toRow), lane, waiting.get(row(start, starts, fromRow), from));
+    }
+
+    private void set(Lanes own, int row, int lane, double value) {
+        running.set(row(attempt, own.running, row), lane, value);
+    }
+
+    /** Begins to look into the steps of a lane's trajectory. */
+    private void follow(Lanes own, int lane) {
+        Follower follower = own.follower;
+        follower.to = number(own, StepProgram.T, lane);
+        take(own, lane, StepProgram.Y, follower.y1);
+        take(own, lane, followed.count() + StepProgram.adaptiveParameters(field), follower.parameter);
+        follower.begin(lane, own.trajectory[lane], forward(own, lane));
+        give(own, lane);
+    }
+
+    /** {@return whether a lane's trajectory, at its start, goes forward} */
+    private boolean forward(Lanes own, int lane) {
+        return number(own, StepProgram.T, lane) <= number(own, followed.count() + StepProgram.end(field), lane);
+    }
+
+    /** Looks into the step that a lane's trajectory has taken, if it was taken. */
+    private void look(Lanes own, int lane) {
+        if (number(own, StepProgram.MAY_GROW, lane) == 0) {
+            return; // rejected
+        }
+        Follower follower = own.follower;
+        follower.from = number(own, followed.from(), lane);
+        follower.to = number(own, StepProgram.T, lane);
+        follower.h = number(own, StepProgram.LAST_STEP, lane);
+        take(own, lane, followed.state(), follower.y0);
+        take(own, lane, StepProgram.Y, follower.y1);
+        take(own, lane, followed.slope(), follower.f0);
+        take(own, lane, StepProgram.slope(field), follower.f1);
+        if (followed.quartic()) {
+            take(own, lane, followed.sum(), follower.quartic);
+        }
+        take(own, lane, followed.count() + StepProgram.adaptiveParameters(field), follower.parameter);
+        for (int e = 0; e < events; e++) {
+            follower.side(lane, e, number(own, followed.side() + e, lane));
+        }
+        switch (follower.pass(lane, own.trajectory[lane])) {
+            case WHOLE -> {}
+            case ENDED -> {
+                set(own, StepProgram.STATUS, lane, 1 + OdeStatus.EVENT.ordinal());
+                set(own, StepProgram.T, lane, follower.to);
+                for (int i = 0; i < field.dimension(); i++) {
+                    set(own, StepProgram.Y + i, lane, follower.y1[i]);
+                }
+            }
+            case RESET -> restart(own, lane);
+        }
+        give(own, lane);
+    }
+
+    private void take(Lanes own, int lane, int firstRow, double[] to) {
+        for (int i = 0; i < to.length; i++) {
+            to[i] = number(own, firstRow + i, lane);
+        }
+    }
+
+    /** Tells a lane what its steps must look out for. */
+    private void give(Lanes own, int lane) {
+        boolean forward = forward(own, lane);
+        double next = own.follower.nextSave(lane, own.trajectory[lane], forward);
+        set(own, followed.count() + StepProgram.adaptiveRows(field), lane, next);
+        for (int e = 0; e < events; e++) {
+            set(own, followed.side() + e, lane, own.follower.side(lane, e));
+        }
+    }
+
+    /** Goes on from where and when a lane's state was set anew. */
+    private void restart(Lanes own, int lane) {
+        long block = own.restarting;
+        Follower follower = own.follower;
+        int endRow = followed.count() + StepProgram.end(field);
+        double end = number(own, endRow, lane);
+        waiting.set(row(start, block, StepProgram.T), 0, follower.to);
+        waiting.set(row(start, block, StepProgram.end(field)), 0, end);
+        for (int i = 0; i < field.dimension(); i++) {
+            waiting.set(row(start, block, StepProgram.Y + i), 0, follower.y1[i]);
+        }
+        for (int p = 0; p < field.parameters(); p++) {
+            waiting.set(row(start, block, StepProgram.adaptiveParameters(field) + p), 0, follower.parameter[p]);
+        }
+        start.kernel().run(block, 1);
+        for (int row = StepProgram.T; row <= StepProgram.MAY_GROW; row++) {
+            copy(block, row, 0, own, row, lane);
+        }
+        for (int row = StepProgram.Y; row < StepProgram.end(field); row++) {
+            copy(block, row, 0, own, row, lane);
+        }
+        double tried = number(own, StepProgram.ACCEPTED, lane) + number(own, StepProgram.REJECTED, lane);
+        int status = tried >= solve.steps().budget() ? 1 + OdeStatus.STEP_BUDGET.ordinal() : 0;
+        set(own, StepProgram.STATUS, lane, follower.to == end ? 1 + OdeStatus.DONE.ordinal() : status);
     }
 
     /** Begins the next trajectories, as many as the block of starts has lanes. */
@@ -204,10 +332,14 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
             dtype.set(out.segment(), component * out.stride(0) + i, y);
         }
         int status = (int) number(own, StepProgram.STATUS, lane) - 1;
+        if (own.follower != null) {
+            own.follower.finish(lane, i);
+        }
         solve.report(
                 i,
                 (int) number(own, StepProgram.ACCEPTED, lane),
                 (int) number(own, StepProgram.REJECTED, lane),
+                own.follower == null ? 0 : own.follower.restarts(lane),
                 finite ? status : OdeStatus.NOT_FINITE.ordinal(),
                 number(own, StepProgram.LAST_STEP, lane));
     }

@@ -17,8 +17,9 @@ public final class FixedSolve implements Arguments {
     private final Times end; // null where the step is given
     private final Times size; // null where the end is given
     private final int steps;
+    private final SavePoints saves; // null: none
 
-    FixedSolve(Ode ode, Trajectories trajectories, Times end, Times size, int steps) {
+    FixedSolve(Ode ode, Trajectories trajectories, Times end, Times size, int steps, SavePoints saves) {
         Check.range("steps", steps, 1, Ode.MOST_STEPS);
         Check.that(
                 (end == null) != (size == null),
@@ -31,11 +32,16 @@ public final class FixedSolve implements Arguments {
             size.check("size", trajectories.state());
         }
         Trajectories.apart("out", trajectories.out(), null, end, size);
+        if (saves != null) {
+            saves.check(trajectories);
+            Trajectories.apart("saved", saves.saved(), null, end, size);
+        }
         this.ode = ode;
         this.trajectories = trajectories;
         this.end = end;
         this.size = size;
         this.steps = steps;
+        this.saves = saves;
     }
 
     Ode ode() {
@@ -58,13 +64,19 @@ public final class FixedSolve implements Arguments {
         return steps;
     }
 
+    /** {@return what is saved on the way, or null} */
+    SavePoints saves() {
+        return saves;
+    }
+
     FixedSolve map(UnaryOperator<Tensor> tensors) {
         return new FixedSolve(
                 ode,
                 trajectories.map(tensors),
                 end == null ? null : end.map(tensors),
                 size == null ? null : size.map(tensors),
-                steps);
+                steps,
+                saves == null ? null : saves.map(tensors));
     }
 
     @Override
@@ -77,6 +89,9 @@ public final class FixedSolve implements Arguments {
             size.addTo(roles, "size");
         }
         roles.add(Role.written("out", trajectories.out()));
+        if (saves != null) {
+            saves.addTo(roles);
+        }
         return roles;
     }
 
@@ -119,7 +134,7 @@ public final class FixedSolve implements Arguments {
 
         /** {@return the arguments, checked} */
         public FixedSolve arguments() {
-            return new FixedSolve(ode, trajectories(), end, size, steps);
+            return new FixedSolve(ode, trajectories(), end, size, steps, saves());
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.quern.ode;
 
+import io.quern.DType;
 import io.quern.Device;
 import io.quern.Kernel;
 import io.quern.Launch;
@@ -24,6 +25,7 @@ final class FixedVector implements Launch, WorkerPool.Task {
     };
 
     private final FixedSolve solve;
+    private final OdeField field;
     private final StepCompiler.Compiled compiled;
     private final TrajectoryBlocks blocks;
     private final Arithmetic arithmetic;
@@ -31,9 +33,13 @@ final class FixedVector implements Launch, WorkerPool.Task {
     private final Slots slots;
     private final long workspace;
     private final int parts;
+    private final FollowedRows followed; // null: nothing is saved on the way
+    private final int shift; // of the rows that are not carried
+    private final Follower[] followers; // of each slot
 
     private FixedVector(FixedSolve solve, StepCompiler.Compiled compiled, int threads, long workspace) {
         this.solve = solve;
+        this.field = solve.ode().field();
         this.compiled = compiled;
         this.blocks = new TrajectoryBlocks(solve.trajectories(), compiled.lanes());
         this.arithmetic = Arithmetic.of(solve.trajectories().dtype());
@@ -41,6 +47,14 @@ final class FixedVector implements Launch, WorkerPool.Task {
         this.slots = new Slots(threads);
         this.workspace = workspace;
         this.parts = Math.toIntExact(Math.ceilDiv(solve.trajectories().batch(), (long) compiled.lanes()));
+        this.followed = solve.saves() == null ? null : FollowedRows.fixed(solve.ode());
+        this.shift = followed == null
+                ? 0
+                : followed.carried() - StepProgram.fixedStart(solve.ode().field());
+        this.followers = new Follower[followed == null ? 0 : threads];
+        for (int slot = 0; slot < followers.length; slot++) {
+            followers[slot] = new Follower(solve.ode(), solve.trajectories(), solve.saves(), null, compiled.lanes());
+        }
     }
 
     static int threads(Stream stream) {
@@ -48,10 +62,9 @@ final class FixedVector implements Launch, WorkerPool.Task {
     }
 
     private static StepCompiler.Compiled compile(FixedSolve solve) {
-        return solve.ode()
-                .field()
-                .kernels()
-                .fixed(solve.ode(), solve.trajectories().dtype());
+        StepKernels kernels = solve.ode().field().kernels();
+        DType dtype = solve.trajectories().dtype();
+        return solve.saves() == null ? kernels.fixed(solve.ode(), dtype) : kernels.fixedFollowed(solve.ode(), dtype);
     }
 
     @Override
@@ -63,23 +76,22 @@ final class FixedVector implements Launch, WorkerPool.Task {
     public void run(int part) {
         int slot = slots.acquire();
         try {
-            solve(part, workspace + slot * HostMemory.lines(compiled.bytes()));
+            solve(part, slot, workspace + slot * HostMemory.lines(compiled.bytes()));
         } finally {
             slots.release(slot);
         }
     }
 
-    private void solve(int part, long block) {
+    private void solve(int part, int slot, long block) {
         Trajectories trajectories = solve.trajectories();
-        OdeField field = solve.ode().field();
         long from = (long) part * compiled.lanes();
         int count = (int) Math.min(compiled.lanes(), trajectories.batch() - from);
         long y = row(block, StepProgram.FIXED_Y);
         blocks.fill(row(block, StepProgram.NUMBER), 0);
         blocks.loadState(from, count, y);
-        blocks.loadParameters(from, count, row(block, StepProgram.fixedParameters(field)));
-        long start = row(block, StepProgram.fixedStart(field));
-        long step = row(block, StepProgram.fixedStep(field));
+        blocks.loadParameters(from, count, row(block, shift + StepProgram.fixedParameters(field)));
+        long start = row(block, shift + StepProgram.fixedStart(field));
+        long step = row(block, shift + StepProgram.fixedStep(field));
         blocks.loadTimes(trajectories.start(), from, count, start);
         if (solve.size() != null) {
             blocks.loadTimes(solve.size(), from, count, step);
@@ -90,8 +102,78 @@ final class FixedVector implements Launch, WorkerPool.Task {
                 blocks.set(step, lane, arithmetic.divide(distance, solve.steps()));
             }
         }
-        compiled.kernel().run(block, solve.steps());
+        if (followed == null) {
+            compiled.kernel().run(block, solve.steps());
+        } else {
+            follow(followers[slot], from, count, block);
+        }
         blocks.storeState(from, count, y);
+    }
+
+    /** From the start to the end; whenever a trajectory comes to a save point, its step is looked into. */
+    private void follow(Follower follower, long from, int count, long block) {
+        for (int lane = 0; lane < compiled.lanes(); lane++) {
+            take(block, lane, StepProgram.FIXED_Y, follower.y1);
+            take(block, lane, shift + StepProgram.fixedParameters(field), follower.parameter);
+            follower.to = number(block, shift + StepProgram.fixedStart(field), lane);
+            follower.h = number(block, shift + StepProgram.fixedStep(field), lane);
+            follower.evaluateSlope();
+            for (int i = 0; i < field.dimension(); i++) {
+                blocks.set(row(block, StepProgram.fixedStart(field) + i), lane, follower.f1[i]);
+            }
+            if (lane < count) {
+                follower.begin(lane, from + lane, follower.h >= 0);
+            }
+            giveNextSave(follower, from, count, block, lane);
+        }
+        int done = 0;
+        while (done < solve.steps()) {
+            compiled.kernel().run(block, solve.steps() - done);
+            done = (int) number(block, StepProgram.NUMBER, 0);
+            for (int lane = 0; lane < count; lane++) {
+                if (done == solve.steps() || number(block, followed.pause(), lane) > 0) {
+                    look(follower, from + lane, lane, done, block);
+                    giveNextSave(follower, from, count, block, lane);
+                }
+            }
+        }
+        for (int lane = 0; lane < count; lane++) {
+            follower.finish(lane, from + lane);
+        }
+    }
+
+    private void look(Follower follower, long i, int lane, int done, long block) {
+        double start = number(block, shift + StepProgram.fixedStart(field), lane);
+        follower.h = number(block, shift + StepProgram.fixedStep(field), lane);
+        follower.from = number(block, followed.from(), lane);
+        boolean atEnd = done == solve.steps() && solve.end() != null;
+        follower.to = atEnd ? blocks.time(solve.end(), i) : arithmetic.fma(done, follower.h, start);
+        take(block, lane, followed.state(), follower.y0);
+        take(block, lane, StepProgram.FIXED_Y, follower.y1);
+        take(block, lane, followed.slope(), follower.f0);
+        take(block, lane, StepProgram.fixedStart(field), follower.f1);
+        if (followed.quartic()) {
+            take(block, lane, followed.sum(), follower.quartic);
+        }
+        follower.pass(lane, i);
+    }
+
+    /** Lanes behind the last trajectory have none. */
+    private void giveNextSave(Follower follower, long from, int count, long block, int lane) {
+        boolean forward = number(block, shift + StepProgram.fixedStep(field), lane) >= 0;
+        double none = forward ? Double.POSITIVE_INFINITY : Double.NEGATIVE_INFINITY;
+        double next = lane < count ? follower.nextSave(lane, from + lane, forward) : none;
+        blocks.set(row(block, shift + StepProgram.fixedRows(field)), lane, next);
+    }
+
+    private void take(long block, int lane, int firstRow, double[] to) {
+        for (int i = 0; i < to.length; i++) {
+            to[i] = number(block, firstRow + i, lane);
+        }
+    }
+
+    private double number(long block, int row, int lane) {
+        return blocks.get(row(block, row), lane);
     }
 
     private long row(long block, int row) {

@@ -2,12 +2,7 @@ package io.quern.ode;
 
 import io.quern.Check;
 import io.quern.DType;
-import java.util.ArrayDeque;
-import java.util.Arrays;
-import java.util.Deque;
-import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 
 /**
  * The right-hand side f of dy/dt = f(t, y, p), written once and evaluated on every device.
@@ -69,79 +64,35 @@ public final class OdeField {
      * @throws IllegalArgumentException naming the mistake and its line
      */
     public static OdeField of(int dimension, int parameters, Definition definition) {
+        return of(dimension, parameters, 0, definition);
+    }
+
+    /**
+     * {@return the field that a definition writes down}
+     *
+     * @param dimension components of the state, 1 to {@value #MOST_DIMENSIONS}
+     * @param parameters how many, 0 to {@value #MOST_PARAMETERS}
+     * @param ofEvents how many of them, the last, are there for {@link OdeEvent}s and need not be used
+     * @throws IllegalArgumentException naming the mistake and its line
+     */
+    public static OdeField of(int dimension, int parameters, int ofEvents, Definition definition) {
         Check.range("dimension", dimension, 1, MOST_DIMENSIONS);
         Check.range("parameters", parameters, 0, MOST_PARAMETERS);
+        Check.range("ofEvents", ofEvents, 0, parameters);
         Check.present("definition", definition);
-        Object identity = new Object();
-        Expression t = Expression.input(identity, 0);
-        Variables y = new Variables("y", "component", inputs(identity, 1, dimension));
-        Variables p = new Variables("p", "parameter", inputs(identity, 1 + dimension, parameters));
-        List<Expression> derivatives = definition.of(t, y, p);
-        if (derivatives == null || derivatives.size() != dimension) {
-            throw Place.refusal("a field of dimension " + dimension + " must return as many derivatives, but returns "
-                    + (derivatives == null ? "null" : String.valueOf(derivatives.size())));
-        }
-        Program program = write(derivatives, identity, 1 + dimension + parameters);
-        for (int i = 0; i < parameters; i++) {
+        Program program = Formulae.write(
+                dimension,
+                parameters,
+                definition,
+                dimension,
+                "a field of dimension " + dimension + " must return as many derivatives",
+                i -> "the derivative of y.at(" + i + ")");
+        for (int i = 0; i < parameters - ofEvents; i++) {
             if (!program.uses(1 + dimension + i)) {
                 throw Place.refusal("parameter p.at(" + i + ") of " + parameters + " is never used");
             }
         }
         return new OdeField(dimension, parameters, program, Place.ofUser());
-    }
-
-    private static Expression[] inputs(Object identity, int first, int count) {
-        Expression[] all = new Expression[count];
-        for (int i = 0; i < count; i++) {
-            all[i] = Expression.input(identity, first + i);
-        }
-        return all;
-    }
-
-    /** Operands first, each expression once; with a stack of its own, because sums may be long. */
-    private static Program write(List<Expression> derivatives, Object identity, int inputs) {
-        ProgramBuilder builder = new ProgramBuilder(inputs);
-        Map<Expression, Integer> numbers = new IdentityHashMap<>();
-        int[] outputs = new int[derivatives.size()];
-        for (int i = 0; i < outputs.length; i++) {
-            if (derivatives.get(i) == null) {
-                throw Place.refusal("the derivative of y.at(" + i + ") must not be null");
-            }
-            Deque<Expression> open = new ArrayDeque<>(List.of(derivatives.get(i)));
-            while (!open.isEmpty()) {
-                Expression next = open.peek();
-                List<Expression> missing = Arrays.stream(next.operands)
-                        .filter(operand -> !numbers.containsKey(operand))
-                        .toList();
-                if (missing.isEmpty()) {
-                    numbers.computeIfAbsent(open.pop(), ready -> write(builder, ready, numbers, identity));
-                } else {
-                    missing.forEach(open::push);
-                }
-            }
-            outputs[i] = numbers.get(derivatives.get(i));
-        }
-        return builder.build(outputs);
-    }
-
-    private static int write(
-            ProgramBuilder builder, Expression expression, Map<Expression, Integer> numbers, Object identity) {
-        return switch (expression.operation) {
-            case INPUT -> {
-                if (expression.definition != identity) {
-                    throw Place.refusal("an expression of one field cannot be used in another");
-                }
-                yield builder.input(expression.index);
-            }
-            case CONSTANT -> builder.constant(expression.constant);
-            default -> {
-                int[] operands = new int[expression.operands.length];
-                for (int i = 0; i < operands.length; i++) {
-                    operands[i] = numbers.get(expression.operands[i]);
-                }
-                yield builder.apply(expression.operation, operands);
-            }
-        };
     }
 
     /** {@return components of the state} */
@@ -161,12 +112,7 @@ public final class OdeField {
 
     /** {@return t, y, p -> f in primitive operations of a working type} */
     Program program(DType dtype) {
-        ProgramBuilder builder = new ProgramBuilder(program.inputs());
-        int[] given = new int[program.inputs()];
-        for (int i = 0; i < given.length; i++) {
-            given[i] = builder.input(i);
-        }
-        return builder.build(builder.lower(program, dtype, given));
+        return Formulae.lower(program, dtype);
     }
 
     /** {@return what was compiled of it} */
@@ -176,13 +122,7 @@ public final class OdeField {
 
     /** Checks that the constants have values in a working type. */
     void checkConstants(DType dtype) {
-        for (Instruction instruction : program.instructions()) {
-            if (instruction.operation() == Operation.CONSTANT
-                    && !Double.isFinite(Arithmetic.of(dtype).round(instruction.value()))) {
-                throw new IllegalArgumentException("constant " + instruction.value() + " of " + this
-                        + " must be finite in " + dtype + ": solve in FP64");
-            }
-        }
+        Formulae.checkConstants(program, dtype, this);
     }
 
     @Override

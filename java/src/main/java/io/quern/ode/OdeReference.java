@@ -23,8 +23,10 @@ final class OdeReference {
     private final double[][] stages; // k_i
     private final double[] y;
     private final double[] next;
+    private final Follower follower; // null: nobody looks into the steps
 
-    private OdeReference(Ode ode, Trajectories trajectories) {
+    private OdeReference(Ode ode, Trajectories trajectories, SavePoints saves, EventWatch watch) {
+        this.follower = saves == null && watch == null ? null : new Follower(ode, trajectories, saves, watch, 1);
         this.trajectories = trajectories;
         this.method = ode.method();
         this.arithmetic = Arithmetic.of(trajectories.dtype());
@@ -32,18 +34,19 @@ final class OdeReference {
         this.dimension = ode.field().dimension();
         this.given = new double[field.inputs()];
         this.values = new double[field.instructions().size()];
-        this.stages = new double[method.stages()][dimension];
+        // Methods without FSAL evaluate f at the end of a step for the interpolant only.
+        this.stages = new double[method.stages() + (method.adaptive() ? 0 : 1)][dimension];
         this.y = new double[dimension];
         this.next = new double[dimension];
     }
 
     static Launch fixed(FixedSolve solve, Stream stream, Workspace workspace) {
-        OdeReference reference = new OdeReference(solve.ode(), solve.trajectories());
+        OdeReference reference = new OdeReference(solve.ode(), solve.trajectories(), solve.saves(), null);
         return () -> reference.run(solve);
     }
 
     static Launch adaptive(AdaptiveSolve solve, Stream stream, Workspace workspace) {
-        OdeReference reference = new OdeReference(solve.ode(), solve.trajectories());
+        OdeReference reference = new OdeReference(solve.ode(), solve.trajectories(), solve.saves(), solve.watch());
         return () -> reference.run(solve);
     }
 
@@ -52,15 +55,52 @@ final class OdeReference {
             begin(i);
             double t0 = at(trajectories.start(), i);
             double h = stepOf(solve, t0, i);
+            follow(i, t0, h >= 0);
             for (int n = 0; n < solve.steps(); n++) {
                 double t = arithmetic.fma(n, h, t0);
                 double end = arithmetic.fma(n + 1, h, t0);
                 evaluate(t, y, stages[0]);
                 evaluateStages(t, h, end, method.adaptive() ? method.stages() - 1 : method.stages());
                 combine(method.solution(), h, next);
+                if (follower != null) {
+                    evaluate(end, next, stages[method.adaptive() ? method.stages() - 1 : method.stages()]);
+                    boolean last = n == solve.steps() - 1 && solve.end() != null;
+                    pass(i, t, last ? at(solve.end(), i) : end, h);
+                }
                 System.arraycopy(next, 0, y, 0, dimension);
             }
             end(i);
+            finish(i);
+        }
+    }
+
+    private void follow(long i, double t0, boolean forward) {
+        if (follower != null) {
+            follower.to = t0;
+            System.arraycopy(y, 0, follower.y1, 0, dimension);
+            System.arraycopy(given, 1 + dimension, follower.parameter, 0, follower.parameter.length);
+            follower.begin(0, i, forward);
+        }
+    }
+
+    /** Looks into a step from y to next; f at its end is the last of the stages that there is room for. */
+    private Follower.Passage pass(long i, double t, double end, double h) {
+        follower.from = t;
+        follower.to = end;
+        follower.h = h;
+        System.arraycopy(y, 0, follower.y0, 0, dimension);
+        System.arraycopy(next, 0, follower.y1, 0, dimension);
+        System.arraycopy(stages[0], 0, follower.f0, 0, dimension);
+        System.arraycopy(stages[stages.length - 1], 0, follower.f1, 0, dimension);
+        for (int component = 0; method.quartic() && component < dimension; component++) {
+            follower.quartic[component] = sum(method.quarticPart(), component);
+        }
+        return follower.pass(0, i);
+    }
+
+    private void finish(long i) {
+        if (follower != null) {
+            follower.finish(0, i);
         }
     }
 
@@ -79,18 +119,33 @@ final class OdeReference {
             double[] k = stages[0];
             evaluate(control.t, y, k);
             control.begin(y, k, this::evaluate);
+            follow(i, control.t, control.forward());
             while (control.status == null) {
                 control.propose();
                 evaluateStages(control.t, control.h, control.tNext, method.stages() - 1);
                 combine(method.solution(), control.h, next);
                 double[] last = stages[method.stages() - 1];
                 evaluate(control.tNext, next, last);
+                double t = control.t;
                 if (control.judge(y, next, this::errorOf)) {
+                    switch (follower == null ? Follower.Passage.WHOLE : pass(i, t, control.t, control.h)) {
+                        case WHOLE -> {}
+                        case ENDED -> control.endAt(follower.to);
+                        case RESET -> {
+                            follower.evaluateSlope();
+                            System.arraycopy(follower.f1, 0, last, 0, dimension);
+                            control.restart(follower.to, follower.y1, last, this::evaluate);
+                        }
+                    }
+                    if (follower != null) {
+                        System.arraycopy(follower.y1, 0, next, 0, dimension);
+                    }
                     System.arraycopy(next, 0, y, 0, dimension);
                     System.arraycopy(last, 0, k, 0, dimension);
                 }
             }
             end(i);
+            finish(i);
             report(solve, control, i);
         }
     }
@@ -162,7 +217,8 @@ final class OdeReference {
     private void report(AdaptiveSolve solve, AdaptiveReference control, long i) {
         boolean finite = Arrays.stream(y).allMatch(Double::isFinite);
         OdeStatus status = finite ? control.status : OdeStatus.NOT_FINITE;
-        solve.report(i, control.accepted, control.rejected, status.ordinal(), control.lastStep);
+        int restarts = follower == null ? 0 : follower.restarts(0);
+        solve.report(i, control.accepted, control.rejected, restarts, status.ordinal(), control.lastStep);
     }
 
     private double at(Times times, long i) {

@@ -10,6 +10,8 @@ final class Place {
             Expression.class.getName(),
             Expression.Condition.class.getName(),
             Variables.class.getName(),
+            Formulae.class.getName(),
+            OdeEvent.class.getName(),
             OdeField.class.getName());
 
     private Place() {}

@@ -17,6 +17,9 @@ public abstract sealed class SolveRoles<R extends SolveRoles<R>> permits FixedSo
     private Tensor parameters;
     private Times start = Times.of(0);
     private Tensor out;
+    private double[] savePoints;
+    private Tensor savePointsOfEach;
+    private Tensor saved;
 
     SolveRoles(Ode ode) {
         this.ode = ode;
@@ -69,6 +72,38 @@ public abstract sealed class SolveRoles<R extends SolveRoles<R>> permits FixedSo
     }
 
     /**
+     * Times at which the states of all trajectories are saved on the way: in order, as the solve goes. They may lie anywhere
+     * within the solve, its start and end included; no step is changed by them.
+     */
+    public R savePoints(double... times) {
+        Check.present("savePoints", times);
+        this.savePoints = times.clone();
+        this.savePointsOfEach = null;
+        return self();
+    }
+
+    /**
+     * Times at which the states of each trajectory are saved, of the type of state, (points, batch); in order as the solve
+     * goes: of what is not, and of NaN, nothing is saved.
+     */
+    public R savePoints(Tensor times) {
+        Check.present("savePoints", times);
+        this.savePoints = null;
+        this.savePointsOfEach = times;
+        return self();
+    }
+
+    /**
+     * The states at the save points, of the type of state, (points, dimension, batch), written. NaN where the trajectory did not
+     * come. At an event that sets the state anew it is the state before. What lies between steps is {@link Method}'s
+     * interpolant.
+     */
+    public R saved(Tensor saved) {
+        this.saved = saved;
+        return self();
+    }
+
+    /**
      * Checks everything and prepares the call.
      *
      * @throws IllegalArgumentException naming the tensor, what was expected and what it is
@@ -81,6 +116,15 @@ public abstract sealed class SolveRoles<R extends SolveRoles<R>> permits FixedSo
             call.run();
             stream.synchronize();
         }
+    }
+
+    /** {@return the save points, or null} */
+    SavePoints saves() {
+        if (savePoints == null && savePointsOfEach == null) {
+            Check.that(saved == null, "saved", "left out where there are no savePoints", saved);
+            return null;
+        }
+        return new SavePoints(savePoints, savePointsOfEach, saved);
     }
 
     Trajectories trajectories() {

@@ -1,6 +1,7 @@
 package io.quern.ode;
 
 import io.quern.DType;
+import java.util.List;
 
 /**
  * What one trajectory does in a step, as a program: a field put into a method. Its inputs are the rows of a block of
@@ -36,9 +37,11 @@ final class StepProgram {
     private final boolean fp64;
     private final int dimension;
     private final int parameters;
+    private final int shift; // of the rows that are not carried
 
-    private StepProgram(Ode ode, DType dtype, int rows) {
-        this.to = new ProgramBuilder(rows);
+    private StepProgram(Ode ode, DType dtype, int rows, FollowedRows followed) {
+        this.shift = followed == null ? 0 : followed.count();
+        this.to = new ProgramBuilder(followed == null ? rows : rows + shift + 1);
         this.method = ode.method();
         this.field = ode.field().program(dtype);
         this.fp64 = dtype == DType.FP64;
@@ -109,7 +112,7 @@ final class StepProgram {
     /** {@return a step of a fixed solve} */
     static Program fixed(Ode ode, DType dtype) {
         OdeField field = ode.field();
-        StepProgram step = new StepProgram(ode, dtype, fixedRows(field));
+        StepProgram step = new StepProgram(ode, dtype, fixedRows(field), null);
         ProgramBuilder to = step.to;
         int[] y = step.inputs(FIXED_Y, step.dimension);
         int[] p = step.inputs(fixedParameters(field), step.parameters);
@@ -130,10 +133,46 @@ final class StepProgram {
         return to.build(outputs);
     }
 
+    /** {@return a step of a fixed solve with what is needed to look into it; f(t, y) is carried, behind y} */
+    static Program fixedFollowed(Ode ode, DType dtype) {
+        OdeField field = ode.field();
+        FollowedRows followed = FollowedRows.fixed(ode);
+        StepProgram step = new StepProgram(ode, dtype, fixedRows(field) + field.dimension(), followed);
+        ProgramBuilder to = step.to;
+        int shift = followed.carried() - fixedStart(field);
+        int[] y = step.inputs(FIXED_Y, step.dimension);
+        int[] p = step.inputs(shift + fixedParameters(field), step.parameters);
+        int h = to.input(shift + fixedStep(field));
+        int start = to.input(shift + fixedStart(field));
+        int number = to.add(to.input(NUMBER), to.constant(1));
+        int t = to.fma(to.input(NUMBER), h, start);
+        int end = to.fma(number, h, start);
+        int[][] k = new int[ode.method().stages()][];
+        k[0] = step.inputs(fixedStart(field), step.dimension);
+        int stages = ode.method().adaptive() ? k.length - 1 : k.length;
+        step.evaluateStages(t, h, end, y, p, k, stages);
+        int[] next = step.combine(ode.method().solution(), h, y, k);
+        int[] slope = step.evaluate(end, next, p);
+        if (ode.method().adaptive()) {
+            k[stages] = slope;
+        }
+        int[] outputs = new int[followed.carried()];
+        outputs[NUMBER] = number;
+        System.arraycopy(next, 0, outputs, FIXED_Y, step.dimension);
+        System.arraycopy(slope, 0, outputs, fixedStart(field), step.dimension);
+        step.describe(followed, t, y, k, outputs);
+        int zero = to.constant(0);
+        int one = to.constant(1);
+        int nextSave = to.input(shift + fixedRows(field));
+        outputs[followed.pause()] =
+                to.less(h, zero, to.atMost(end, nextSave, one, zero), to.atMost(nextSave, end, one, zero));
+        return to.build(outputs);
+    }
+
     /** {@return what is carried into the first step of an adaptive solve, from time and state} */
     static Program start(Ode ode, DType dtype, boolean firstGiven) {
         OdeField field = ode.field();
-        StepProgram step = new StepProgram(ode, dtype, adaptiveRows(field));
+        StepProgram step = new StepProgram(ode, dtype, adaptiveRows(field), null);
         ProgramBuilder to = step.to;
         int[] y = step.inputs(Y, step.dimension);
         int[] p = step.inputs(adaptiveParameters(field), step.parameters);
@@ -200,14 +239,28 @@ final class StepProgram {
 
     /** {@return a step that is tried, judged, and taken or not} */
     static Program attempt(Ode ode, DType dtype) {
-        return new StepProgram(ode, dtype, adaptiveRows(ode.field())).attempt(ode.field());
+        return new StepProgram(ode, dtype, adaptiveRows(ode.field()), null).attempt(ode.field(), null, List.of());
     }
 
-    private Program attempt(OdeField of) {
+    /** {@return such a step with what is needed to look into it; it says when that is to be done} */
+    static Program attempt(Ode ode, DType dtype, List<Watched> events) {
+        FollowedRows followed = FollowedRows.adaptive(ode, events.size());
+        return new StepProgram(ode, dtype, adaptiveRows(ode.field()), followed).attempt(ode.field(), followed, events);
+    }
+
+    /**
+     * What a step must know of an event.
+     *
+     * @param crossing in which direction
+     * @param function t, y, p -> g, in primitive operations
+     */
+    record Watched(Crossing crossing, Program function) {}
+
+    private Program attempt(OdeField of, FollowedRows followed, List<Watched> events) {
         int[] y = inputs(Y, dimension);
-        int[] p = inputs(adaptiveParameters(of), parameters);
+        int[] p = inputs(shift + adaptiveParameters(of), parameters);
         int t = to.input(T);
-        int t1 = to.input(end(of));
+        int t1 = to.input(shift + end(of));
         int zero = to.constant(0);
         int one = to.constant(1);
         int proposed = to.input(H);
@@ -237,8 +290,8 @@ final class StepProgram {
         int longer = to.multiply(h, factor);
 
         int length = to.abs(longer);
-        int least = to.input(least(of));
-        int most = to.input(most(of));
+        int least = to.input(shift + least(of));
+        int most = to.input(shift + most(of));
         int bounded = to.less(most, length, to.less(h, zero, negate(most), most), longer);
         bounded = to.less(length, least, to.less(h, zero, negate(least), least), bounded);
         int floor = to.constant(StepControl.LOG2_FIRST_ERROR);
@@ -247,7 +300,8 @@ final class StepProgram {
         int accepted = to.add(to.input(ACCEPTED), one);
         int rejected = to.add(to.input(REJECTED), one);
         int tried = to.add(accepted, to.input(REJECTED));
-        int spent = to.atMost(to.input(budget(of)), tried, to.constant(1 + OdeStatus.STEP_BUDGET.ordinal()), zero);
+        int spent =
+                to.atMost(to.input(shift + budget(of)), tried, to.constant(1 + OdeStatus.STEP_BUDGET.ordinal()), zero);
         int failed = to.equal(
                 to.subtract(square, square),
                 zero,
@@ -259,7 +313,7 @@ final class StepProgram {
         int status = to.atMost(square, one, ended, refused);
         int was = to.input(STATUS);
 
-        int[] outputs = new int[Y + 2 * dimension];
+        int[] outputs = new int[followed == null ? end(of) : followed.carried()];
         outputs[T] = to.atMost(square, one, tNext, t);
         outputs[H] = to.atMost(square, one, bounded, longer);
         outputs[PREVIOUS] = to.atMost(square, one, to.less(log, floor, floor, log), to.input(PREVIOUS));
@@ -273,7 +327,53 @@ final class StepProgram {
             outputs[Y + i] = to.atMost(square, one, next[i], y[i]);
             outputs[slope(of) + i] = to.atMost(square, one, last[i], k[0][i]);
         }
+        if (followed != null) {
+            describe(followed, t, y, k, outputs);
+            int[] given = given(tNext, next, p);
+            int[] sides = new int[events.size()];
+            int nextSave = to.input(shift + adaptiveRows(of));
+            int calls = to.less(h, zero, to.atMost(tNext, nextSave, one, zero), to.atMost(nextSave, tNext, one, zero));
+            for (int e = 0; e < sides.length; e++) {
+                int g = to.inline(events.get(e).function(), given)[0];
+                int side = to.input(followed.side() + e);
+                sides[e] = to.less(g, zero, to.constant(-1), to.less(zero, g, one, side));
+                calls = to.add(calls, calls(events.get(e).crossing(), side, g));
+            }
+            int paused = to.atMost(square, one, to.less(zero, calls, one, zero), zero);
+            paused = to.less(was, zero, zero, to.less(zero, status, one, paused));
+            outputs[followed.pause()] = paused;
+            for (int e = 0; e < sides.length; e++) {
+                int side = to.input(followed.side() + e);
+                outputs[followed.side() + e] = to.less(zero, paused, side, to.atMost(square, one, sides[e], side));
+            }
+        }
         return to.build(outputs);
+    }
+
+    /** What the interpolant needs. */
+    private void describe(FollowedRows followed, int t, int[] y, int[][] k, int[] outputs) {
+        outputs[followed.from()] = t;
+        for (int i = 0; i < dimension; i++) {
+            outputs[followed.state() + i] = y[i];
+            outputs[followed.slope() + i] = k[0][i];
+            if (method.quartic()) {
+                outputs[followed.sum() + i] = sum(method.quarticPart(), k, i);
+            }
+        }
+    }
+
+    /** Above 0 where an event's function has crossed zero, or where it is not known on which side it is. */
+    private int calls(Crossing crossing, int side, int g) {
+        int zero = to.constant(0);
+        int one = to.constant(1);
+        int result = to.equal(side, zero, one, zero);
+        if (crossing != Crossing.FALLING) {
+            result = to.add(result, to.less(side, zero, to.atMost(zero, g, one, zero), zero));
+        }
+        if (crossing != Crossing.RISING) {
+            result = to.add(result, to.less(zero, side, to.atMost(g, zero, one, zero), zero));
+        }
+        return result;
     }
 
     private int exponentAccepted(int log) {
@@ -297,7 +397,7 @@ final class StepProgram {
     }
 
     private int scale(OdeField of, int component, int size) {
-        return to.fma(to.input(relative(of) + component), size, to.input(absolute(of) + component));
+        return to.fma(to.input(shift + relative(of) + component), size, to.input(shift + absolute(of) + component));
     }
 
     private int meanSquare(int[] x) {
@@ -346,11 +446,15 @@ final class StepProgram {
     }
 
     private int[] evaluate(int t, int[] y, int[] p) {
+        return to.inline(field, given(t, y, p));
+    }
+
+    private int[] given(int t, int[] y, int[] p) {
         int[] given = new int[1 + dimension + parameters];
         given[0] = t;
         System.arraycopy(y, 0, given, 1, dimension);
         System.arraycopy(p, 0, given, 1 + dimension, parameters);
-        return to.inline(field, given);
+        return given;
     }
 
     private int[] combine(Combination weights, int h, int[] y, int[][] k) {

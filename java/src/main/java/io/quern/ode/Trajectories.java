@@ -51,6 +51,14 @@ record Trajectories(OdeField field, Tensor state, Tensor parameters, Times start
         }
     }
 
+    /** Checks something that is written beside the end states. */
+    void checkExtra(String name, Tensor written) {
+        Check.writable(name, written);
+        Check.disjoint(name, written, "state", state);
+        Check.disjoint(name, written, "out", out);
+        apart(name, written, parameters, start);
+    }
+
     DType dtype() {
         return state.dtype();
     }

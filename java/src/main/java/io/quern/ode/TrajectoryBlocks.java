@@ -79,6 +79,13 @@ final class TrajectoryBlocks {
         }
     }
 
+    /** {@return the time of one trajectory} */
+    double time(Times times, long i) {
+        return times.each() == null
+                ? Arithmetic.of(dtype).round(times.value())
+                : dtype.get(times.each().segment(), i);
+    }
+
     /** Copies rows to the output. */
     void storeState(long from, int count, long rows) {
         Tensor out = trajectories.out();

@@ -19,13 +19,19 @@
  * trajectory that fails keeps the last state that it reached and says in its statistics why ({@link
  * io.quern.ode.OdeStatus}); the others do not notice.
  *
+ * <p><b>Within steps</b> ({@link io.quern.ode.Method} gives the interpolants) lie save points and events ({@link
+ * io.quern.ode.OdeEvent}). Neither changes a step, but for an event that ends the trajectory or sets its state anew. At t0 and
+ * t1 a save point holds the state given and returned, to the bit.
+ *
  * <p><b>Functions.</b> exp, log, sin, cos and pow are polynomials written in the same operations; their errors stand at each
  * ({@link io.quern.ode.Expression}).
  *
  * <h2>Kernels</h2>
  *
  * <p>On the CPU a step of the method with the field put into it becomes bytecode of the Vector API, one trajectory a lane, when
- * a field is first solved by a method in a type. An adaptive solve gives a lane whose trajectory has ended the next one. For CUDA
+ * a field is first solved by a method in a type. An adaptive solve gives a lane whose trajectory has ended the next one. A step
+ * that comes to a save point or across an event says so; what lies within it is then computed for that trajectory alone, by the
+ * reference's code. For CUDA
  * there is no kernel yet: on a CUDA stream the reference runs, with tensors copied there and back, and such a call cannot be
  * captured into a graph.
  */

@@ -46,6 +46,7 @@ public final class OdeCases {
             cases.add(property("order of " + method, DType.FP64, device -> order(device, method)));
             cases.add(numeric("fixed by " + method, DType.FP32, device -> methodSameBits(device, method)));
         }
+        cases.addAll(OdeFollowCases.all());
         cases.addAll(OdeProblems.all());
         cases.addAll(OdeRefusals.all());
         return cases;

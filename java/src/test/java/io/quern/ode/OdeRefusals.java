@@ -132,6 +132,120 @@ final class OdeRefusals {
                         "finite",
                         "NaN"),
                 refusal("end and size", (at, s) -> at.fixed().size(1).run(s), "end", "size", "both given"),
+                refusal(
+                        "neither end nor size",
+                        (at, s) -> Ode.of(OdeCatalogue.LORENZ, Method.HEUN)
+                                .fixed()
+                                .state(at.state)
+                                .parameters(at.parameters)
+                                .out(at.out)
+                                .run(s),
+                        "end",
+                        "size",
+                        "both missing"),
+                refusal(
+                        "save points out of order",
+                        (at, s) -> at.fixed()
+                                .savePoints(0, 0.5, 0.25)
+                                .saved(at.other(DType.FP32, 3, 3, 5))
+                                .run(s),
+                        "savePoints[2]",
+                        "0.5",
+                        "0.25"),
+                refusal(
+                        "a save point that is NaN",
+                        (at, s) -> at.adaptive()
+                                .savePoints(Double.NaN)
+                                .saved(at.other(DType.FP32, 1, 3, 5))
+                                .run(s),
+                        "savePoints[0]",
+                        "finite",
+                        "NaN"),
+                refusal(
+                        "save points without saved",
+                        (at, s) -> at.adaptive().savePoints(0.5).run(s),
+                        "saved",
+                        "null"),
+                refusal(
+                        "saved without save points",
+                        (at, s) -> at.adaptive()
+                                .saved(at.other(DType.FP32, 1, 3, 5))
+                                .run(s),
+                        "saved",
+                        "savePoints"),
+                refusal(
+                        "saved of another shape",
+                        (at, s) -> at.adaptive()
+                                .savePoints(0.5, 1)
+                                .saved(at.other(DType.FP32, 2, 5, 3))
+                                .run(s),
+                        "saved",
+                        "2 x 3 x 5",
+                        "2 x 5 x 3"),
+                refusal(
+                        "saved upon out",
+                        (at, s) -> at.fixed()
+                                .savePoints(0.5)
+                                .saved(at.out.reshape(1, 3, 5))
+                                .run(s),
+                        "saved",
+                        "out",
+                        "overlap"),
+                refusal(
+                        "an event of another field",
+                        (at, s) -> at.adaptive()
+                                .events(OdeEvent.of(OdeCatalogue.HARMONIC, Crossing.BOTH, (t, y, p) -> y.at(0)))
+                                .run(s),
+                        "events",
+                        "dimension 3",
+                        "dimension 2",
+                        "OdeRefusals.java"),
+                refusal(
+                        "records without events",
+                        (at, s) -> at.adaptive()
+                                .eventCounts(at.other(DType.INT32, 5))
+                                .run(s),
+                        "events",
+                        "none"),
+                refusal(
+                        "records of another batch",
+                        (at, s) -> at.adaptive()
+                                .events(anEvent())
+                                .eventTimes(at.other(DType.FP32, 2, 4))
+                                .run(s),
+                        "eventTimes",
+                        "5",
+                        "4"),
+                refusal(
+                        "records upon statistics",
+                        (at, s) -> at.adaptive()
+                                .events(anEvent())
+                                .eventNumbers(at.statistics)
+                                .run(s),
+                        "eventNumbers",
+                        "statistics",
+                        "overlap"),
+                refusal(
+                        "a negative tolerance of events",
+                        (at, s) -> at.adaptive()
+                                .events(anEvent())
+                                .eventTolerance(-1)
+                                .run(s),
+                        "eventTolerance",
+                        "-1"),
+                refusal(
+                        "a reset of too few components",
+                        (at, s) -> anEvent().resetting((t, y, p) -> List.of(t)),
+                        "reset",
+                        "3",
+                        "1",
+                        "OdeRefusals.java"),
+                refusal(
+                        "an event without a function",
+                        (at, s) -> OdeEvent.of(OdeCatalogue.LORENZ, Crossing.BOTH, (t, y, p) -> null),
+                        "function",
+                        "null",
+                        "OdeRefusals.java"),
                 refusal("no steps", (at, s) -> at.fixed().steps(0).run(s), "steps", "1", "0"),
                 refusal(
                         "start of another batch",
@@ -215,6 +329,10 @@ final class OdeRefusals {
                         "1.0E300",
                         "FP32",
                         "OdeRefusals.java"));
+    }
+
+    private static OdeEvent anEvent() {
+        return OdeEvent.of(OdeCatalogue.LORENZ, Crossing.BOTH, (t, y, p) -> y.at(0));
     }
 
     private static Case refusal(String name, Body body, String... parts) {

@@ -63,6 +63,13 @@ class OdeTest {
             Tensor parameters = arena.allocate(dtype, 3, batch).copyFrom(run.parameters());
             Tensor out = arena.allocate(dtype, 3, batch);
             Tensor statistics = arena.allocate(DType.INT32, AdaptiveSolve.STATISTICS, batch);
+            Tensor saved = arena.allocate(dtype, 2, 3, batch);
+            OdeEvent through = OdeEvent.of(OdeCatalogue.LORENZ, Crossing.BOTH, (t, y, p) -> y.at(0));
+            OdeEvent reset = OdeEvent.of(
+                            OdeCatalogue.LORENZ,
+                            Crossing.FALLING,
+                            (t, y, p) -> y.at(1).plus(5))
+                    .resetting((t, y, p) -> List.of(y.at(0), y.at(1).plus(1), y.at(2)));
             try (BoundCall heun = Ode.of(OdeCatalogue.LORENZ, Method.HEUN)
                             .fixed()
                             .state(state)
@@ -79,9 +86,33 @@ class OdeTest {
                             .tolerances(1e-3, 1e-3)
                             .out(out)
                             .statistics(statistics)
+                            .bind(stream);
+                    BoundCall saving = Ode.of(OdeCatalogue.LORENZ, Method.RUNGE_KUTTA_4)
+                            .fixed()
+                            .state(state)
+                            .parameters(parameters)
+                            .end(1)
+                            .steps(50)
+                            .savePoints(0.3, 0.6)
+                            .saved(saved)
+                            .out(out)
+                            .bind(stream);
+                    BoundCall followed = run.ode()
+                            .adaptive()
+                            .state(state)
+                            .parameters(parameters)
+                            .end(1)
+                            .tolerances(1e-3, 1e-3)
+                            .savePoints(0.3, 0.6)
+                            .saved(saved)
+                            .events(through, reset)
+                            .out(out)
+                            .statistics(statistics)
                             .bind(stream)) {
                 Allocation.assertNone("steps of Heun's method", heun::run);
                 Allocation.assertNone("an adaptive solve", adaptive::run);
+                Allocation.assertNone("steps with save points", saving::run);
+                Allocation.assertNone("a solve with save points and events", followed::run);
             }
         }
     }
