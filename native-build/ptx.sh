@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
-# PTX of the rooms: cuda/<room>/<room>.cu -> native-build/ptx/<arch>/<room>.ptx, which is committed and ships in the jar.
+# PTX of the rooms, which is committed and ships in the jar: cuda/<room>/<room>.cu -> native-build/ptx/<arch>/<room>.ptx.
+# A room of many kernels has a source for each family of them, cuda/<room>/<family>.cu -> <room>_<family>.ptx; one with a
+# line "// types: fp64 fp32" gives a module for each, <room>_<family>_<type>.ptx, and one with "// from: compute_80" none
+# for older architectures.
 #
 #   native-build/ptx.sh [ROOM...]           write the PTX of these rooms (default: all)
 #   native-build/ptx.sh --check [ROOM...]   write nothing; exit 1 and show the difference where committed PTX is stale
@@ -45,37 +48,83 @@ release=$("$nvcc" --version | sed -n 's/.*release \([0-9.]*\),.*/\1/p')
 
 rooms=("$@")
 if [[ ${#rooms[@]} == 0 ]]; then
-    for source in cuda/*/*.cu; do
-        [[ $source == "cuda/$(basename "$source" .cu)/"* ]] && rooms+=("$(basename "$source" .cu)")
+    for folder in cuda/*/; do
+        sources=("$folder"*.cu)
+        [[ ${#sources[@]} == 0 ]] || rooms+=("$(basename "$folder")")
     done
 fi
 
+# What a line of a source's head says: "// types: fp64 fp32" of "types".
+stated() { sed -n "s/^\/\/ $1: //p" "$2"; }
+
+# A line for each module of a room: architecture, name, source, type (or "-").
+modules() {
+    local source family arch type
+    for source in cuda/"$1"/*.cu; do
+        family=$(basename "$source" .cu)
+        for arch in "${ARCHS[@]}"; do
+            [[ $arch < $(stated from "$source") ]] && continue
+            for type in $(stated types "$source" | grep . || echo -); do
+                local name=$1
+                [[ $family == "$1" ]] || name+=_$family
+                [[ $type == - ]] || name+=_$type
+                echo "$arch $name $source $type"
+            done
+        done
+    done
+}
+
+# compile ARCH NAME SOURCE TYPE
+compile() {
+    local ptx=$made/$1/$2.ptx define=()
+    [[ $4 == - ]] || define=(-DQUERN_TYPE="$4")
+    "$nvcc" "${FLAGS[@]}" "${define[@]}" -arch="$1" -o "$ptx" "$3"
+    normalise "$ptx"
+}
+
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
-stale=0
+mkdir "${ARCHS[@]/#/$made/}"
 for room in "${rooms[@]}"; do
-    source=cuda/$room/$room.cu
-    [[ -f $source ]] || fail "no room '$room': $source does not exist"
-    for arch in "${ARCHS[@]}"; do
-        ptx=$made/$arch/$room.ptx
-        mkdir -p "$made/$arch"
-        "$nvcc" "${FLAGS[@]}" -arch="$arch" -o "$ptx" "$source"
-        normalise "$ptx"
-        if $check; then
-            diff -u --label "committed $arch/$room.ptx" --label "made from $source" "$OUT/$arch/$room.ptx" "$ptx" ||
-                stale=$((stale + 1))
-        else
-            mkdir -p "$OUT/$arch"
-            cp "$ptx" "$OUT/$arch/$room.ptx"
-            echo "$OUT/$arch/$room.ptx: $(grep -c '\.entry' "$ptx") kernels"
-        fi
-    done
+    [[ -n $(modules "$room") ]] || fail "no room '$room': there is no cuda/$room/*.cu"
+    modules "$room"
+done >"$made/all"
+# As many at a time as there are processors; wait -n gives the status of one.
+running=0
+while read -r -a module; do
+    ((running < $(nproc))) || { wait -n || fail "nvcc failed"; running=$((running - 1)); }
+    compile "${module[@]}" </dev/null &
+    running=$((running + 1))
+done <"$made/all"
+while ((running > 0)); do
+    wait -n || fail "nvcc failed"
+    running=$((running - 1))
 done
 
-# A room that was renamed or removed must not leave its kernels in the jar.
+stale=0
+while read -r arch name source _; do
+    ptx=$made/$arch/$name.ptx
+    if $check; then
+        diff -u --label "committed $arch/$name.ptx" --label "made from $source" "$OUT/$arch/$name.ptx" "$ptx" ||
+            stale=$((stale + 1))
+    else
+        mkdir -p "$OUT/$arch"
+        cp "$ptx" "$OUT/$arch/$name.ptx"
+        echo "$OUT/$arch/$name.ptx: $(grep -c '\.entry' "$ptx") kernels"
+    fi
+done <"$made/all"
+
+# A room or a family that was renamed or removed must not leave its kernels in the jar.
+for folder in cuda/*/; do
+    modules "$(basename "$folder")"
+done >"$made/known"
 for committed in "$OUT"/*/*.ptx; do
-    room=$(basename "$committed" .ptx)
-    [[ -f cuda/$room/$room.cu ]] || { echo "$committed: no source cuda/$room/$room.cu" >&2; stale=$((stale + 1)); }
+    name=$(basename "$committed" .ptx)
+    arch=$(basename "$(dirname "$committed")")
+    grep -q "^$arch $name " "$made/known" || {
+        echo "$committed: no source makes it" >&2
+        stale=$((stale + 1))
+    }
 done
 
 [[ $stale == 0 ]] || fail "$stale stale: run native-build/ptx.sh and commit what it writes"

@@ -23,8 +23,8 @@ import java.util.regex.PatternSyntaxException;
 public final class Rooms {
     private static final List<String> NAMES = List.of("attention", "lion", "ode", "rope");
 
-    /** Attention has none yet. */
-    private static final List<String> WITH_PTX = List.of("lion", "rope");
+    /** The kernels of ode are to be made from its fields. */
+    private static final List<String> WITH_PTX = List.of("attention", "lion", "rope");
 
     private Rooms() {}
 

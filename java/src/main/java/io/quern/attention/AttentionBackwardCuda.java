@@ -49,21 +49,24 @@ final class AttentionBackwardCuda implements Kernel<Backward> {
         List<CudaSymbol> symbols = new ArrayList<>();
         for (DType dtype : TYPES) {
             for (String operation : List.of("rows", "sinks", "inputs", "bias")) {
-                symbols.add(symbol(operation, dtype));
+                symbols.add(symbol("backward", operation, dtype));
             }
             if (dtype.bytes() == 2) {
                 for (int mostChannels : new int[] {64, 128}) {
-                    symbols.add(symbol("keys_" + mostChannels, dtype));
-                    symbols.add(symbol("query_" + mostChannels, dtype));
+                    symbols.add(symbol("backward_tensor", "keys_" + mostChannels, dtype));
+                    symbols.add(symbol("backward_tensor", "query_" + mostChannels, dtype));
                 }
             }
         }
         return symbols;
     }
 
-    private static CudaSymbol symbol(String operation, DType dtype) {
+    private static CudaSymbol symbol(String family, String operation, DType dtype) {
         return AttentionCuda.symbol(
-                "backward_" + operation, dtype, CudaParameter.structure(CudaProblem.BACKWARD_BYTES, Long.BYTES));
+                family,
+                "backward_" + operation,
+                dtype,
+                CudaParameter.structure(CudaProblem.BACKWARD_BYTES, Long.BYTES));
     }
 
     @Override
@@ -161,7 +164,7 @@ final class AttentionBackwardCuda implements Kernel<Backward> {
             long z,
             int sharedBytes) {
         DType dtype = a.inputs().query().dtype();
-        return CudaLaunch.of(stream.context().function(symbol(operation, dtype)), stream)
+        return CudaLaunch.of(stream.context().function(symbol("backward", operation, dtype)), stream)
                 .grid(Math.toIntExact(x), (int) Math.min(y, MOST_BLOCKS_Y_Z), (int) Math.min(z, MOST_BLOCKS_Y_Z))
                 .block(ACROSS, DOWN)
                 .sharedBytes(sharedBytes)
@@ -174,6 +177,7 @@ final class AttentionBackwardCuda implements Kernel<Backward> {
         Inputs inputs = a.inputs();
         int mostChannels = TensorCores.mostChannels(inputs.attention());
         CudaSymbol symbol = symbol(
+                "backward_tensor",
                 (target == Target.QUERY ? "query_" : "keys_") + mostChannels,
                 inputs.query().dtype());
         // As OWNED_ROWS and MET_ROWS: two matrices of rows that are owned, and two stages of two that are met.

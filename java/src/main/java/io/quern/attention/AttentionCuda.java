@@ -15,7 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** Grids, blocks and arguments of the kernels of {@code cuda/attention/attention.cu}. */
+/** Grids, blocks and arguments of the kernels of {@code cuda/attention/forward.cu}, {@code forward_tensor.cu} and {@code decode.cu}. */
 final class AttentionCuda {
     static final Kernel<Forward> FORWARD = new Kernel<>() {
         @Override
@@ -29,7 +29,6 @@ final class AttentionCuda {
         }
     };
 
-    static final String ROOM = "attention";
     static final List<DType> TYPES = List.of(DType.FP64, DType.FP32, DType.FP16, DType.BF16);
     static final int MOST_BLOCKS_Y_Z = 65_535;
 
@@ -86,9 +85,10 @@ final class AttentionCuda {
         return List.copyOf(symbols);
     }
 
-    /** {@return the kernel of the room for an operation in a type} */
-    static CudaSymbol symbol(String operation, DType dtype, CudaParameter... parameters) {
-        return CudaSymbol.of(ROOM, "attention_" + operation + "_" + lower(dtype), parameters);
+    /** {@return the kernel for an operation in a type, of a family's module for that type} */
+    static CudaSymbol symbol(String family, String operation, DType dtype, CudaParameter... parameters) {
+        String type = lower(dtype);
+        return CudaSymbol.of("attention_" + family + "_" + type, "attention_" + operation + "_" + type, parameters);
     }
 
     static String lower(DType dtype) {
@@ -96,11 +96,16 @@ final class AttentionCuda {
     }
 
     private static CudaSymbol forwardSymbol(DType dtype, int mostChannels) {
-        return symbol("forward_" + mostChannels, dtype, CudaParameter.structure(CudaProblem.FORWARD_BYTES, Long.BYTES));
+        return symbol(
+                "forward",
+                "forward_" + mostChannels,
+                dtype,
+                CudaParameter.structure(CudaProblem.FORWARD_BYTES, Long.BYTES));
     }
 
     private static CudaSymbol tensorSymbol(DType dtype, int mostChannels) {
         return symbol(
+                "forward_tensor",
                 "forward_tensor_" + mostChannels,
                 dtype,
                 CudaParameter.structure(CudaProblem.FORWARD_BYTES, Long.BYTES));
@@ -128,6 +133,7 @@ final class AttentionCuda {
     private static CudaSymbol decodeSymbol(DType dtype) {
         return symbol(
                 "decode",
+                "decode",
                 dtype,
                 CudaParameter.structure(CudaProblem.FORWARD_BYTES, Long.BYTES),
                 CudaParameter.POINTER,
@@ -137,6 +143,7 @@ final class AttentionCuda {
 
     private static CudaSymbol mergeSymbol(DType dtype) {
         return symbol(
+                "decode",
                 "merge",
                 dtype,
                 CudaParameter.structure(CudaProblem.FORWARD_BYTES, Long.BYTES),

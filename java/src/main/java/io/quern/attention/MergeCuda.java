@@ -42,7 +42,7 @@ final class MergeCuda {
     }
 
     private static CudaSymbol symbol(String operation, DType dtype) {
-        return AttentionCuda.symbol(operation, dtype, CudaParameter.structure(BYTES, Long.BYTES));
+        return AttentionCuda.symbol("states", operation, dtype, CudaParameter.structure(BYTES, Long.BYTES));
     }
 
     private static Kernel<Merge> forward() {

@@ -89,8 +89,10 @@ final class PagedCuda {
     }
 
     private static CudaSymbol copySymbol(String operation, DType cache, DType beside) {
-        return AttentionCuda.symbol(
-                operation + "_" + AttentionCuda.lower(cache), beside, CudaParameter.structure(COPY_BYTES, Long.BYTES));
+        return CudaSymbol.of(
+                "attention_paged",
+                "attention_" + operation + "_" + AttentionCuda.lower(cache) + "_" + AttentionCuda.lower(beside),
+                CudaParameter.structure(COPY_BYTES, Long.BYTES));
     }
 
     private static boolean empty(PagedCache cache) {

@@ -47,7 +47,7 @@ final class RowSoftmaxCuda {
     }
 
     private static CudaSymbol symbol(String operation, DType dtype) {
-        return AttentionCuda.symbol(operation, dtype, CudaParameter.structure(BYTES, Long.BYTES));
+        return AttentionCuda.symbol("softmax", operation, dtype, CudaParameter.structure(BYTES, Long.BYTES));
     }
 
     private static Kernel<SoftmaxForward> forward() {

@@ -12,7 +12,7 @@ import jcuda.driver.CUmodule;
 import jcuda.driver.JCudaDriver;
 import jcuda.driver.JITOptions;
 
-/** The modules of one context: a room's PTX is loaded once, when its first kernel is asked for. */
+/** The modules of one context: each is loaded once, when the first of its kernels is asked for. */
 final class CudaModules {
     /** Enough for the first dozens of complaints of ptxas; it cuts off by itself. */
     private static final int LOG_BYTES = 8192;
@@ -39,20 +39,20 @@ final class CudaModules {
     }
 
     private CudaFunction find(CudaSymbol symbol) {
-        CUmodule module = modules.computeIfAbsent(symbol.room(), this::load);
+        CUmodule module = modules.computeIfAbsent(symbol.module(), this::load);
         Handles.Function function = new Handles.Function();
         int code = context.status(() -> JCudaDriver.cuModuleGetFunction(function, module, symbol.name()));
         if (code != DriverStatus.SUCCESS) {
             throw DriverStatus.failure(
                     code,
-                    "no kernel " + symbol.name() + " in " + resource(symbol.room()) + " on " + context.name(),
+                    "no kernel " + symbol.name() + " in " + resource(symbol.module()) + " on " + context.name(),
                     symbol.name());
         }
         return CudaFunction.of(context, symbol, function);
     }
 
-    private CUmodule load(String room) {
-        return load(read(resource(room)), resource(room));
+    private CUmodule load(String module) {
+        return load(read(resource(module)), resource(module));
     }
 
     /**
@@ -77,9 +77,9 @@ final class CudaModules {
     }
 
     /** compute_80 needs a device of capability 8.0 and is the better code there; compute_75 runs on all. */
-    private String resource(String room) {
+    private String resource(String module) {
         String architecture = context.properties().atLeast(8, 0) ? "compute_80" : "compute_75";
-        return "/io/quern/ptx/" + architecture + "/" + room + ".ptx";
+        return "/io/quern/ptx/" + architecture + "/" + module + ".ptx";
     }
 
     private static byte[] read(String resource) {

@@ -16,6 +16,10 @@ class CudaSymbolTest {
         IllegalArgumentException e =
                 assertThrows(IllegalArgumentException.class, () -> CudaSymbol.of("rope", "lion_step_fp32"));
         assertEquals("a symbol of room rope starts with \"rope_\", but is lion_step_fp32", e.getMessage());
+        assertThrows(IllegalArgumentException.class, () -> CudaSymbol.of("rope_apply_fp32", "lion_step_fp32"));
+        assertEquals(
+                "rope",
+                CudaSymbol.of("rope_apply_fp32", "rope_apply_halves_fp32").room());
     }
 
     @Test

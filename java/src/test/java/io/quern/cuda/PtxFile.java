@@ -17,10 +17,10 @@ import java.util.stream.Stream;
  * A PTX file as text.
  *
  * @param architecture {@code "compute_80"}
- * @param room {@code "rope"}
+ * @param module {@code "rope"}
  * @param text its content
  */
-record PtxFile(String architecture, String room, String text) {
+record PtxFile(String architecture, String module, String text) {
     /** From this module's folder, in which tests run. */
     private static final Path COMMITTED = Path.of("../native-build/ptx");
 
@@ -35,14 +35,19 @@ record PtxFile(String architecture, String room, String text) {
             Path folder = COMMITTED.resolve(architecture);
             try (Stream<Path> found = Files.list(folder)) {
                 for (Path file : found.sorted().collect(toList())) {
-                    String room = file.getFileName().toString().replace(".ptx", "");
-                    files.add(new PtxFile(architecture, room, Files.readString(file)));
+                    String module = file.getFileName().toString().replace(".ptx", "");
+                    files.add(new PtxFile(architecture, module, Files.readString(file)));
                 }
             } catch (IOException e) {
                 throw new AssertionError("cannot read " + folder, e);
             }
         }
         return files;
+    }
+
+    /** {@return the kernel family it belongs to} */
+    String room() {
+        return CudaSymbol.roomOf(module);
     }
 
     /** {@return the kernels it exports, each with its parameters in PTX's own types: {@code "u64"}, {@code "b8[24] align 8"}} */
@@ -91,6 +96,6 @@ record PtxFile(String architecture, String room, String text) {
 
     @Override
     public String toString() {
-        return architecture + "/" + room + ".ptx";
+        return architecture + "/" + module + ".ptx";
     }
 }

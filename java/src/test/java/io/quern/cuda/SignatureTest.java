@@ -7,6 +7,9 @@ import java.lang.reflect.Method;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -17,21 +20,40 @@ class SignatureTest {
     @TestFactory
     Stream<DynamicTest> everyLauncherPassesWhatItsKernelTakes() {
         return PtxFile.all().stream()
-                .map(file -> dynamicTest(file.toString(), () -> assertEquals(declared(file.room()), file.entries())));
+                .map(file -> dynamicTest(
+                        file.toString(),
+                        () -> assertEquals(
+                                declared(file.room()).getOrDefault(file.module(), Map.of()), file.entries())));
     }
 
-    /** {@return what a room's launcher declares, spelt as PTX would} */
-    private static Map<String, List<String>> declared(String room) throws ReflectiveOperationException {
+    @TestFactory
+    Stream<DynamicTest> everyModuleThatALauncherAsksForShips() {
+        Map<String, Set<String>> shipped = new TreeMap<>();
+        for (PtxFile file : PtxFile.all()) {
+            if (file.architecture().equals("compute_80")) {
+                shipped.computeIfAbsent(file.room(), room -> new TreeSet<>()).add(file.module());
+            }
+        }
+        return shipped.keySet().stream()
+                .map(room -> dynamicTest(
+                        room,
+                        () -> assertEquals(
+                                shipped.get(room), new TreeSet<>(declared(room).keySet()))));
+    }
+
+    /** {@return what a room's launcher declares of each module, spelt as PTX would} */
+    private static Map<String, Map<String, List<String>>> declared(String room) throws ReflectiveOperationException {
         String launcher = "io.quern." + room + "." + room.substring(0, 1).toUpperCase() + room.substring(1) + "Cuda";
         Method symbols = Class.forName(launcher).getDeclaredMethod("symbols");
         symbols.setAccessible(true);
-        Map<String, List<String>> declared = new LinkedHashMap<>();
+        Map<String, Map<String, List<String>>> declared = new LinkedHashMap<>();
         for (Object symbol : (List<?>) symbols.invoke(null)) {
             CudaSymbol kernel = (CudaSymbol) symbol;
             assertEquals(room, kernel.room());
-            declared.put(
-                    kernel.name(),
-                    kernel.parameters().stream().map(PtxFile::spelling).toList());
+            declared.computeIfAbsent(kernel.module(), module -> new LinkedHashMap<>())
+                    .put(
+                            kernel.name(),
+                            kernel.parameters().stream().map(PtxFile::spelling).toList());
         }
         return declared;
     }

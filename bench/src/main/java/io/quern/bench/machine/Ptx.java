@@ -1,11 +1,16 @@
 package io.quern.bench.machine;
 
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * The PTX of a room for one architecture, as the library carries it.
@@ -35,22 +40,47 @@ public record Ptx(String room, String target, String version, int kernels) {
         return !version.isEmpty();
     }
 
+    /** A room has one module, or several whose names begin with its own. */
     private static Ptx read(String room, String target) {
-        String text = text("/io/quern/ptx/" + target + "/" + room + ".ptx");
-        Optional<String> version = text.lines()
-                .filter(line -> line.startsWith(".version "))
-                .map(line -> line.substring(".version ".length()).strip())
-                .findFirst();
-        int kernels =
-                (int) text.lines().filter(line -> line.contains(".entry ")).count();
-        return new Ptx(room, target, version.orElse(""), kernels);
+        String version = "";
+        int kernels = 0;
+        for (String text : texts("/io/quern/ptx/" + target, room + "(_.*)?\\.ptx")) {
+            for (String line : text.lines().toList()) {
+                if (line.startsWith(".version ")) {
+                    version = line.substring(".version ".length()).strip();
+                }
+                kernels += line.contains(".entry ") ? 1 : 0;
+            }
+        }
+        return new Ptx(room, target, version, kernels);
     }
 
-    private static String text(String resource) {
-        try (InputStream file = Ptx.class.getResourceAsStream(resource)) {
-            return file == null ? "" : new String(file.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException unreadable) {
-            return "";
+    /** {@return what the files hold, of those names, in a folder on the class path} */
+    private static List<String> texts(String folder, String names) {
+        URL url = Ptx.class.getResource(folder);
+        if (url == null) {
+            return List.of();
         }
+        try {
+            if (!url.getProtocol().equals("jar")) {
+                return texts(Path.of(url.toURI()), names);
+            }
+            try (FileSystem jar = FileSystems.newFileSystem(url.toURI(), Map.of())) {
+                return texts(jar.getPath(folder), names);
+            }
+        } catch (IOException | URISyntaxException unreadable) {
+            return List.of();
+        }
+    }
+
+    private static List<String> texts(Path folder, String names) throws IOException {
+        List<String> texts = new ArrayList<>();
+        try (Stream<Path> files = Files.list(folder)) {
+            for (Path file : files.filter(each -> each.getFileName().toString().matches(names))
+                    .toList()) {
+                texts.add(Files.readString(file));
+            }
+        }
+        return texts;
     }
 }
