@@ -43,10 +43,10 @@ import java.util.function.UnaryOperator;
  */
 public record AttentionState(Tensor out, Tensor logSumExp, Tensor entropy) {
     static final KernelSet<Merge> MERGE =
-            new KernelSet<>("attention_merge", MergeReference::forward, MergeReference::forward, MergeCuda.FORWARD);
+            new KernelSet<>("attention_merge", MergeReference::forward, MergeVector.FORWARD, MergeCuda.FORWARD);
 
     static final KernelSet<MergeBackward> MERGE_BACKWARD = new KernelSet<>(
-            "attention_merge_backward", MergeReference::backward, MergeReference::backward, MergeCuda.BACKWARD);
+            "attention_merge_backward", MergeReference::backward, MergeVector.BACKWARD, MergeCuda.BACKWARD);
 
     /** Checks types and shapes. */
     public AttentionState {

@@ -10,7 +10,7 @@ final class MergeReference {
     private MergeReference() {}
 
     /** Where the tensors of a state lie. */
-    private record Rows(TensorRows out, TensorRows logSumExp, TensorRows entropy) {
+    record Rows(TensorRows out, TensorRows logSumExp, TensorRows entropy) {
         static Rows of(AttentionState state) {
             return new Rows(
                     new TensorRows(state.out()),
@@ -51,7 +51,7 @@ final class MergeReference {
         };
     }
 
-    private static void forward(Rows parts, int count, Rows whole, long row, double[] sum) {
+    static void forward(Rows parts, int count, Rows whole, long row, double[] sum) {
         double logSumExp = logSumExp(parts, count, whole.count(), row);
         double entropy = 0;
         Arrays.fill(sum, 0);
@@ -76,7 +76,7 @@ final class MergeReference {
         Rows.set(whole.entropy, row, entropy);
     }
 
-    private static double logSumExp(Rows parts, int count, long rows, long row) {
+    static double logSumExp(Rows parts, int count, long rows, long row) {
         double max = Double.NEGATIVE_INFINITY;
         for (int a = 0; a < count; a++) {
             max = Math.max(max, Rows.get(parts.logSumExp, a * rows + row));
@@ -101,11 +101,10 @@ final class MergeReference {
         };
     }
 
-    private static void backward(Rows parts, Rows whole, Rows wholeGradient, Rows partsGradient, long part, long row) {
-        double logSumExp = Rows.get(whole.logSumExp, row);
+    static void backward(Rows parts, Rows whole, Rows wholeGradient, Rows partsGradient, long part, long row) {
         double own = Rows.get(parts.logSumExp, part);
         boolean none = own == Double.NEGATIVE_INFINITY;
-        double weight = none ? 0 : Math.exp(own - logSumExp);
+        double weight = none ? 0 : Math.exp(own - Rows.get(whole.logSumExp, row));
         long partOut = parts.out.at(part);
         long wholeOut = whole.out.at(row);
         long wholeOutGradient = wholeGradient.out.at(row);
@@ -118,8 +117,30 @@ final class MergeReference {
             }
             partsGradient.out.set(partOutGradient + c, none ? 0 : weight * ofOut);
         }
+        statistics(parts, whole, wholeGradient, partsGradient, part, row, weight, dot);
+    }
+
+    /**
+     * Writes a part's gradients by logSumExp and entropy.
+     *
+     * @param weight of the part
+     * @param dot of the output's gradient and what the part's output is beyond the whole's
+     */
+    static void statistics(
+            Rows parts,
+            Rows whole,
+            Rows wholeGradient,
+            Rows partsGradient,
+            long part,
+            long row,
+            double weight,
+            double dot) {
+        double own = Rows.get(parts.logSumExp, part);
+        boolean none = own == Double.NEGATIVE_INFINITY;
         double entropyGradient = Rows.get(wholeGradient.entropy, row);
-        double surplus = none ? 0 : Rows.get(parts.entropy, part) + logSumExp - own - Rows.get(whole.entropy, row);
+        double surplus = none
+                ? 0
+                : Rows.get(parts.entropy, part) + Rows.get(whole.logSumExp, row) - own - Rows.get(whole.entropy, row);
         double gradient = dot + Rows.get(wholeGradient.logSumExp, row) + entropyGradient * surplus;
         Rows.set(partsGradient.logSumExp, part, none ? 0 : weight * gradient);
         Rows.set(partsGradient.entropy, part, none ? 0 : weight * entropyGradient);

@@ -11,7 +11,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * What {@link SoftmaxVector} does with blocks of FP32 ({@link Fp32Blocks}). A block's sum runs in FP32, one a lane, and ends
+ * What {@link SoftmaxVector} and {@link MergeVector} do with blocks of FP32 ({@link Fp32Blocks}). A block's sum runs in FP32, one a lane, and ends
  * in FP64. What is left of a block beyond whole vectors goes by single elements, which gives the same powers.
  */
 final class SoftmaxBlock {
@@ -128,6 +128,33 @@ final class SoftmaxBlock {
         }
         for (int i = vectorised; i < count; i++) {
             p.set(FLOAT, 4L * i, Math.fma(-p.get(FLOAT, 4L * i), sum, dy.get(FLOAT, 4L * i)));
+        }
+    }
+
+    static void clear(MemorySegment x, int count) {
+        x.asSlice(0, 4L * count).fill((byte) 0);
+    }
+
+    /** Adds y times a weight to x. */
+    static void addWeighted(MemorySegment x, MemorySegment y, int count, float weight) {
+        int vectorised = vectorised(count);
+        FloatVector all = FloatVector.broadcast(Lanes.FLOAT, weight);
+        for (int i = 0; i < vectorised; i += LANES) {
+            load(y, i).fma(all, load(x, i)).intoMemorySegment(x, 4L * i, ORDER);
+        }
+        for (int i = vectorised; i < count; i++) {
+            x.set(FLOAT, 4L * i, Math.fma(y.get(FLOAT, 4L * i), weight, x.get(FLOAT, 4L * i)));
+        }
+    }
+
+    /** Replaces x by x - y. */
+    static void subtractBlock(MemorySegment x, MemorySegment y, int count) {
+        int vectorised = vectorised(count);
+        for (int i = 0; i < vectorised; i += LANES) {
+            load(x, i).sub(load(y, i)).intoMemorySegment(x, 4L * i, ORDER);
+        }
+        for (int i = vectorised; i < count; i++) {
+            x.set(FLOAT, 4L * i, x.get(FLOAT, 4L * i) - y.get(FLOAT, 4L * i));
         }
     }
 

@@ -24,10 +24,10 @@
  * On the CPU and on CUDA both passes have kernels for every setting (on the CPU up to 2^30 rows and keys, beyond them the
  * reference). A backward call on CUDA without any query, key or sequence runs the reference, waits for the stream and cannot
  * be captured into a graph.
- * Softmax of rows and a paged cache have kernels on both; attention of more than one query a sequence on the CPU, and of more
- * than a few or of another type than the cache on CUDA, copies the cache to its workspace first. Merging of partial states has
- * a kernel on CUDA, and on the CPU is the reference. Of tensors with more than six axes that cannot be counted as one, softmax
- * and merging on CUDA run the reference, too, as does a paged cache without pages.
+ * Softmax of rows, merging of partial states and a paged cache have kernels on both; attention of more than one query a
+ * sequence on the CPU, and of more than a few or of another type than the cache on CUDA, copies the cache to its workspace
+ * first. Of tensors with more than six axes that cannot be counted as one, softmax and merging on CUDA run the reference,
+ * too, as does a paged cache without pages.
  *
  * <p>On the CPU one query a sequence, or as many that at most 8 rows share a key of more than 512, have a kernel of their own
  * where scores are changed by nothing but band, lengths and sinks; with starts they have not. What it sums up it sums up in

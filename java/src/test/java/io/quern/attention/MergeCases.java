@@ -36,6 +36,12 @@ final class MergeCases {
             cases.add(numeric("three parts are the whole", dtype, device -> partsAreTheWhole(device, dtype)));
             cases.add(numeric("in two steps as in one", dtype, device -> inTwoSteps(device, dtype)));
             cases.add(property("parts without keys", dtype, device -> withoutKeys(device, dtype)));
+            for (int channels : new int[] {37, 1100}) { // more than whole vectors, more than a block
+                cases.add(numeric(
+                        channels + " channels and their gradients, as the reference",
+                        dtype,
+                        device -> asTheReference(device, dtype, channels)));
+            }
         }
         cases.add(numeric("gradient", FP64, MergeCases::gradient));
         refusals(cases);
@@ -240,13 +246,70 @@ final class MergeCases {
         }
     }
 
+    /** The error in the L2 norm: sums of three products, and what is stored is rounded once. */
+    private static Outcome asTheReference(Device device, DType dtype, int channels) {
+        double bound = switch (dtype) {
+            case FP64 -> 0x1p-50;
+            case FP32 -> 0x1p-20;
+            case FP16 -> 0x1p-11;
+            default -> 0x1p-8;
+        };
+        List<double[]> expected = mergedWithGradients(Device.reference(), dtype, channels);
+        List<double[]> actual = mergedWithGradients(device, dtype, channels);
+        double worst = 0;
+        for (int i = 0; i < expected.size(); i++) {
+            double error = 0;
+            double size = 0;
+            for (int j = 0; j < expected.get(i).length; j++) {
+                error += Math.pow(expected.get(i)[j] - actual.get(i)[j], 2);
+                size += Math.pow(expected.get(i)[j], 2);
+            }
+            worst = Math.max(worst, Math.sqrt(error / size) / bound); // NaN if one is
+        }
+        return Outcome.within(worst, 1, "in units of the bound");
+    }
+
+    /** What merging three parts gives, and its gradients; the second part of the second row saw no key. */
+    private static List<double[]> mergedWithGradients(Device device, DType dtype, int channels) {
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Random random = new Random(channels);
+            AttentionState parts = random(arena, random, dtype, channels, 3, 5);
+            parts.logSumExp().slice(0, 1, 2).slice(1, 1, 2).fill(Double.NEGATIVE_INFINITY);
+            AttentionState whole = random(arena, random, dtype, channels, 5);
+            AttentionState wholeGradient = random(arena, random, dtype, channels, 5);
+            AttentionState partsGradient = random(arena, random, dtype, channels, 3, 5);
+            AttentionState.merge(stream, parts, whole);
+            List<double[]> results = new ArrayList<>(arrays(stream, whole));
+            try (BoundCall backward =
+                    AttentionState.bindMergeBackward(stream, parts, whole, wholeGradient, partsGradient)) {
+                backward.run();
+            }
+            results.addAll(arrays(stream, partsGradient));
+            return results;
+        }
+    }
+
+    private static List<double[]> arrays(Stream stream, AttentionState state) {
+        stream.synchronize();
+        return List.of(
+                state.out().toDoubleArray(),
+                state.logSumExp().toDoubleArray(),
+                state.entropy().toDoubleArray());
+    }
+
     private static AttentionState random(TensorArena arena, Random random, long... rows) {
+        return random(arena, random, FP64, DIM, rows);
+    }
+
+    private static AttentionState random(TensorArena arena, Random random, DType dtype, int channels, long... rows) {
         long[] out = Arrays.copyOf(rows, rows.length + 1);
-        out[rows.length] = DIM;
+        out[rows.length] = channels;
+        DType statistic = dtype.accumulator();
         return new AttentionState(
-                gaussian(arena, random, FP64, out),
-                gaussian(arena, random, FP64, rows),
-                gaussian(arena, random, FP64, rows));
+                gaussian(arena, random, dtype, out),
+                gaussian(arena, random, statistic, rows),
+                gaussian(arena, random, statistic, rows));
     }
 
     private static double objective(Stream stream, AttentionState parts, AttentionState whole, AttentionState r) {

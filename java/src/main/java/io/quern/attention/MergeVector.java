@@ -1,0 +1,152 @@
+package io.quern.attention;
+
+import io.quern.DType;
+import io.quern.Device;
+import io.quern.Kernel;
+import io.quern.Launch;
+import io.quern.attention.MergeReference.Rows;
+import io.quern.cpu.Fp32Blocks;
+import io.quern.cpu.WorkerPool;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * {@link AttentionState}'s merge on the CPU. Rows are shared among the threads. Weights are FP64; outputs go by in blocks of
+ * FP32, whatever their type, and are rounded once more when they are stored. FP64 takes the reference's loops.
+ */
+final class MergeVector {
+    static final Kernel<Merge> FORWARD = (a, stream, workspace) -> forward(a, (Device.Cpu) stream.device());
+
+    static final Kernel<MergeBackward> BACKWARD = (a, stream, workspace) -> backward(a, (Device.Cpu) stream.device());
+
+    /** What a part has at the least, in elements: some 10 microseconds of work, a hundred times the cost of handing it out. */
+    private static final long PART = 1 << 13;
+
+    /** Enough to keep the threads of a large machine equally busy. */
+    private static final long MOST_PARTS = 256;
+
+    private static final int LENGTH = Fp32Blocks.LENGTH;
+
+    private MergeVector() {}
+
+    /** A row's work, in memory that a part of the rows has for itself. */
+    private interface RowTask {
+        void run(long row, double[] sum);
+    }
+
+    private static Launch launch(RowTask task, long rows, long elements, int sumLength, Device.Cpu device) {
+        int parts = (int) Math.min(Math.min(rows, MOST_PARTS), Math.ceilDiv(elements, PART));
+        double[][] sums = new double[parts][sumLength];
+        WorkerPool.Task part = p -> {
+            long end = rows * (p + 1) / parts;
+            for (long row = rows * p / parts; row < end; row++) {
+                task.run(row, sums[p]);
+            }
+        };
+        return () -> WorkerPool.run(part, parts, device.threads());
+    }
+
+    private static Launch forward(Merge a, Device.Cpu device) {
+        Rows parts = Rows.of(a.parts());
+        Rows whole = Rows.of(a.whole());
+        DType dtype = a.whole().out().dtype();
+        int count = Math.toIntExact(a.parts().out().size(0));
+        int length = Math.toIntExact(whole.out().length());
+        long elements = Math.max(1, length) * whole.count() * count;
+        return dtype == DType.FP64
+                ? launch(
+                        (row, sum) -> MergeReference.forward(parts, count, whole, row, sum),
+                        whole.count(),
+                        elements,
+                        length,
+                        device)
+                : launch((row, sum) -> forward(parts, count, whole, row, dtype), whole.count(), elements, 0, device);
+    }
+
+    private static void forward(Rows parts, int count, Rows whole, long row, DType dtype) {
+        double logSumExp = MergeReference.logSumExp(parts, count, whole.count(), row);
+        Fp32Blocks blocks = Fp32Blocks.ofThread();
+        for (long c = 0; c < whole.out().length(); c += LENGTH) {
+            int channels = channels(whole, c);
+            SoftmaxBlock.clear(blocks.segment(0), channels);
+            for (int a = 0; a < count; a++) {
+                long part = a * whole.count() + row;
+                double own = Rows.get(parts.logSumExp(), part);
+                if (own != Double.NEGATIVE_INFINITY) { // otherwise its output may be anything
+                    load(blocks, 1, parts, part, c, dtype);
+                    SoftmaxBlock.addWeighted(
+                            blocks.segment(0), blocks.segment(1), channels, (float) Math.exp(own - logSumExp));
+                }
+            }
+            store(blocks, 0, whole, row, c, dtype);
+        }
+        Rows.set(whole.logSumExp(), row, logSumExp);
+        if (whole.entropy() != null) {
+            Rows.set(whole.entropy(), row, entropy(parts, count, whole.count(), row, logSumExp));
+        }
+    }
+
+    private static double entropy(Rows parts, int count, long rows, long row, double logSumExp) {
+        double entropy = 0;
+        for (int a = 0; a < count; a++) {
+            double own = Rows.get(parts.logSumExp(), a * rows + row);
+            if (own != Double.NEGATIVE_INFINITY) {
+                entropy += Math.exp(own - logSumExp) * (Rows.get(parts.entropy(), a * rows + row) + logSumExp - own);
+            }
+        }
+        return entropy;
+    }
+
+    private static Launch backward(MergeBackward a, Device.Cpu device) {
+        Rows parts = Rows.of(a.parts());
+        Rows whole = Rows.of(a.whole());
+        Rows wholeGradient = Rows.of(a.wholeGradient());
+        Rows partsGradient = Rows.of(a.partsGradient());
+        DType dtype = a.whole().out().dtype();
+        long rows = whole.count() * a.parts().out().size(0);
+        RowTask task = dtype == DType.FP64
+                ? (part, sum) ->
+                        MergeReference.backward(parts, whole, wholeGradient, partsGradient, part, part % whole.count())
+                : (part, sum) ->
+                        backward(parts, whole, wholeGradient, partsGradient, part, part % whole.count(), dtype);
+        return launch(task, rows, Math.max(1, whole.out().length()) * rows, 0, device);
+    }
+
+    private static void backward(
+            Rows parts, Rows whole, Rows wholeGradient, Rows partsGradient, long part, long row, DType dtype) {
+        double own = Rows.get(parts.logSumExp(), part);
+        boolean none = own == Double.NEGATIVE_INFINITY;
+        double weight = none ? 0 : Math.exp(own - Rows.get(whole.logSumExp(), row));
+        Fp32Blocks blocks = Fp32Blocks.ofThread();
+        double dot = 0;
+        for (long c = 0; c < whole.out().length(); c += LENGTH) {
+            int channels = channels(whole, c);
+            MemorySegment gradient = blocks.segment(0);
+            if (none) {
+                SoftmaxBlock.clear(gradient, channels);
+            } else {
+                load(blocks, 0, wholeGradient, row, c, dtype);
+                load(blocks, 1, parts, part, c, dtype);
+                load(blocks, 2, whole, row, c, dtype);
+                SoftmaxBlock.subtractBlock(blocks.segment(1), blocks.segment(2), channels);
+                dot += SoftmaxBlock.dot(gradient, blocks.segment(1), channels);
+                SoftmaxBlock.scale(gradient, channels, (float) weight);
+            }
+            store(blocks, 0, partsGradient, part, c, dtype);
+        }
+        MergeReference.statistics(parts, whole, wholeGradient, partsGradient, part, row, weight, dot);
+    }
+
+    private static int channels(Rows rows, long first) {
+        return (int) Math.min(LENGTH, rows.out().length() - first);
+    }
+
+    private static void load(Fp32Blocks blocks, int block, Rows rows, long row, long channel, DType dtype) {
+        long at = (rows.out().at(row) + channel) * dtype.bytes();
+        blocks.load(block, dtype, rows.out().segment(), at, channels(rows, channel));
+    }
+
+    private static void store(Fp32Blocks blocks, int block, Rows rows, long row, long channel, DType dtype) {
+        long at = (rows.out().at(row) + channel) * dtype.bytes();
+        blocks.store(block, dtype, rows.out().segment(), at, channels(rows, channel));
+    }
+}
