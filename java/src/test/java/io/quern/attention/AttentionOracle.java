@@ -82,6 +82,7 @@ final class AttentionOracle {
         double relative = 2 * (2 * ds + (count + 8) * u);
         statistic(result.maxLogit()[row], most, ds + u * Math.abs(most));
         statistic(result.logSumExp()[row], lse, relative + 2 * u * Math.abs(lse));
+        double[] weights = new double[p.keyCount];
         double entropy = 0;
         double squares = 0;
         double spread = 0;
@@ -90,6 +91,9 @@ final class AttentionOracle {
             if (there) {
                 double x = (j < 0 ? p.sinks[h] : s[j]) - m;
                 double weight = Math.exp(x) / total;
+                if (j >= 0) {
+                    weights[j] = weight * keep(b, h, i, j);
+                }
                 entropy -= weight == 0 ? 0 : weight * (x - Math.log(total));
                 squares += weight * weight;
                 spread += weight * Math.abs(x - Math.log(total));
@@ -103,10 +107,9 @@ final class AttentionOracle {
             double size = 0;
             for (int j = 0; j < p.keyCount; j++) {
                 if (seen[j]) {
-                    double term = Math.exp(s[j] - m) / total * keep(b, h, i, j);
                     double v = p.values[(kv * p.keyCount + j) * dv + c];
-                    o += term * v;
-                    size += term * Math.abs(v);
+                    o += weights[j] * v;
+                    size += weights[j] * Math.abs(v);
                 }
             }
             statistic(result.out()[row * dv + c], o, (relative + 2 * w) * size + w * Math.abs(o) + 0x1p-24 * w);
