@@ -56,7 +56,6 @@ final class DecodePart {
     private final long logits;
     private final long shifts;
     private final long sums;
-    private final long maxima;
     private final long stagedKeys;
     private final long stagedValues;
     private final long partials;
@@ -97,8 +96,7 @@ final class DecodePart {
         logits = scores + rows * SCORES;
         shifts = logits + SCORES;
         sums = shifts + rows * HostMemory.lines(ROW);
-        maxima = sums + rows * HostMemory.lines(3 * ROW);
-        stagedKeys = maxima + HostMemory.lines(ROW);
+        stagedKeys = sums + rows * HostMemory.lines(3 * ROW);
         stagedValues = stagedKeys + bytes(BLOCK * keyLength);
         partials = stagedValues + bytes(BLOCK * valueLength);
         powers = partials + HostMemory.lines(Fp32RowKernel.scratchBytes());
@@ -216,15 +214,7 @@ final class DecodePart {
         hide(row, 0, Math.min(count, begin[r] - block));
         hide(row, Math.clamp(stop[r] - block, 0, count), BLOCK);
         float before = most[r];
-        float max = before;
-        for (int j = 0; j < COLUMNS; j++) {
-            ALL.set(ELEMENT, maxima + j * 4L, before);
-        }
-        MATH.maxima(PANEL_ROWS, row, maxima);
-        for (int j = 0; j < COLUMNS; j++) {
-            float x = ALL.get(ELEMENT, maxima + j * 4L);
-            max = x > max ? x : max;
-        }
+        float max = Fp32RowKernel.maximum(BLOCK / Fp32RowKernel.LANES, row, before, partials);
         long sum = sums(r);
         long shift = shifts + r * HostMemory.lines(ROW);
         if (max != before || before == -Float.MAX_VALUE) {

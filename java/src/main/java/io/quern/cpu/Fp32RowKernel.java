@@ -1,5 +1,7 @@
 package io.quern.cpu;
 
+import static jdk.incubator.vector.VectorOperators.GT;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -94,7 +96,42 @@ public final class Fp32RowKernel {
         FloatVector y = x;
         FloatVector z = x;
         FloatVector w = x;
-        for (int c = 0; c < length; c += LANES) {
+        int fours = length - length % (4 * LANES);
+        int c = 0;
+        for (; c != fours; c += 4 * LANES) {
+            long at = queries + c * 4L;
+            long second = at + length * 4L;
+            long third = at + length * 8L;
+            long fourth = at + length * 12L;
+            long row = key + c * 4L;
+            FloatVector k0 = FloatVector.fromMemorySegment(SPECIES, ALL, row, ORDER);
+            x = FloatVector.fromMemorySegment(SPECIES, ALL, at, ORDER).fma(k0, x);
+            y = FloatVector.fromMemorySegment(SPECIES, ALL, second, ORDER).fma(k0, y);
+            z = FloatVector.fromMemorySegment(SPECIES, ALL, third, ORDER).fma(k0, z);
+            w = FloatVector.fromMemorySegment(SPECIES, ALL, fourth, ORDER).fma(k0, w);
+            FloatVector k1 = FloatVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER);
+            x = FloatVector.fromMemorySegment(SPECIES, ALL, at + V, ORDER).fma(k1, x);
+            y = FloatVector.fromMemorySegment(SPECIES, ALL, second + V, ORDER).fma(k1, y);
+            z = FloatVector.fromMemorySegment(SPECIES, ALL, third + V, ORDER).fma(k1, z);
+            w = FloatVector.fromMemorySegment(SPECIES, ALL, fourth + V, ORDER).fma(k1, w);
+            FloatVector k2 = FloatVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER);
+            x = FloatVector.fromMemorySegment(SPECIES, ALL, at + 2 * V, ORDER).fma(k2, x);
+            y = FloatVector.fromMemorySegment(SPECIES, ALL, second + 2 * V, ORDER)
+                    .fma(k2, y);
+            z = FloatVector.fromMemorySegment(SPECIES, ALL, third + 2 * V, ORDER)
+                    .fma(k2, z);
+            w = FloatVector.fromMemorySegment(SPECIES, ALL, fourth + 2 * V, ORDER)
+                    .fma(k2, w);
+            FloatVector k3 = FloatVector.fromMemorySegment(SPECIES, ALL, row + 3 * V, ORDER);
+            x = FloatVector.fromMemorySegment(SPECIES, ALL, at + 3 * V, ORDER).fma(k3, x);
+            y = FloatVector.fromMemorySegment(SPECIES, ALL, second + 3 * V, ORDER)
+                    .fma(k3, y);
+            z = FloatVector.fromMemorySegment(SPECIES, ALL, third + 3 * V, ORDER)
+                    .fma(k3, z);
+            w = FloatVector.fromMemorySegment(SPECIES, ALL, fourth + 3 * V, ORDER)
+                    .fma(k3, w);
+        }
+        for (; c != length; c += LANES) {
             long at = queries + c * 4L;
             FloatVector k = FloatVector.fromMemorySegment(SPECIES, ALL, key + c * 4L, ORDER);
             x = FloatVector.fromMemorySegment(SPECIES, ALL, at, ORDER).fma(k, x);
@@ -122,6 +159,34 @@ public final class Fp32RowKernel {
             x = x.add(x.rearrange(SIXTEENTH));
         }
         x.intoMemorySegment(ALL, to, ORDER);
+    }
+
+    /**
+     * {@return the largest of some scores and of one more number; NaN is passed over}
+     *
+     * @param vectors how many lie there
+     * @param scratch {@link #scratchBytes}, aligned to a vector
+     */
+    public static float maximum(int vectors, long scores, float least, long scratch) {
+        FloatVector max = FloatVector.broadcast(SPECIES, least);
+        for (int i = 0; i != vectors; i++) {
+            FloatVector x = FloatVector.fromMemorySegment(SPECIES, ALL, scores + i * V, ORDER);
+            max = max.blend(x, x.compare(GT, max));
+        }
+        FloatVector other = max.rearrange(HALF);
+        max = max.blend(other, other.compare(GT, max));
+        other = max.rearrange(QUARTER);
+        max = max.blend(other, other.compare(GT, max));
+        if (LANES >= 8) {
+            other = max.rearrange(EIGHTH);
+            max = max.blend(other, other.compare(GT, max));
+        }
+        if (LANES >= 16) {
+            other = max.rearrange(SIXTEENTH);
+            max = max.blend(other, other.compare(GT, max));
+        }
+        max.intoMemorySegment(ALL, scratch, ORDER);
+        return ALL.get(ELEMENT, scratch);
     }
 
     /**

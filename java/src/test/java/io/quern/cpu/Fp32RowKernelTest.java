@@ -66,6 +66,26 @@ class Fp32RowKernelTest {
     }
 
     @Test
+    void theMaximumIsThatOfAllLanesAndPassesOverNaN() {
+        int vectors = 3;
+        int count = vectors * Fp32RowKernel.LANES;
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment scores = random(arena, count);
+            MemorySegment scratch = arena.allocate(Fp32RowKernel.scratchBytes(), HostMemory.ALIGNMENT);
+            for (int i = 0; i < count; i++) {
+                float before = scores.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+                scores.setAtIndex(ValueLayout.JAVA_FLOAT, (i + 1) % count, Float.NaN);
+                scores.setAtIndex(ValueLayout.JAVA_FLOAT, i, 2 + i);
+                assertEquals(2 + i, Fp32RowKernel.maximum(vectors, scores.address(), -5, scratch.address()));
+                scores.setAtIndex(ValueLayout.JAVA_FLOAT, i, before);
+            }
+            assertEquals(5, Fp32RowKernel.maximum(vectors, scores.address(), 5, scratch.address()));
+            scores.fill((byte) 0xff); // NaN
+            assertEquals(-5, Fp32RowKernel.maximum(vectors, scores.address(), -5, scratch.address()));
+        }
+    }
+
+    @Test
     void weightedRowsAreAddedUp() {
         for (int keys : new int[] {0, 1, 7, 96}) {
             for (int vectors = 1; vectors <= 9; vectors++) {
