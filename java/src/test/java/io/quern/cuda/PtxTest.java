@@ -31,7 +31,7 @@ import org.junit.jupiter.api.TestFactory;
 class PtxTest {
     private static final List<String> GPUS = List.of("sm_75", "sm_80", "sm_86", "sm_89", "sm_90");
 
-    /** {@code all} assembles every file for all of these from its target on, a minute's work; otherwise see {@link #gpus}. */
+    /** {@code all} assembles every file for all of these from its target on, a minute's work; otherwise for its target. */
     private static final boolean ALL_GPUS =
             System.getProperty("io.quern.test.gpus", "").equals("all");
 
@@ -55,13 +55,10 @@ class PtxTest {
         return tests.stream();
     }
 
-    /** {@return a file's own target; and, of those that newer GPUs load too, the newest} */
+    /** {@return a file's own target alone, or it and all newer ones} */
     private static List<String> gpus(PtxFile file) {
         String target = file.architecture().replace("compute", "sm");
-        if (ALL_GPUS) {
-            return GPUS.subList(GPUS.indexOf(target), GPUS.size());
-        }
-        return target.equals("sm_75") ? List.of(target) : List.of(target, GPUS.getLast());
+        return ALL_GPUS ? GPUS.subList(GPUS.indexOf(target), GPUS.size()) : List.of(target);
     }
 
     private static void checkUsage(PtxFile file, String gpu, List<PtxAssembler.Usage> usages) {
