@@ -161,7 +161,7 @@ class QuernTest {
     @CsvSource({
         "verify --device gpu, no device is named \"gpu\"; devices are reference",
         "verify --room cellar, no room is named \"cellar\"; rooms are attention",
-        "bench nonsense, 'finds nothing; benchmarks are attention.forward, attention.decode, lion.step'",
+        "bench nonsense, 'finds nothing; benchmarks are attention.forward, attention.decode, attention.backward'",
         "bench (, FILTER is no regular expression",
         "bench launch nonsense, quern bench launch: Unmatched argument",
         "bench lion --threads 0, --threads must be 1..1024",

@@ -3,12 +3,14 @@ package io.quern.bench.measure;
 import io.quern.BoundCall;
 import io.quern.Stream;
 import io.quern.TensorArena;
+import java.util.Arrays;
+import java.util.List;
 
-/** The usual workload: one bound call, its stream, the arena of its tensors, and how it is compared with its oracle. */
+/** The usual workload: bound calls, their stream, the arena of their tensors, and how they are compared with their oracle. */
 public final class BoundWorkload implements Workload {
     private final TensorArena arena;
     private final Stream stream;
-    private final BoundCall call;
+    private final BoundCall[] calls;
     private final Runnable agreement;
     private final Peer peer;
 
@@ -19,16 +21,23 @@ public final class BoundWorkload implements Workload {
      * @param peer run in turn with the call, or null
      */
     public BoundWorkload(TensorArena arena, Stream stream, BoundCall call, Runnable agreement, Peer peer) {
+        this(arena, stream, List.of(call), agreement, peer);
+    }
+
+    /** The same of several calls, one after the other. */
+    public BoundWorkload(TensorArena arena, Stream stream, List<BoundCall> calls, Runnable agreement, Peer peer) {
         this.arena = arena;
         this.stream = stream;
-        this.call = call;
+        this.calls = calls.toArray(BoundCall[]::new);
         this.agreement = agreement;
         this.peer = peer;
     }
 
     @Override
     public void run() {
-        call.run();
+        for (BoundCall call : calls) {
+            call.run();
+        }
         stream.synchronize();
     }
 
@@ -39,12 +48,12 @@ public final class BoundWorkload implements Workload {
 
     @Override
     public long bytes() {
-        return call.bytes();
+        return Arrays.stream(calls).mapToLong(BoundCall::bytes).sum();
     }
 
     @Override
     public long flops() {
-        return call.flops();
+        return Arrays.stream(calls).mapToLong(BoundCall::flops).sum();
     }
 
     @Override
@@ -54,7 +63,9 @@ public final class BoundWorkload implements Workload {
 
     @Override
     public void close() {
-        call.close();
+        for (BoundCall call : calls) {
+            call.close();
+        }
         stream.close();
         arena.close();
     }

@@ -31,7 +31,7 @@ public final class Measurement {
 
     /** Times a subject on the CPU in a fork of its own; in turn with its peer, where there is one. */
     public Result alone(Subject subject, int threads) {
-        boolean paired = subject.peer() != null && StreamPeer.available();
+        boolean paired = subject.peer() != null && Peer.available(subject.peer());
         int turns = paired ? 2 : 1;
         int warmups = pace.warmups() * turns;
         int iterations = pace.iterations() * turns;

@@ -6,4 +6,9 @@ package io.quern.bench.measure;
  * @param name what the report calls it
  * @param call runs it once
  */
-public record Peer(String name, Runnable call) {}
+public record Peer(String name, Runnable call) {
+    /** {@return whether it can be run here: loops in C need a compiler, libraries are on the class path} */
+    static boolean available(String name) {
+        return !name.startsWith("C ") || StreamPeer.available();
+    }
+}

@@ -11,16 +11,20 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** The in-place loops of {@code stream.c}, built by the machine's C compiler and called on our kernels' own memory. */
+/** The loops of {@code stream.c} and {@code decode.c}, built by the machine's C compiler and called on our kernels' own memory. */
 public final class StreamPeer {
     /** What the report calls the three-read-two-write loop. */
     public static final String LION = "C 3r2w loop";
 
     /** What the report calls the read-modify-write loop. */
     public static final String UPDATE = "C r+w loop";
+
+    /** What the report calls decoding. */
+    public static final String DECODE = "C decode loop";
 
     private static final String LIBRARY = "io.quern.bench.peer";
     private static final ValueLayout.OfLong POINTER = ValueLayout.JAVA_LONG; // addresses, of memory that we keep alive
@@ -35,17 +39,16 @@ public final class StreamPeer {
      * @return null, or why there are none: one line
      */
     public static String build(Path folder) {
-        Path source = folder.resolve("stream.c");
-        Path library = folder.resolve("libquern-stream-peer.so");
-        try (InputStream packed = StreamPeer.class.getResourceAsStream("/io/quern/bench/c/stream.c")) {
-            Files.copy(packed, source);
-            Process compiler = new ProcessBuilder(command(source, library))
+        Path library = folder.resolve("libquern-peers.so");
+        try {
+            Process compiler = new ProcessBuilder(
+                            command(library, unpacked("stream.c", folder), unpacked("decode.c", folder)))
                     .redirectErrorStream(true)
                     .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                     .start();
             if (!compiler.waitFor(60, TimeUnit.SECONDS) || compiler.exitValue() != 0) {
                 compiler.destroyForcibly();
-                return "the C compiler cannot build stream.c with -fopenmp";
+                return "the C compiler cannot build the peers with -fopenmp";
             }
         } catch (IOException absent) {
             return "no C compiler (gcc) is on the PATH";
@@ -58,8 +61,8 @@ public final class StreamPeer {
     }
 
     /** The flags are the peer's best form: every instruction this machine has, contraction, full vectors. */
-    private static List<String> command(Path source, Path library) {
-        return List.of(
+    private static List<String> command(Path library, Path... sources) {
+        List<String> command = new ArrayList<>(List.of(
                 "gcc",
                 "-O3",
                 "-march=native",
@@ -70,8 +73,20 @@ public final class StreamPeer {
                 "-shared",
                 "-fPIC",
                 "-o",
-                library.toString(),
-                source.toString());
+                library.toString()));
+        for (Path source : sources) {
+            command.add(source.toString());
+        }
+        command.add("-lm");
+        return command;
+    }
+
+    private static Path unpacked(String name, Path folder) throws IOException {
+        Path source = folder.resolve(name);
+        try (InputStream packed = StreamPeer.class.getResourceAsStream("/io/quern/bench/c/" + name)) {
+            Files.copy(packed, source);
+        }
+        return source;
     }
 
     /** {@return whether this process knows a built library} */
@@ -114,6 +129,34 @@ public final class StreamPeer {
         return new Peer(UPDATE, () -> {
             try {
                 loop.invokeExact(x, n, threads, 0.5f, 1f);
+            } catch (Throwable impossible) {
+                throw new AssertionError("a C loop cannot throw", impossible);
+            }
+        });
+    }
+
+    /**
+     * {@return attention of 4 queries to each head of keys and values, FP32, 128 channels; null where no library was built}
+     *
+     * @param heads of keys, in all sequences, one behind the other
+     * @param keys of each
+     */
+    public static Peer decode(long query, long keyRows, long values, long out, long heads, long keys, int threads) {
+        if (!available()) {
+            return null;
+        }
+        MethodHandle loop = loop(
+                "quern_peer_decode",
+                POINTER,
+                POINTER,
+                POINTER,
+                POINTER,
+                ValueLayout.JAVA_LONG,
+                ValueLayout.JAVA_LONG,
+                ValueLayout.JAVA_INT);
+        return new Peer(DECODE, () -> {
+            try {
+                loop.invokeExact(query, keyRows, values, out, heads, keys, threads);
             } catch (Throwable impossible) {
                 throw new AssertionError("a C loop cannot throw", impossible);
             }
