@@ -16,7 +16,8 @@ using Limits = std::numeric_limits<float>;
 
 struct Base2Exponential {
     static double value(float a) { return exp2Exactly(static_cast<double>(a)); }
-    static double error(double value, float) { return 2 * ulp(value); }
+    // Powers of whole numbers are exact: CUDA's tanh of doubles scales with them, and is documented to 2 ulp.
+    static double error(double value, float a) { return a == __builtin_truncf(a) ? 0 : 2 * ulp(value); }
 };
 struct Base2Logarithm {
     static double value(float a) {

@@ -1,5 +1,7 @@
 // Approximations, held to the error that the PTX ISA documents and to its tables of special values: the nearest results,
 // and those at either end of that error.
+#include <numeric>
+
 #include "conformance/evaluate.hpp"
 #include "conformance/rounding.hpp"
 
@@ -70,6 +72,14 @@ TEST_P(Approximate, Ex2) {
     expectEach<float>(
         "ex2.approx.ftz.f32 %d, %a;",
         [](float a) { return relative(std::exp2(double{flushed(a)}), 0x1p-22, true); }, inputs);
+    std::vector<float> whole(254);
+    std::iota(whole.begin(), whole.end(), -126.0f);
+    expectEach<float>(
+        "ex2.approx.ftz.f32 %d, %a;",
+        [](float a) {
+            return Near{std::exp2(double{a}), 0};
+        },
+        whole);
 }
 
 // Absolute error 2^-22 for results near zero (inputs in (0.5, 2)), relative beyond.
