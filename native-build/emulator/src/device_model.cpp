@@ -7,8 +7,10 @@ namespace {
 constexpr std::uint64_t GIB = std::uint64_t{1} << 30;
 constexpr int KIB = 1024;
 
-// CUDA C++ Programming Guide, "Technical Specifications per Compute Capability"; clocks, memory and multiprocessors
-// of one card each.
+// CUDA C++ Programming Guide, "Technical Specifications per Compute Capability"; units of allocation as CUDA's
+// cuda_occupancy.h has them; clocks, memory and multiprocessors of one card each. The ratio of FP32 to FP64 is that of the
+// guide's table "Throughput of Native Arithmetic Instructions": 64:2, 64:32, 128:2, 128:2, 128:64 results a clock. What a
+// card's driver answers was not looked at.
 DeviceModel turing() {
     DeviceModel model;
     model.name = "Quern Emulator (sm_75)";
@@ -24,6 +26,7 @@ DeviceModel turing() {
     model.sharedPerBlockOptin = 64 * KIB;
     model.sharedPerMultiprocessor = 64 * KIB;
     model.sharedReservedPerBlock = 0;
+    model.sharedAllocationUnit = 256;
     model.threadsPerMultiprocessor = 1024;
     model.blocksPerMultiprocessor = 16;
     return model;

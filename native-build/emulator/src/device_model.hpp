@@ -24,12 +24,14 @@ struct DeviceModel {
     int sharedPerBlockOptin = 0;
     int sharedPerMultiprocessor = 0;
     int sharedReservedPerBlock = 0;
+    int sharedAllocationUnit = 128;  // per block
 
     // Registers, 32 bits each.
     int registersPerBlock = 64 * 1024;
     int registersPerMultiprocessor = 64 * 1024;
     int registersPerThread = 255;
     int registerAllocationUnit = 256;  // per warp
+    int registerPartitions = 4;  // equal parts of a multiprocessor's; a warp has all of its registers in one
 
     // Shape of a launch.
     int threadsPerBlock = 1024;

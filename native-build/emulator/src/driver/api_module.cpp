@@ -14,11 +14,13 @@ namespace emulator = quern::emulator;
 namespace {
 
 // As ptxas -v says it, as far as that is known here.
-std::string describe(const emulator::Module& module) {
+std::string describe(const emulator::Module& module, std::uint64_t hash, const RegisterTable& measured) {
     std::string lines;
     for (const emulator::Kernel* const kernel : module.kernels()) {
-        lines += "info: " + kernel->name + ": " + std::to_string(kernel->registers) +
-                 " registers (estimated), " + std::to_string(kernel->staticSharedBytes) + " bytes smem, " +
+        const auto registers = measured.find(hash, kernel->name);
+        lines += "info: " + kernel->name + ": " + std::to_string(registers.value_or(kernel->registers)) +
+                 (registers ? " registers, " : " registers (estimated), ") +
+                 std::to_string(kernel->staticSharedBytes) + " bytes smem, " +
                  std::to_string(kernel->localBytes) + " bytes lmem\n";
     }
     return lines;
@@ -44,9 +46,10 @@ void load(Call& call, CUmodule* module, const char* image, const JitOptions& jit
             std::chrono::duration<float, std::milli>(std::chrono::steady_clock::now() - begin).count();
         std::memcpy(jit.wallTime, &milliseconds, sizeof milliseconds);
     }
-    jit.info.write(jit.verbose ? describe(*code) : "");
+    const std::uint64_t hash = contentHash(image);
+    jit.info.write(jit.verbose ? describe(*code, hash, call.driver.registers) : "");
     jit.error.write("");
-    const auto loaded = std::make_shared<Module>(context, std::move(code), contentHash(image));
+    const auto loaded = std::make_shared<Module>(context, std::move(code), hash);
     loaded->handle = call.driver.handles.add(loaded);
     *module = loaded->handle;
 }

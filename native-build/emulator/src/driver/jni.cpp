@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "driver/driver.hpp"
 
@@ -90,13 +91,21 @@ QUERN_JNI(jstring) Java_io_quern_emulator_Emulator_nativeLeaks(JNIEnv* env, jcla
 }
 
 QUERN_JNI(void)
-Java_io_quern_emulator_Emulator_nativeRegisters(JNIEnv* env, jclass, jstring ptx, jstring kernel,
-                                                jint count) {
-    const std::string text = textOf(env, ptx);
-    const std::string name = textOf(env, kernel);
+Java_io_quern_emulator_Emulator_nativeRegisters(JNIEnv* env, jclass, jstring ptx, jobjectArray kernels,
+                                                jintArray counts) {
+    const std::uint64_t module = quern::driver::contentHash(textOf(env, ptx));
+    const jsize count = env->GetArrayLength(kernels);
+    std::vector<jint> registers(static_cast<std::size_t>(count));
+    env->GetIntArrayRegion(counts, 0, count, registers.data());
     Driver& driver = Driver::instance();
-    const std::lock_guard<std::mutex> guard(driver.mutex);
-    driver.registers.set(text, name, static_cast<std::uint32_t>(count));
+    for (jsize i = 0; i < count; i++) {
+        const jobject kernel = env->GetObjectArrayElement(kernels, i);
+        const std::string name = textOf(env, static_cast<jstring>(kernel));
+        env->DeleteLocalRef(kernel);
+        const std::lock_guard<std::mutex> guard(driver.mutex);
+        driver.registers.set(module, name,
+                             static_cast<std::uint32_t>(registers[static_cast<std::size_t>(i)]));
+    }
 }
 
 QUERN_JNI(void)

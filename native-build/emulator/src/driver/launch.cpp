@@ -38,10 +38,13 @@ bool within(const emulator::Dim3& size, int x, int y, int z) {
            size.y <= static_cast<unsigned>(y) && size.z <= static_cast<unsigned>(z);
 }
 
+std::uint64_t roundedUp(std::uint64_t value, int unit) {
+    return (value + unsigned(unit) - 1) / unsigned(unit) * unsigned(unit);
+}
+
 // Registers are given out to warps in units.
 std::uint64_t registersPerWarp(const emulator::DeviceModel& model, std::uint32_t perThread) {
-    const auto unit = unsigned(model.registerAllocationUnit);
-    return (std::uint64_t{perThread} * model.warpSize + unit - 1) / unit * unit;
+    return roundedUp(std::uint64_t{perThread} * model.warpSize, model.registerAllocationUnit);
 }
 
 // Only counts that somebody measured refuse a launch: an estimate may be too high.
@@ -49,7 +52,9 @@ void checkRegisters(const Driver& driver, const Function& function, std::uint64_
     const emulator::DeviceModel& model = driver.model();
     const auto measured = driver.registers.find(function.moduleHash, function.kernel.name);
     if (!measured) return;
-    const std::uint64_t warps = (threads + model.warpSize - 1) / model.warpSize;
+    // The device looks as if each of its parts had as many warps of the block.
+    const std::uint64_t warps =
+        roundedUp((threads + model.warpSize - 1) / model.warpSize, model.registerPartitions);
     if (registersPerWarp(model, *measured) * warps <= unsigned(model.registersPerBlock)) return;
     refuse(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, function,
            "too many resources requested: a block of " + std::to_string(threads) + " threads with " +
@@ -217,17 +222,19 @@ int blocksPerMultiprocessor(const Driver& driver, const Function& function, int 
     std::uint64_t blocks = model.blocksPerMultiprocessor;
     blocks = std::min<std::uint64_t>(blocks, model.threadsPerMultiprocessor / (warps * model.warpSize));
 
-    constexpr std::uint64_t SHARED_UNIT = 128;  // what shared memory is given out in
     const std::uint64_t asked = kernel.staticSharedBytes + std::uint64_t{dynamicSharedBytes};
     if (asked > unsigned(model.sharedPerBlockOptin)) return 0;
     const std::uint64_t shared =
-        (asked + unsigned(model.sharedReservedPerBlock) + SHARED_UNIT - 1) / SHARED_UNIT * SHARED_UNIT;
+        roundedUp(asked + unsigned(model.sharedReservedPerBlock), model.sharedAllocationUnit);
     if (shared != 0)
         blocks = std::min<std::uint64_t>(blocks, unsigned(model.sharedPerMultiprocessor) / shared);
 
     const std::uint64_t perWarp = registersPerWarp(model, function.registers(driver.registers));
-    if (perWarp != 0)
-        blocks = std::min(blocks, unsigned(model.registersPerMultiprocessor) / (perWarp * unsigned(warps)));
+    if (perWarp != 0) {
+        const auto parts = unsigned(model.registerPartitions);
+        const std::uint64_t alive = unsigned(model.registersPerMultiprocessor) / parts / perWarp * parts;
+        blocks = std::min(blocks, alive / unsigned(warps));
+    }
     return static_cast<int>(blocks);
 }
 

@@ -19,8 +19,8 @@ std::uint64_t contentHash(std::string_view ptx) {
     return hash;
 }
 
-void RegisterTable::set(std::string_view ptx, const std::string& kernel, std::uint32_t registers) {
-    byModule_[{contentHash(ptx), kernel}] = registers;
+void RegisterTable::set(std::uint64_t moduleHash, const std::string& kernel, std::uint32_t registers) {
+    byModule_[{moduleHash, kernel}] = registers;
 }
 
 void RegisterTable::read(const std::string& path) {

@@ -16,8 +16,8 @@ std::uint64_t contentHash(std::string_view ptx);
 /// Guarded by the driver's mutex.
 class RegisterTable {
   public:
-    /// The count for a kernel of the module with this text.
-    void set(std::string_view ptx, const std::string& kernel, std::uint32_t registers);
+    /// The count for a kernel of the module whose text has this hash.
+    void set(std::uint64_t moduleHash, const std::string& kernel, std::uint32_t registers);
 
     /// Reads counts for kernels of any module from lines of a name and a number; # begins a comment. In place of what
     /// was read before; "" reads nothing. Throws std::invalid_argument naming file and line.

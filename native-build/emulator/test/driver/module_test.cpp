@@ -82,13 +82,17 @@ TEST_F(ModuleTest, RegisterCountsAreEstimatedUntilMeasured) {
     EXPECT_LE(estimate, 12);
     const auto measure = [](const std::string& kernel, std::uint32_t registers) {
         const std::lock_guard<std::mutex> guard(Driver::instance().mutex);
-        Driver::instance().registers.set(KERNELS, kernel, registers);
+        Driver::instance().registers.set(contentHash(KERNELS), kernel, registers);
     };
     measure("add", 128);
     EXPECT_OK(cuFuncGetAttribute(&measured, CU_FUNC_ATTRIBUTE_NUM_REGS, add));
     EXPECT_EQ(128, measured);
     EXPECT_OK(cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, add, 256, 0));
     EXPECT_EQ(2, blocks) << "65,536 registers, 32,768 a block";
+    measure("add", 200);
+    EXPECT_OK(cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, add, 160, 0));
+    EXPECT_EQ(1, blocks) << "2 warps of 6,400 registers in each quarter of 16,384, 5 warps a block";
+    measure("add", 128);
     CUdeviceptr words = zeros(64);
     unsigned count = 64, value = 3;
     void* arguments[] = {&words, &count, &value};
@@ -96,6 +100,13 @@ TEST_F(ModuleTest, RegisterCountsAreEstimatedUntilMeasured) {
     EXPECT_RESULT(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES,
                   cuLaunchKernel(add, 1, 1, 1, 513, 1, 1, 0, nullptr, arguments, nullptr));
     EXPECT_NE(std::string::npos, report().find("too many resources requested")) << report();
+    char info[400] = "";
+    CUmodule loaded = nullptr;
+    CUjit_option options[] = {CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES, CU_JIT_INFO_LOG_BUFFER, CU_JIT_LOG_VERBOSE};
+    void* values[] = {reinterpret_cast<void*>(sizeof info), info, reinterpret_cast<void*>(1)};
+    EXPECT_OK(cuModuleLoadDataEx(&loaded, KERNELS, 3, options, values));
+    EXPECT_NE(nullptr, std::strstr(info, "add: 128 registers, ")) << info;
+    EXPECT_NE(nullptr, std::strstr(info, " registers (estimated), 40000 bytes smem")) << info;
     measure("add", static_cast<std::uint32_t>(estimate));
 }
 

@@ -30,7 +30,9 @@ import java.util.stream.IntStream;
  */
 public final class GoldenCounters {
     private static final String PROPERTY = "io.quern.golden";
-    private static final boolean RENEWED = "renew".equals(System.getProperty(PROPERTY));
+
+    /** Whether what is known is to be written anew from what is found. */
+    public static final boolean RENEWED = "renew".equals(System.getProperty(PROPERTY));
 
     private final String resource;
 

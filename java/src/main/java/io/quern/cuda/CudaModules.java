@@ -3,6 +3,7 @@ package io.quern.cuda;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
@@ -52,7 +53,18 @@ final class CudaModules {
     }
 
     private CUmodule load(String module) {
-        return load(read(resource(module)), resource(module));
+        byte[] ptx = read(resource(module));
+        if (CudaDriver.provider() == CudaDriver.Provider.EMULATOR) {
+            EmulatorLibrary.tellRegisters(ptx, registers());
+        }
+        return load(ptx, resource(module));
+    }
+
+    /** {@return those of the shipped kernels on this device} */
+    private Map<String, Integer> registers() {
+        CudaProperties device = context.properties();
+        String text = new String(read(folder() + "registers.txt"), StandardCharsets.US_ASCII);
+        return RegisterCounts.parse(text).on("sm_" + device.major() + device.minor());
     }
 
     /**
@@ -76,10 +88,13 @@ final class CudaModules {
         return module;
     }
 
-    /** compute_80 needs a device of capability 8.0 and is the better code there; compute_75 runs on all. */
     private String resource(String module) {
-        String architecture = context.properties().atLeast(8, 0) ? "compute_80" : "compute_75";
-        return "/io/quern/ptx/" + architecture + "/" + module + ".ptx";
+        return folder() + module + ".ptx";
+    }
+
+    /** compute_80 needs a device of capability 8.0 and is the better code there; compute_75 runs on all. */
+    private String folder() {
+        return "/io/quern/ptx/" + (context.properties().atLeast(8, 0) ? "compute_80" : "compute_75") + "/";
     }
 
     private static byte[] read(String resource) {

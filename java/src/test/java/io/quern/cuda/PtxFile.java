@@ -35,14 +35,21 @@ record PtxFile(String architecture, String module, String text) {
             Path folder = COMMITTED.resolve(architecture);
             try (Stream<Path> found = Files.list(folder)) {
                 for (Path file : found.sorted().collect(toList())) {
-                    String module = file.getFileName().toString().replace(".ptx", "");
-                    files.add(new PtxFile(architecture, module, Files.readString(file)));
+                    String name = file.getFileName().toString();
+                    if (name.endsWith(".ptx")) {
+                        files.add(new PtxFile(architecture, name.replace(".ptx", ""), Files.readString(file)));
+                    }
                 }
             } catch (IOException e) {
                 throw new AssertionError("cannot read " + folder, e);
             }
         }
         return files;
+    }
+
+    /** {@return the file that holds the register counts of an architecture's kernels} */
+    static Path registers(String architecture) {
+        return COMMITTED.resolve(architecture).resolve("registers.txt");
     }
 
     /** {@return the kernel family it belongs to} */

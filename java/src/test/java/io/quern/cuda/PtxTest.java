@@ -8,14 +8,19 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
+import io.quern.GoldenCounters;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -38,9 +43,14 @@ class PtxTest {
     /** The newest ISA that drivers of CUDA 11.8 take, the oldest we support. */
     private static final String ISA = "7.8";
 
+    private static final String RENEW =
+            "./mvnw test -pl java -am -Dtest=PtxTest -Dsurefire.failIfNoSpecifiedTests=false "
+                    + "-Dio.quern.golden=renew -Dio.quern.test.gpus=all";
+
     @TestFactory
     Stream<DynamicTest> everyFileAssembles() {
         List<DynamicTest> tests = new ArrayList<>();
+        Map<String, Map<String, List<Future<List<PtxAssembler.Usage>>>>> byArchitecture = new TreeMap<>();
         // NVIDIA's guide ("Thread Safety") allows threads with handles of their own.
         try (ExecutorService pool =
                 Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors())) {
@@ -49,10 +59,39 @@ class PtxTest {
                     Future<List<PtxAssembler.Usage>> usages =
                             pool.submit(() -> PtxAssembler.assemble(file.text(), gpu));
                     tests.add(dynamicTest(file + " for " + gpu, () -> checkUsage(file, gpu, usages.get())));
+                    byArchitecture
+                            .computeIfAbsent(file.architecture(), _ -> new TreeMap<>())
+                            .computeIfAbsent(gpu, _ -> new ArrayList<>())
+                            .add(usages);
                 }
             }
         }
+        byArchitecture.forEach((architecture, byGpu) ->
+                tests.add(dynamicTest(architecture + ", registers", () -> checkRegisters(architecture, byGpu))));
         return tests.stream();
+    }
+
+    /** What ships beside the PTX for the emulator is what the assembler says, or becomes it. */
+    private static void checkRegisters(String architecture, Map<String, List<Future<List<PtxAssembler.Usage>>>> byGpu)
+            throws Exception {
+        SortedMap<String, SortedMap<String, Integer>> assembled = new TreeMap<>();
+        for (Map.Entry<String, List<Future<List<PtxAssembler.Usage>>>> on : byGpu.entrySet()) {
+            SortedMap<String, Integer> registers = new TreeMap<>();
+            for (Future<List<PtxAssembler.Usage>> usages : on.getValue()) {
+                usages.get().forEach(usage -> registers.put(usage.kernel(), usage.registers()));
+            }
+            assembled.put(on.getKey(), registers);
+        }
+        Path file = PtxFile.registers(architecture);
+        if (GoldenCounters.RENEWED && ALL_GPUS) {
+            Files.writeString(
+                    file,
+                    "# Registers a thread, as NVIDIA's assembler inside JCuda counts them: written by PtxTest\n"
+                            + new RegisterCounts(assembled));
+        }
+        RegisterCounts shipped = RegisterCounts.parse(Files.readString(file));
+        assembled.forEach((gpu, registers) -> assertEquals(
+                registers, shipped.on(gpu), gpu + "; after a change that is meant, renew " + file + ": " + RENEW));
     }
 
     /** {@return a file's own target alone, or it and all newer ones} */

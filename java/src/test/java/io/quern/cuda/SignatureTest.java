@@ -43,12 +43,8 @@ class SignatureTest {
 
     /** {@return what a room's launcher declares of each module, spelt as PTX would} */
     private static Map<String, Map<String, List<String>>> declared(String room) throws ReflectiveOperationException {
-        String launcher = "io.quern." + room + "." + room.substring(0, 1).toUpperCase() + room.substring(1) + "Cuda";
-        Method symbols = Class.forName(launcher).getDeclaredMethod("symbols");
-        symbols.setAccessible(true);
         Map<String, Map<String, List<String>>> declared = new LinkedHashMap<>();
-        for (Object symbol : (List<?>) symbols.invoke(null)) {
-            CudaSymbol kernel = (CudaSymbol) symbol;
+        for (CudaSymbol kernel : symbols(room)) {
             assertEquals(room, kernel.room());
             declared.computeIfAbsent(kernel.module(), module -> new LinkedHashMap<>())
                     .put(
@@ -56,6 +52,15 @@ class SignatureTest {
                             kernel.parameters().stream().map(PtxFile::spelling).toList());
         }
         return declared;
+    }
+
+    /** {@return every kernel that a room's launcher declares} */
+    static List<CudaSymbol> symbols(String room) throws ReflectiveOperationException {
+        String launcher = "io.quern." + room + "." + room.substring(0, 1).toUpperCase() + room.substring(1) + "Cuda";
+        Method symbols = Class.forName(launcher).getDeclaredMethod("symbols");
+        symbols.setAccessible(true);
+        return ((List<?>) symbols.invoke(null))
+                .stream().map(CudaSymbol.class::cast).toList();
     }
 
     @Test

@@ -3,6 +3,7 @@ package io.quern.emulator;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A CUDA driver that executes PTX on the CPU. {@link #load()} makes it this process's {@code libcuda.so.1}; what binds to
@@ -151,11 +152,27 @@ public final class Emulator {
      * @param ptx the module's text, as it is loaded
      */
     public static void registers(String ptx, String kernel, int registers) {
-        if (registers < 0 || registers > 255) {
-            throw new IllegalArgumentException(kernel + ": " + registers + " registers; a thread has 0 to 255");
+        registers(ptx, Map.of(kernel, registers));
+    }
+
+    /**
+     * As {@link #registers(String, String, int)}, for many kernels of a module. What the module's load writes about them into
+     * its log, if that is asked for, says which counts are estimates.
+     *
+     * @param ptx the module's text, as it is loaded
+     * @param registers of a thread, by kernel
+     */
+    public static void registers(String ptx, Map<String, Integer> registers) {
+        String[] kernels = registers.keySet().toArray(String[]::new);
+        int[] counts = new int[kernels.length];
+        for (int i = 0; i < kernels.length; i++) {
+            counts[i] = registers.get(kernels[i]);
+            if (counts[i] < 0 || counts[i] > 255) {
+                throw new IllegalArgumentException(kernels[i] + ": " + counts[i] + " registers; a thread has 0 to 255");
+            }
         }
         load();
-        nativeRegisters(ptx, kernel, registers);
+        nativeRegisters(ptx, kernels, counts);
     }
 
     /**
@@ -183,7 +200,7 @@ public final class Emulator {
 
     private static native long nativeCalls(int kind);
 
-    private static native void nativeRegisters(String ptx, String kernel, int registers);
+    private static native void nativeRegisters(String ptx, String[] kernels, int[] registers);
 
     private static native void nativeReset();
 }
