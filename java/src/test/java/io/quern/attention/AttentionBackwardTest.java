@@ -120,8 +120,7 @@ class AttentionBackwardTest {
         }));
     }
 
-    private static void assertGradients(
-            AttentionProblem problem, Device device, UnaryOperator<AttentionProblem.Result> of) {
+    static void assertGradients(AttentionProblem problem, Device device, UnaryOperator<AttentionProblem.Result> of) {
         Random random = new Random(5);
         AttentionProblem.Result weights =
                 of.apply(problem.on(Device.reference()).with(() -> Math.rint(16 * random.nextGaussian()) / 16));

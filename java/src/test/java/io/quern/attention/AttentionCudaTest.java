@@ -77,7 +77,7 @@ class AttentionCudaTest {
     }
 
     /** Queries, keys and values in one tensor, (batch, tokens, 3 heads, headDim + 8), from a column on. */
-    private static void packedRows(Device.Cuda cuda, DType dtype, int headDim, int column) {
+    static void packedRows(Device.Cuda cuda, DType dtype, int headDim, int column) {
         double[] expected = packedRowsOn(Device.reference(), dtype, headDim, column);
         assertClose(expected, packedRowsOn(cuda, dtype, headDim, column), dtype);
     }

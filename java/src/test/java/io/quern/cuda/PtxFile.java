@@ -20,7 +20,7 @@ import java.util.stream.Stream;
  * @param module {@code "rope"}
  * @param text its content
  */
-record PtxFile(String architecture, String module, String text) {
+public record PtxFile(String architecture, String module, String text) {
     /** From this module's folder, in which tests run. */
     private static final Path COMMITTED = Path.of("../native-build/ptx");
 
@@ -29,7 +29,7 @@ record PtxFile(String architecture, String module, String text) {
             "\\.param\\s+(?:\\.align\\s+(\\d+)\\s+)?\\.(\\w+)(?:\\s+\\.ptr[^%,]*?)?\\s+\\w+(?:\\[(\\d+)])?");
 
     /** {@return every PTX file that ships} */
-    static List<PtxFile> all() {
+    public static List<PtxFile> all() {
         List<PtxFile> files = new ArrayList<>();
         for (String architecture : List.of("compute_75", "compute_80")) {
             Path folder = COMMITTED.resolve(architecture);
@@ -53,12 +53,12 @@ record PtxFile(String architecture, String module, String text) {
     }
 
     /** {@return the kernel family it belongs to} */
-    String room() {
+    public String room() {
         return CudaSymbol.roomOf(module);
     }
 
     /** {@return the kernels it exports, each with its parameters in PTX's own types: {@code "u64"}, {@code "b8[24] align 8"}} */
-    Map<String, List<String>> entries() {
+    public Map<String, List<String>> entries() {
         Map<String, List<String>> entries = new LinkedHashMap<>();
         Matcher entry = ENTRY.matcher(text);
         while (entry.find()) {

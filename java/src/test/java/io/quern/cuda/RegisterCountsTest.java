@@ -21,14 +21,12 @@ class RegisterCountsTest {
         Map<String, Integer> counts = RegisterCounts.parse(Files.readString(PtxFile.registers(architecture)))
                 .on("sm_" + device.major() + device.minor());
         return PtxFile.all().stream()
-                .map(PtxFile::room)
-                .distinct()
-                .map(room -> dynamicTest(room, () -> {
-                    for (CudaSymbol symbol : SignatureTest.symbols(room)) {
-                        assertEquals(
-                                counts.get(symbol.name()),
-                                context.function(symbol).registers(),
-                                symbol.name());
+                .filter(file -> file.architecture().equals(architecture))
+                .map(file -> dynamicTest(file.module(), () -> {
+                    for (CudaSymbol symbol : SignatureTest.symbols(file.room())) {
+                        if (symbol.module().equals(file.module())) {
+                            assertEquals(counts.get(symbol.name()), context.function(symbol).registers());
+                        }
                     }
                 }));
     }

@@ -1,0 +1,16 @@
+package io.quern.rope;
+
+import io.quern.EmulatorModes;
+import java.util.List;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/** The kernels under every check and adversarial mode of the emulator. */
+class RopeModesTest {
+    @TestFactory
+    List<DynamicTest> onTheEmulator() {
+        return EmulatorModes.of("rope")
+                .cases(RopeCases.all(), "table bits", "packed qkv", "unaligned rows")
+                .tests();
+    }
+}
