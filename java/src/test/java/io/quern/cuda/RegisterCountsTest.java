@@ -25,7 +25,9 @@ class RegisterCountsTest {
                 .map(file -> dynamicTest(file.module(), () -> {
                     for (CudaSymbol symbol : SignatureTest.symbols(file.room())) {
                         if (symbol.module().equals(file.module())) {
-                            assertEquals(counts.get(symbol.name()), context.function(symbol).registers());
+                            assertEquals(
+                                    counts.get(symbol.name()),
+                                    context.function(symbol).registers());
                         }
                     }
                 }));
