@@ -99,8 +99,8 @@ final class PackagedLibrary {
         try (InputStream in = PackagedLibrary.class.getResourceAsStream(resource)) {
             if (in == null) {
                 throw new UnsatisfiedLinkError("the jar of the emulator lacks " + resource
-                        + ": it was built elsewhere than on Linux x86-64; name a library with"
-                        + " -Dio.quern.emulator.library");
+                        + "; cure: depend on io.quern:quern-emulator with the classifier linux-x86_64, or name a"
+                        + " library with -Dio.quern.emulator.library");
             }
             return in.readAllBytes();
         } catch (IOException e) {
