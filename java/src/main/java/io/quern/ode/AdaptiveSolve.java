@@ -167,6 +167,14 @@ public final class AdaptiveSolve implements Arguments {
     }
 
     /** {@return what is saved on the way, or null} */
+    Tensor statistics() {
+        return statistics;
+    }
+
+    Tensor lastStep() {
+        return lastStep;
+    }
+
     SavePoints saves() {
         return saves;
     }

@@ -3,7 +3,6 @@ package io.quern.ode;
 import io.quern.Check;
 import io.quern.DType;
 import io.quern.KernelSet;
-import io.quern.StagedOnHost;
 import io.quern.Stream;
 import io.quern.Tensor;
 
@@ -35,17 +34,11 @@ public record Ode(OdeField field, Method method) {
     /** The most steps that a trajectory may do or try: FP32, in which they are counted, tells so many apart. */
     public static final int MOST_STEPS = 1 << 24;
 
-    static final KernelSet<FixedSolve> FIXED = new KernelSet<>(
-            "ode_fixed",
-            OdeReference::fixed,
-            FixedVector.KERNEL,
-            StagedOnHost.of("ode_fixed", FixedSolve::map, OdeReference::fixed));
+    static final KernelSet<FixedSolve> FIXED =
+            new KernelSet<>("ode_fixed", OdeReference::fixed, FixedVector.KERNEL, OdeCuda::fixed);
 
-    static final KernelSet<AdaptiveSolve> ADAPTIVE = new KernelSet<>(
-            "ode_adaptive",
-            OdeReference::adaptive,
-            AdaptiveVector.KERNEL,
-            StagedOnHost.of("ode_adaptive", AdaptiveSolve::map, OdeReference::adaptive));
+    static final KernelSet<AdaptiveSolve> ADAPTIVE =
+            new KernelSet<>("ode_adaptive", OdeReference::adaptive, AdaptiveVector.KERNEL, OdeCuda::adaptive);
 
     /** Checks that both are there. */
     public Ode {

@@ -31,8 +31,11 @@
  * <p>On the CPU a step of the method with the field put into it becomes bytecode of the Vector API, one trajectory a lane, when
  * a field is first solved by a method in a type. An adaptive solve gives a lane whose trajectory has ended the next one. A step
  * that comes to a save point or across an event says so; what lies within it is then computed for that trajectory alone, by the
- * reference's code. For CUDA
- * there is no kernel yet: on a CUDA stream the reference runs, with tensors copied there and back, and such a call cannot be
- * captured into a graph.
+ * reference's code. On CUDA the
+ * fields of {@code CudaCatalogue} (decay, harmonic, Lorenz, Van der Pol, Kepler, Arenstorf, free fall) have kernels: RK4 in steps
+ * of equal length and the three adaptive methods, a trajectory a thread, its state in registers. They are generated from the
+ * programs that the CPU's bytecode is generated from, and have been executed on the emulator only. All other fields and methods,
+ * save points and events are solved there by the reference, with tensors copied there and back; such a call cannot be captured
+ * into a graph.
  */
 package io.quern.ode;

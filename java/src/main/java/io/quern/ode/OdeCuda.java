@@ -1,0 +1,192 @@
+package io.quern.ode;
+
+import static io.quern.cuda.CudaParameter.FLOAT64;
+import static io.quern.cuda.CudaParameter.INT32;
+import static io.quern.cuda.CudaParameter.INT64;
+import static io.quern.cuda.CudaParameter.POINTER;
+import static java.util.Collections.nCopies;
+
+import io.quern.DType;
+import io.quern.Kernel;
+import io.quern.Launch;
+import io.quern.StagedOnHost;
+import io.quern.Stream;
+import io.quern.Tensor;
+import io.quern.Workspace;
+import io.quern.cuda.CudaFunction;
+import io.quern.cuda.CudaLaunch;
+import io.quern.cuda.CudaParameter;
+import io.quern.cuda.CudaProperties;
+import io.quern.cuda.CudaStream;
+import io.quern.cuda.CudaSymbol;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Grids, blocks and arguments of the kernels that {@link CudaSource} writes and {@code cuda/ode/} has. What {@link
+ * CudaCatalogue} has no kernel for, and save points and events, the reference solves, with tensors copied there and back.
+ */
+final class OdeCuda {
+    /** Threads of a block, as {@code solve.cuh} says. */
+    private static final int BLOCK = 128;
+
+    private static final int WARP = 32;
+
+    /** Trajectories of a warp: where there are many, its last ones, at which lanes run empty, count little. */
+    private static final int MOST_SHARE = 1024;
+
+    /** So many blocks one after the other on each place for one even out what shares differ in. */
+    private static final int WAVES = 4;
+
+    /** Of the settings: least, most, budget and first, before the tolerances. */
+    private static final int SETTINGS = 4;
+
+    private static final Launch NOTHING = () -> {};
+
+    private static final Kernel<FixedSolve> FIXED_ON_HOST =
+            StagedOnHost.of("ode_fixed", FixedSolve::map, OdeReference::fixed);
+
+    private static final Kernel<AdaptiveSolve> ADAPTIVE_ON_HOST =
+            StagedOnHost.of("ode_adaptive", AdaptiveSolve::map, OdeReference::adaptive);
+
+    private OdeCuda() {}
+
+    /** What the launches below declare, for the test that compares it with the PTX. */
+    public static List<CudaSymbol> symbols() {
+        return CudaCatalogue.modules().stream()
+                .flatMap(module -> CudaCatalogue.kernels(module).stream().map(kernel -> symbol(kernel, module)))
+                .toList();
+    }
+
+    /** {@return a kernel as it is declared in a module} */
+    static CudaSymbol symbol(CudaSource kernel, String module) {
+        List<CudaParameter> parameters = new ArrayList<>();
+        parameters.addAll(nCopies(5, POINTER)); // state, parameters, start, end or step, out
+        if (kernel.kind() == CudaSource.Kind.FIXED) {
+            parameters.addAll(nCopies(3, INT64)); // state: stride; parameters: stride, step
+            parameters.addAll(nCopies(2, INT64)); // out: stride; batch
+            parameters.addAll(nCopies(2, FLOAT64)); // start and end or step, of all
+            parameters.addAll(nCopies(2, INT32)); // steps, whether their length is given
+        } else {
+            parameters.addAll(nCopies(2, POINTER)); // statistics, last step
+            parameters.addAll(nCopies(3, INT64)); // state: stride; parameters: stride, step
+            parameters.addAll(nCopies(4, INT64)); // out, statistics: strides; batch, share of a warp
+            parameters.addAll(nCopies(2, FLOAT64)); // start and end of all
+            parameters.add(INT32); // whether the first step is given
+            int bytes = kernel.dtype().bytes();
+            int numbers = SETTINGS + 2 * kernel.ode().field().dimension();
+            parameters.add(CudaParameter.structure(numbers * bytes, bytes));
+        }
+        return new CudaSymbol(module, kernel.symbol(module), parameters);
+    }
+
+    static Launch fixed(FixedSolve solve, Stream stream, Workspace workspace) {
+        Trajectories trajectories = solve.trajectories();
+        CudaSource kernel = new CudaSource(solve.ode(), trajectories.dtype(), CudaSource.Kind.FIXED);
+        String module = CudaCatalogue.module(kernel);
+        if (module == null || solve.saves() != null) {
+            return FIXED_ON_HOST.bind(solve, stream, workspace);
+        }
+        if (trajectories.batch() == 0) {
+            return NOTHING;
+        }
+        CudaFunction function = stream.cuda().context().function(symbol(kernel, module));
+        Times target = solve.size() != null ? solve.size() : solve.end();
+        CudaLaunch.Builder launch = CudaLaunch.of(function, stream.cuda())
+                .grid(blocks(trajectories.batch(), BLOCK))
+                .block(BLOCK);
+        tensors(launch, trajectories, target);
+        strides(launch, trajectories).int64(trajectories.batch());
+        return times(launch, trajectories, target)
+                .int32(solve.steps())
+                .int32(solve.size() != null ? 1 : 0)
+                .build()::run;
+    }
+
+    static Launch adaptive(AdaptiveSolve solve, Stream stream, Workspace workspace) {
+        Trajectories trajectories = solve.trajectories();
+        CudaSource kernel = new CudaSource(solve.ode(), trajectories.dtype(), CudaSource.Kind.ADAPTIVE);
+        String module = CudaCatalogue.module(kernel);
+        if (module == null || solve.saves() != null || solve.watch() != null) {
+            return ADAPTIVE_ON_HOST.bind(solve, stream, workspace);
+        }
+        if (trajectories.batch() == 0) {
+            return NOTHING;
+        }
+        CudaFunction function = stream.cuda().context().function(symbol(kernel, module));
+        return adaptive(solve, stream.cuda(), function, share(trajectories.batch(), function));
+    }
+
+    /** @param share trajectories of a warp, of which a lane takes the next when it is done with one; no result depends on it */
+    static Launch adaptive(AdaptiveSolve solve, CudaStream stream, CudaFunction function, long share) {
+        Trajectories trajectories = solve.trajectories();
+        Tensor statistics = solve.statistics();
+        CudaLaunch.Builder launch = CudaLaunch.of(function, stream)
+                .grid(blocks(trajectories.batch(), share * (BLOCK / WARP)))
+                .block(BLOCK);
+        tensors(launch, trajectories, solve.end()).pointer(address(statistics)).pointer(address(solve.lastStep()));
+        strides(launch, trajectories)
+                .int64(statistics == null ? 0 : statistics.stride(0))
+                .int64(trajectories.batch())
+                .int64(share);
+        return times(launch, trajectories, solve.end())
+                .int32(solve.steps().first() > 0 ? 1 : 0)
+                .structure(settings(solve))
+                .build()::run;
+    }
+
+    /** Whole warps of trajectories, so that each begins full. */
+    private static long share(long batch, CudaFunction function) {
+        CudaProperties device = function.context().properties();
+        long resident = (long) device.multiprocessors() * function.blocksPerMultiprocessor(BLOCK, 0) * BLOCK;
+        return Math.clamp(Math.ceilDiv(batch, WAVES * resident), 1, MOST_SHARE / WARP) * WARP;
+    }
+
+    private static int blocks(long trajectories, long ofBlock) {
+        return Math.toIntExact(Math.ceilDiv(trajectories, ofBlock));
+    }
+
+    private static CudaLaunch.Builder tensors(CudaLaunch.Builder launch, Trajectories trajectories, Times target) {
+        return launch.pointer(trajectories.state().address())
+                .pointer(address(trajectories.parameters()))
+                .pointer(address(trajectories.start().each()))
+                .pointer(address(target.each()))
+                .pointer(trajectories.out().address());
+    }
+
+    private static long address(Tensor tensor) {
+        return tensor == null ? 0 : tensor.address();
+    }
+
+    private static CudaLaunch.Builder strides(CudaLaunch.Builder launch, Trajectories trajectories) {
+        Tensor parameters = trajectories.parameters();
+        boolean ofEach = parameters != null && parameters.rank() == 2;
+        return launch.int64(trajectories.state().stride(0))
+                .int64(ofEach ? parameters.stride(0) : 1)
+                .int64(ofEach ? 1 : 0)
+                .int64(trajectories.out().stride(0));
+    }
+
+    private static CudaLaunch.Builder times(CudaLaunch.Builder launch, Trajectories trajectories, Times target) {
+        Arithmetic arithmetic = Arithmetic.of(trajectories.dtype());
+        return launch.float64(arithmetic.round(trajectories.start().value())).float64(arithmetic.round(target.value()));
+    }
+
+    private static MemorySegment settings(AdaptiveSolve solve) {
+        DType dtype = solve.trajectories().dtype();
+        int dimension = solve.ode().field().dimension();
+        AdaptiveSolve.Steps steps = solve.steps();
+        MemorySegment settings = Arena.ofAuto().allocate((SETTINGS + 2L * dimension) * dtype.bytes(), Long.BYTES);
+        dtype.set(settings, 0, steps.least());
+        dtype.set(settings, 1, steps.most());
+        dtype.set(settings, 2, steps.budget());
+        dtype.set(settings, 3, steps.first());
+        for (int i = 0; i < dimension; i++) {
+            dtype.set(settings, SETTINGS + i, solve.relative(i));
+            dtype.set(settings, SETTINGS + dimension + i, solve.absolute(i));
+        }
+        return settings;
+    }
+}
