@@ -47,6 +47,7 @@ public final class OdeCases {
             cases.add(numeric("fixed by " + method, DType.FP32, device -> methodSameBits(device, method)));
         }
         cases.addAll(OdeFollowCases.all());
+        cases.addAll(HotWaterCases.all());
         cases.addAll(OdeProblems.all());
         cases.addAll(OdeRefusals.all());
         return cases;
