@@ -9,6 +9,11 @@ import java.util.Map;
 /**
  * The kernels that ship as PTX: fields of {@link OdeCatalogue} by the methods most used, a file a field. A field is
  * recognised by what it computes, whoever wrote it.
+ *
+ * <p>Not all fields are here: NVIDIA's compiler (cicc of CUDA 13.0) does not come to an end with the adaptive kernels of some,
+ * HIRES among them; each operation added at the end of a step multiplies its time by 1.2 or so. An empty
+ * {@code asm("" : "+d"(v))} behind every single value, selections and negations included, takes a kernel from endless to a
+ * second; behind the arithmetic alone, or the selections alone, it does not help.
  */
 final class CudaCatalogue {
     private static final Map<String, OdeField> FIELDS = fields();
