@@ -6,6 +6,7 @@ import io.quern.Kernel;
 import io.quern.Launch;
 import io.quern.attention.MergeReference.Rows;
 import io.quern.cpu.Fp32Blocks;
+import io.quern.cpu.RowParts;
 import io.quern.cpu.WorkerPool;
 import java.lang.foreign.MemorySegment;
 
@@ -18,11 +19,8 @@ final class MergeVector {
 
     static final Kernel<MergeBackward> BACKWARD = (a, stream, workspace) -> backward(a, (Device.Cpu) stream.device());
 
-    /** What a part has at the least, in elements: some 10 microseconds of work, a hundred times the cost of handing it out. */
+    /** What a part has at the least, in elements. */
     private static final long PART = 1 << 13;
-
-    /** Enough to keep the threads of a large machine equally busy. */
-    private static final long MOST_PARTS = 256;
 
     private static final int LENGTH = Fp32Blocks.LENGTH;
 
@@ -34,15 +32,15 @@ final class MergeVector {
     }
 
     private static Launch launch(RowTask task, long rows, long elements, int sumLength, Device.Cpu device) {
-        int parts = (int) Math.min(Math.min(rows, MOST_PARTS), Math.ceilDiv(elements, PART));
-        double[][] sums = new double[parts][sumLength];
+        RowParts parts = RowParts.of(rows, elements, PART);
+        double[][] sums = new double[parts.count()][sumLength];
         WorkerPool.Task part = p -> {
-            long end = rows * (p + 1) / parts;
-            for (long row = rows * p / parts; row < end; row++) {
+            long end = parts.end(p);
+            for (long row = parts.begin(p); row < end; row++) {
                 task.run(row, sums[p]);
             }
         };
-        return () -> WorkerPool.run(part, parts, device.threads());
+        return () -> WorkerPool.run(part, parts.count(), device.threads());
     }
 
     private static Launch forward(Merge a, Device.Cpu device) {

@@ -5,6 +5,7 @@ import io.quern.Device;
 import io.quern.Kernel;
 import io.quern.Launch;
 import io.quern.cpu.Fp32Blocks;
+import io.quern.cpu.RowParts;
 import io.quern.cpu.WorkerPool;
 
 /**
@@ -19,11 +20,8 @@ final class SoftmaxVector {
     static final Kernel<SoftmaxBackward> BACKWARD = (a, stream, workspace) ->
             launch(new BackwardRows(a), new TensorRows(a.out()), (Device.Cpu) stream.device());
 
-    /** What a part has at the least: some 10 microseconds of work, a hundred times the cost of handing it out. */
+    /** What a part has at the least, in elements. */
     private static final long PART = 1 << 13;
-
-    /** Enough to keep the threads of a large machine equally busy. */
-    private static final long MOST_PARTS = 256;
 
     private static final int LENGTH = Fp32Blocks.LENGTH;
 
@@ -35,15 +33,14 @@ final class SoftmaxVector {
     }
 
     private static Launch launch(RowTask task, TensorRows rows, Device.Cpu device) {
-        long count = rows.count();
-        int parts = (int) Math.min(Math.min(count, MOST_PARTS), Math.ceilDiv(count * rows.length(), PART));
+        RowParts parts = RowParts.of(rows.count(), rows.count() * rows.length(), PART);
         WorkerPool.Task part = p -> {
-            long end = count * (p + 1) / parts;
-            for (long row = count * p / parts; row < end; row++) {
+            long end = parts.end(p);
+            for (long row = parts.begin(p); row < end; row++) {
                 task.run(row);
             }
         };
-        return () -> WorkerPool.run(part, parts, device.threads());
+        return () -> WorkerPool.run(part, parts.count(), device.threads());
     }
 
     private static final class ForwardRows implements RowTask {

@@ -6,6 +6,7 @@ import io.quern.Kernel;
 import io.quern.Launch;
 import io.quern.Stream;
 import io.quern.Workspace;
+import io.quern.cpu.RowParts;
 import io.quern.cpu.WorkerPool;
 import java.lang.foreign.MemorySegment;
 
@@ -22,7 +23,7 @@ final class RopeVector {
 
         @Override
         public long workspaceBytes(Rotation arguments, Stream stream) {
-            return parts(arguments) * new TurnLayout(arguments).scratchBytes();
+            return parts(arguments).count() * new TurnLayout(arguments).scratchBytes();
         }
     };
 
@@ -34,29 +35,22 @@ final class RopeVector {
 
         @Override
         public long workspaceBytes(Tabulation arguments, Stream stream) {
-            return parts(arguments) * new TokenAngles(arguments.rope()).bytes();
+            return parts(arguments).count() * new TokenAngles(arguments.rope()).bytes();
         }
     };
 
-    /** What a part moves at the least: some 10 microseconds of work, a hundred times the cost of handing it out. */
+    /** What a part moves at the least; each has scratch memory of its own. */
     private static final long PART_BYTES = 256 << 10;
-
-    /** Enough to keep the threads of a large machine equally busy; each has scratch memory of its own. */
-    private static final long MOST_PARTS = 256;
 
     private RopeVector() {}
 
-    private static long parts(Rotation a) {
+    private static RowParts parts(Rotation a) {
         HeadsLayout x = a.xLayout();
-        return parts(x.batches() * x.tokens(), a.bytes());
+        return RowParts.of(x.batches() * x.tokens(), a.bytes(), PART_BYTES);
     }
 
-    private static long parts(Tabulation a) {
-        return parts(a.table().batches() * a.table().rows(), a.bytes());
-    }
-
-    private static long parts(long rows, long bytes) {
-        return Math.min(Math.min(rows, MOST_PARTS), Math.ceilDiv(bytes, PART_BYTES));
+    private static RowParts parts(Tabulation a) {
+        return RowParts.of(a.table().batches() * a.table().rows(), a.bytes(), PART_BYTES);
     }
 
     private static final class Apply implements Launch, WorkerPool.Task {
@@ -66,7 +60,7 @@ final class RopeVector {
         private final HeadsLayout out;
         private final MemorySegment scratch;
         private final int elementBytes;
-        private final int parts;
+        private final RowParts parts;
         private final int threads;
 
         Apply(Rotation a, int threads, Workspace workspace) {
@@ -76,21 +70,20 @@ final class RopeVector {
             this.out = a.outLayout();
             this.scratch = workspace.segment();
             this.elementBytes = a.x().dtype().bytes();
-            this.parts = (int) parts(a);
+            this.parts = parts(a);
             this.threads = threads;
         }
 
         @Override
         public void run() {
-            WorkerPool.run(this, parts, threads);
+            WorkerPool.run(this, parts.count(), threads);
         }
 
         @Override
         public void run(int part) {
-            long tokens = x.batches() * x.tokens();
-            long end = tokens * (part + 1) / parts;
+            long end = parts.end(part);
             long turnsAt = part * turns.scratchBytes();
-            for (long i = tokens * part / parts; i < end; i++) {
+            for (long i = parts.begin(part); i < end; i++) {
                 long b = i / x.tokens();
                 long t = i % x.tokens();
                 turns.place(b, t, scratch, turnsAt);
@@ -108,7 +101,7 @@ final class RopeVector {
         private final MemorySegment sine;
         private final MemorySegment scratch;
         private final int pairs;
-        private final int parts;
+        private final RowParts parts;
         private final int threads;
 
         Angles(Tabulation a, int threads, Workspace workspace) {
@@ -120,22 +113,21 @@ final class RopeVector {
             this.sine = table.sine().segment();
             this.scratch = workspace.segment();
             this.pairs = a.rope().pairs();
-            this.parts = (int) parts(a);
+            this.parts = parts(a);
             this.threads = threads;
         }
 
         @Override
         public void run() {
-            WorkerPool.run(this, parts, threads);
+            WorkerPool.run(this, parts.count(), threads);
         }
 
         @Override
         public void run(int part) {
             long rows = table.rows();
-            long count = table.batches() * rows;
-            long end = count * (part + 1) / parts;
+            long end = parts.end(part);
             long at = part * angles.bytes();
-            for (long i = count * part / parts; i < end; i++) {
+            for (long i = parts.begin(part); i < end; i++) {
                 long b = i / rows;
                 long row = i % rows;
                 angles.compute(positions.at(positionsMemory, b, row), scratch, at);
