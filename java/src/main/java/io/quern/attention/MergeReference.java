@@ -53,7 +53,6 @@ final class MergeReference {
 
     static void forward(Rows parts, int count, Rows whole, long row, double[] sum) {
         double logSumExp = logSumExp(parts, count, whole.count(), row);
-        double entropy = 0;
         Arrays.fill(sum, 0);
         for (int a = 0; a < count; a++) {
             long part = a * whole.count() + row;
@@ -62,7 +61,6 @@ final class MergeReference {
                 continue; // its output may be anything
             }
             double weight = Math.exp(own - logSumExp);
-            entropy += weight * (Rows.get(parts.entropy, part) + logSumExp - own);
             long out = parts.out.at(part);
             for (int c = 0; c < sum.length; c++) {
                 sum[c] += weight * parts.out.get(out + c);
@@ -73,7 +71,20 @@ final class MergeReference {
             whole.out.set(out + c, sum[c]);
         }
         Rows.set(whole.logSumExp, row, logSumExp);
-        Rows.set(whole.entropy, row, entropy);
+        if (whole.entropy != null) {
+            Rows.set(whole.entropy, row, entropy(parts, count, whole.count(), row, logSumExp));
+        }
+    }
+
+    static double entropy(Rows parts, int count, long rows, long row, double logSumExp) {
+        double entropy = 0;
+        for (int a = 0; a < count; a++) {
+            double own = Rows.get(parts.logSumExp, a * rows + row);
+            if (own != Double.NEGATIVE_INFINITY) {
+                entropy += Math.exp(own - logSumExp) * (Rows.get(parts.entropy, a * rows + row) + logSumExp - own);
+            }
+        }
+        return entropy;
     }
 
     static double logSumExp(Rows parts, int count, long rows, long row) {

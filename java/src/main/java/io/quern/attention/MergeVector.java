@@ -79,19 +79,8 @@ final class MergeVector {
         }
         Rows.set(whole.logSumExp(), row, logSumExp);
         if (whole.entropy() != null) {
-            Rows.set(whole.entropy(), row, entropy(parts, count, whole.count(), row, logSumExp));
+            Rows.set(whole.entropy(), row, MergeReference.entropy(parts, count, whole.count(), row, logSumExp));
         }
-    }
-
-    private static double entropy(Rows parts, int count, long rows, long row, double logSumExp) {
-        double entropy = 0;
-        for (int a = 0; a < count; a++) {
-            double own = Rows.get(parts.logSumExp(), a * rows + row);
-            if (own != Double.NEGATIVE_INFINITY) {
-                entropy += Math.exp(own - logSumExp) * (Rows.get(parts.entropy(), a * rows + row) + logSumExp - own);
-            }
-        }
-        return entropy;
     }
 
     private static Launch backward(MergeBackward a, Device.Cpu device) {
