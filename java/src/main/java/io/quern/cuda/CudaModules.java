@@ -21,6 +21,7 @@ final class CudaModules {
     private final CudaContext context;
     private final Map<String, CUmodule> modules = new HashMap<>();
     private final Map<String, CudaFunction> functions = new HashMap<>();
+    private Map<String, Integer> registers; // of the shipped kernels on this device; null: not read yet
 
     CudaModules(CudaContext context) {
         this.context = context;
@@ -60,11 +61,13 @@ final class CudaModules {
         return load(ptx, resource(module));
     }
 
-    /** {@return those of the shipped kernels on this device} */
     private Map<String, Integer> registers() {
-        CudaProperties device = context.properties();
-        String text = new String(read(folder() + "registers.txt"), StandardCharsets.US_ASCII);
-        return RegisterCounts.parse(text).on("sm_" + device.major() + device.minor());
+        if (registers == null) {
+            CudaProperties device = context.properties();
+            String text = new String(read(folder() + "registers.txt"), StandardCharsets.US_ASCII);
+            registers = RegisterCounts.parse(text).on("sm_" + device.major() + device.minor());
+        }
+        return registers;
     }
 
     /**
