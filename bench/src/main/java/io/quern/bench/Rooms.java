@@ -5,6 +5,7 @@ import io.quern.attention.AttentionCases;
 import io.quern.bench.attention.AttentionBench;
 import io.quern.bench.lion.LionBench;
 import io.quern.bench.measure.Subject;
+import io.quern.bench.ode.OdeBench;
 import io.quern.bench.rope.RopeBench;
 import io.quern.lion.LionCases;
 import io.quern.ode.OdeCases;
@@ -65,6 +66,7 @@ public final class Rooms {
         List<Subject> all = new ArrayList<>();
         all.addAll(AttentionBench.subjects());
         all.addAll(LionBench.subjects());
+        all.addAll(OdeBench.subjects());
         all.addAll(RopeBench.subjects());
         return List.copyOf(all);
     }

@@ -76,6 +76,10 @@ public record BenchReport(
         json.add("high", Json.number(result.sample().high()));
         json.addProperty("flop", result.subject().work().flops());
         json.addProperty("bytes", result.subject().work().bytes());
+        if (result.subject().count() != null) {
+            json.addProperty(
+                    result.subject().count().unit(), result.subject().count().number());
+        }
         json.add("floor", Json.number(result.floor()));
         json.add("ceilingShare", Json.number(result.ceilingShare()));
         json.add("peer", Json.stringOrNull(result.peer()));
@@ -95,6 +99,10 @@ public record BenchReport(
         text.append(ceilingTable()).append('\n');
         if (!results.isEmpty()) {
             text.append(resultTable()).append('\n');
+        }
+        Table rates = rateTable();
+        if (!rates.isEmpty()) {
+            text.append(rates).append('\n');
         }
         if (!mixed.isEmpty()) {
             text.append(mixedTable()).append('\n').append(mixedVerdict()).append("\n\n");
@@ -153,6 +161,26 @@ public record BenchReport(
                     result.peer(),
                     result.peer() == null ? null : Units.significant(result.ratio()),
                     result.peer() == null ? null : interval(result.ratios()));
+        }
+        return table;
+    }
+
+    /** Of subjects that count something. */
+    private Table rateTable() {
+        Table table = new Table("benchmark", "dtype", "shape", ">threads", "", ">10^6/s", ">peer's");
+        for (Result result : results) {
+            Subject.Count count = result.subject().count();
+            if (count != null) {
+                double rate = count.number() / result.sample().median() * 1e-6;
+                table.row(
+                        result.subject().benchmark(),
+                        result.subject().dtype(),
+                        result.subject().shape(),
+                        result.threads(),
+                        count.unit(),
+                        Units.significant(rate),
+                        result.peer() == null ? null : Units.significant(rate / result.ratio()));
+            }
         }
         return table;
     }

@@ -11,6 +11,7 @@ public final class BoundWorkload implements Workload {
     private final TensorArena arena;
     private final Stream stream;
     private final BoundCall[] calls;
+    private final long flops;
     private final Runnable agreement;
     private final Peer peer;
 
@@ -26,9 +27,16 @@ public final class BoundWorkload implements Workload {
 
     /** The same of several calls, one after the other. */
     public BoundWorkload(TensorArena arena, Stream stream, List<BoundCall> calls, Runnable agreement, Peer peer) {
+        this(arena, stream, calls, calls.stream().mapToLong(BoundCall::flops).sum(), agreement, peer);
+    }
+
+    /** The same of calls that cannot know how many FLOP they will do. */
+    public BoundWorkload(
+            TensorArena arena, Stream stream, List<BoundCall> calls, long flops, Runnable agreement, Peer peer) {
         this.arena = arena;
         this.stream = stream;
         this.calls = calls.toArray(BoundCall[]::new);
+        this.flops = flops;
         this.agreement = agreement;
         this.peer = peer;
     }
@@ -53,7 +61,7 @@ public final class BoundWorkload implements Workload {
 
     @Override
     public long flops() {
-        return Arrays.stream(calls).mapToLong(BoundCall::flops).sum();
+        return flops;
     }
 
     @Override

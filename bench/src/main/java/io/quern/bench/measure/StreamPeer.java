@@ -15,7 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** The loops of {@code stream.c} and {@code decode.c}, built by the machine's C compiler and called on our kernels' own memory. */
+/** The loops of {@code stream.c}, {@code decode.c} and {@code ode.c}, built by the machine's C compiler and called on our kernels' own memory. */
 public final class StreamPeer {
     /** What the report calls the three-read-two-write loop. */
     public static final String LION = "C 3r2w loop";
@@ -41,8 +41,11 @@ public final class StreamPeer {
     public static String build(Path folder) {
         Path library = folder.resolve("libquern-peers.so");
         try {
-            Process compiler = new ProcessBuilder(
-                            command(library, unpacked("stream.c", folder), unpacked("decode.c", folder)))
+            Process compiler = new ProcessBuilder(command(
+                            library,
+                            unpacked("stream.c", folder),
+                            unpacked("decode.c", folder),
+                            unpacked("ode.c", folder)))
                     .redirectErrorStream(true)
                     .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                     .start();
@@ -69,6 +72,7 @@ public final class StreamPeer {
                 "-mprefer-vector-width=512",
                 "-ffp-contract=fast",
                 "-fno-trapping-math",
+                "-fno-math-errno",
                 "-fopenmp",
                 "-shared",
                 "-fPIC",
@@ -163,7 +167,8 @@ public final class StreamPeer {
         });
     }
 
-    private static MethodHandle loop(String name, MemoryLayout... arguments) {
+    /** {@return a loop by its name in C} */
+    public static MethodHandle loop(String name, MemoryLayout... arguments) {
         SymbolLookup library = SymbolLookup.libraryLookup(Path.of(System.getProperty(LIBRARY)), Arena.global());
         return Linker.nativeLinker().downcallHandle(library.findOrThrow(name), FunctionDescriptor.ofVoid(arguments));
     }

@@ -13,10 +13,23 @@ import java.util.regex.Pattern;
  * @param work what a call costs at the least, by formula
  * @param quick whether {@code --quick} includes it
  * @param peer the name of the peer that its workload offers, or null
+ * @param count what a call does many times, where that tells more than bytes do; or null
  * @param opening allocates it
  */
 public record Subject(
-        String benchmark, String dtype, String shape, Work work, boolean quick, String peer, Opening opening) {
+        String benchmark,
+        String dtype,
+        String shape,
+        Work work,
+        boolean quick,
+        String peer,
+        Count count,
+        Opening opening) {
+    /** A subject whose bytes and FLOP say all. */
+    public Subject(
+            String benchmark, String dtype, String shape, Work work, boolean quick, String peer, Opening opening) {
+        this(benchmark, dtype, shape, work, quick, peer, null, opening);
+    }
 
     /** Allocates a workload. */
     @FunctionalInterface
@@ -34,6 +47,14 @@ public record Subject(
      * @param footprint the distinct bytes touched: they decide which cache holds them
      */
     public record Work(Traffic traffic, long bytes, long flops, long footprint) {}
+
+    /**
+     * What a call does many times.
+     *
+     * @param unit in the plural
+     * @param number of them in a call
+     */
+    public record Count(String unit, long number) {}
 
     /** {@return the name by which a fork finds it, and against which filters match} */
     public String id() {

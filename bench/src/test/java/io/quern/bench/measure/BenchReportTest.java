@@ -58,6 +58,21 @@ class BenchReportTest {
         assertEquals("own fork", mixed.get("peer").getAsString());
     }
 
+    /** 3000 steps in 1.5 us, the peer in 1.25 times that. */
+    @Test
+    void whatASubjectCountsIsARate() {
+        var work = new Subject.Work(Traffic.COPY, 1000, 10, 1000);
+        var count = new Subject.Count("steps", 3000);
+        Subject subject = new Subject("ode.fixed", "fp64", "n=50", work, true, "C loop", count, _ -> null);
+        Sample sample = Sample.of(1.5e-6);
+        Result own = new Result(subject, "cpu", 1, sample, 1e-6, "C loop", Sample.of(1.25));
+        BenchReport report =
+                new BenchReport(new JsonObject(), new Ceilings(), List.of(own), List.of(), List.of(), List.of());
+        assertTrue(report.text().contains("steps    2000    1600"), report.text());
+        JsonObject json = report.json().getAsJsonArray("results").get(0).getAsJsonObject();
+        assertEquals(3000, json.get("steps").getAsLong());
+    }
+
     @Test
     void aLossThatRoundsDisagreeAboutIsUnsure() {
         Result lost = report().mixed().getFirst();

@@ -1,0 +1,2 @@
+/** Benchmarks of {@link io.quern.ode}. */
+package io.quern.bench.ode;
