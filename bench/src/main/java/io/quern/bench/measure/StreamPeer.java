@@ -114,12 +114,8 @@ public final class StreamPeer {
                 FLOAT,
                 FLOAT,
                 FLOAT);
-        return new Peer(LION, () -> {
-            try {
-                loop.invokeExact(parameter, momentum, gradient, n, threads, 1e-4f, 0.1f, 0.9f, 0.99f);
-            } catch (Throwable impossible) {
-                throw new AssertionError("a C loop cannot throw", impossible);
-            }
+        return peer(LION, () -> {
+            loop.invokeExact(parameter, momentum, gradient, n, threads, 1e-4f, 0.1f, 0.9f, 0.99f);
         });
     }
 
@@ -130,12 +126,8 @@ public final class StreamPeer {
         }
         MethodHandle loop =
                 loop("quern_peer_update", POINTER, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT, FLOAT, FLOAT);
-        return new Peer(UPDATE, () -> {
-            try {
-                loop.invokeExact(x, n, threads, 0.5f, 1f);
-            } catch (Throwable impossible) {
-                throw new AssertionError("a C loop cannot throw", impossible);
-            }
+        return peer(UPDATE, () -> {
+            loop.invokeExact(x, n, threads, 0.5f, 1f);
         });
     }
 
@@ -158,9 +150,23 @@ public final class StreamPeer {
                 ValueLayout.JAVA_LONG,
                 ValueLayout.JAVA_LONG,
                 ValueLayout.JAVA_INT);
-        return new Peer(DECODE, () -> {
+        return peer(DECODE, () -> {
+            loop.invokeExact(query, keyRows, values, out, heads, keys, threads);
+        });
+    }
+
+    /** A call of a loop in C: a block, since the value of {@code invokeExact} is an Object where a lambda is nothing but it. */
+    @FunctionalInterface
+    public interface Call {
+        /** Runs the loop once. */
+        void run() throws Throwable;
+    }
+
+    /** {@return the peer that a loop in C is} */
+    public static Peer peer(String name, Call call) {
+        return new Peer(name, () -> {
             try {
-                loop.invokeExact(query, keyRows, values, out, heads, keys, threads);
+                call.run();
             } catch (Throwable impossible) {
                 throw new AssertionError("a C loop cannot throw", impossible);
             }

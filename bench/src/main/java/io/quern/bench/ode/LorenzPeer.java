@@ -4,9 +4,13 @@ import io.quern.DType;
 import io.quern.Tensor;
 import io.quern.bench.measure.Peer;
 import io.quern.bench.measure.StreamPeer;
+import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.util.Arrays;
 
 /** Lorenz trajectories by the loops of {@code ode.c}, from the same states as ours, to an output of their own. */
 final class LorenzPeer {
@@ -19,6 +23,7 @@ final class LorenzPeer {
     private static final MemoryLayout POINTER = ValueLayout.JAVA_LONG; // addresses, of memory that the workload keeps
     private static final MemoryLayout LONG = ValueLayout.JAVA_LONG;
     private static final MemoryLayout INT = ValueLayout.JAVA_INT;
+    private static final MemoryLayout REAL = ValueLayout.JAVA_DOUBLE;
 
     private LorenzPeer() {}
 
@@ -30,26 +35,10 @@ final class LorenzPeer {
         long from = state.address();
         long to = out.address();
         long n = state.size(1);
-        MemoryLayout real = real(state.dtype());
-        MethodHandle loop =
-                StreamPeer.loop("quern_peer_rk4_" + name(state.dtype()), POINTER, POINTER, LONG, INT, real, INT);
-        return new Peer(
-                FIXED,
-                state.dtype() == DType.FP64
-                        ? () -> {
-                            try {
-                                loop.invokeExact(from, to, n, steps, h, threads);
-                            } catch (Throwable impossible) {
-                                throw new AssertionError("a C loop cannot throw", impossible);
-                            }
-                        }
-                        : () -> {
-                            try {
-                                loop.invokeExact(from, to, n, steps, (float) h, threads);
-                            } catch (Throwable impossible) {
-                                throw new AssertionError("a C loop cannot throw", impossible);
-                            }
-                        });
+        MethodHandle loop = loop("quern_peer_rk4", state.dtype(), POINTER, POINTER, LONG, INT, REAL, INT);
+        return StreamPeer.peer(FIXED, () -> {
+            loop.invokeExact(from, to, n, steps, h, threads);
+        });
     }
 
     /**
@@ -65,43 +54,21 @@ final class LorenzPeer {
         long to = out.address();
         long tried = attempts.address();
         long n = state.size(1);
-        MemoryLayout real = real(state.dtype());
-        MethodHandle loop = StreamPeer.loop(
-                "quern_peer_dormand_prince_" + name(state.dtype()),
-                POINTER,
-                POINTER,
-                POINTER,
-                LONG,
-                real,
-                real,
-                real,
-                INT);
-        float endFp32 = (float) end;
-        float toleranceFp32 = (float) tolerance;
-        return new Peer(
-                ADAPTIVE,
-                state.dtype() == DType.FP64
-                        ? () -> {
-                            try {
-                                loop.invokeExact(from, to, tried, n, end, tolerance, tolerance, threads);
-                            } catch (Throwable impossible) {
-                                throw new AssertionError("a C loop cannot throw", impossible);
-                            }
-                        }
-                        : () -> {
-                            try {
-                                loop.invokeExact(from, to, tried, n, endFp32, toleranceFp32, toleranceFp32, threads);
-                            } catch (Throwable impossible) {
-                                throw new AssertionError("a C loop cannot throw", impossible);
-                            }
-                        });
+        MethodHandle loop = loop(
+                "quern_peer_dormand_prince", state.dtype(), POINTER, POINTER, POINTER, LONG, REAL, REAL, REAL, INT);
+        return StreamPeer.peer(ADAPTIVE, () -> {
+            loop.invokeExact(from, to, tried, n, end, tolerance, tolerance, threads);
+        });
     }
 
-    private static MemoryLayout real(DType dtype) {
-        return dtype == DType.FP64 ? ValueLayout.JAVA_DOUBLE : ValueLayout.JAVA_FLOAT;
-    }
-
-    private static String name(DType dtype) {
-        return dtype.name().toLowerCase(java.util.Locale.ROOT);
+    /** {@return the loop for a type, called with doubles for either} */
+    private static MethodHandle loop(String name, DType dtype, MemoryLayout... fp64) {
+        MemoryLayout[] arguments = fp64.clone();
+        if (dtype == DType.FP32) {
+            Arrays.setAll(arguments, i -> fp64[i] == REAL ? ValueLayout.JAVA_FLOAT : fp64[i]);
+        }
+        MethodHandle loop = StreamPeer.loop(name + "_" + OdeBench.name(dtype), arguments);
+        MethodType doubles = FunctionDescriptor.ofVoid(fp64).toMethodType();
+        return MethodHandles.explicitCastArguments(loop, doubles);
     }
 }

@@ -56,7 +56,7 @@ public final class OdeBench {
         return subjects;
     }
 
-    private static String name(DType dtype) {
+    static String name(DType dtype) {
         return dtype.name().toLowerCase(Locale.ROOT);
     }
 
