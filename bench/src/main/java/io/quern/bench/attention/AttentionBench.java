@@ -118,9 +118,9 @@ public final class AttentionBench {
                         arena.allocate(setting.dtype(), setting.batches(), setting.heads(), width, setting.headDim());
                 setting.attention()
                         .forward()
-                        .query(Setting.onHost(arena, query.slice(2, from, to)))
-                        .keys(Setting.onHost(arena, keys.slice(2, 0, seen)))
-                        .values(Setting.onHost(arena, values.slice(2, 0, seen)))
+                        .query(Agreement.copy(arena, query.slice(2, from, to)))
+                        .keys(Agreement.copy(arena, keys.slice(2, 0, seen)))
+                        .values(Agreement.copy(arena, values.slice(2, 0, seen)))
                         .out(expected)
                         .run(reference);
                 Agreement.within("out from query " + from, expected, out.slice(2, from, to), setting.tolerance());

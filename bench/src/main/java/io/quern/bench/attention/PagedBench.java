@@ -94,14 +94,14 @@ final class PagedBench {
         try (TensorArena arena = TensorArena.open(Device.reference());
                 Stream reference = Stream.open(Device.reference())) {
             PagedCache one = new PagedCache(
-                    Setting.onHost(arena, cache.keys()),
-                    Setting.onHost(arena, cache.values()),
-                    Setting.onHost(arena, cache.pages().slice(0, last, last + 1)),
-                    Setting.onHost(arena, cache.lengths().slice(0, last, last + 1)));
+                    Agreement.copy(arena, cache.keys()),
+                    Agreement.copy(arena, cache.values()),
+                    Agreement.copy(arena, cache.pages().slice(0, last, last + 1)),
+                    Agreement.copy(arena, cache.lengths().slice(0, last, last + 1)));
             Tensor expected = arena.allocate(setting.dtype(), 1, setting.heads(), 1, setting.headDim());
             setting.attention()
                     .forward(one)
-                    .query(Setting.onHost(arena, query.slice(0, last, last + 1)))
+                    .query(Agreement.copy(arena, query.slice(0, last, last + 1)))
                     .out(expected)
                     .run(reference);
             double tolerance = REPEATED * setting.tolerance();

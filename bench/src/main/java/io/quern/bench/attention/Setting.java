@@ -80,9 +80,4 @@ record Setting(DType dtype, int batches, int heads, int keyHeads, int queries, i
         long count = batches * ofHeads * rows * headDim;
         return Agreement.fill(arena.allocate(dtype, count), seed).reshape(batches, ofHeads, rows, headDim);
     }
-
-    /** {@return a copy in an arena of the host} */
-    static Tensor onHost(TensorArena arena, Tensor tensor) {
-        return arena.allocate(tensor.dtype(), tensor.shape()).copyFrom(tensor);
-    }
 }

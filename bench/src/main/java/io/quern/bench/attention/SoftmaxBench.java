@@ -61,13 +61,13 @@ final class SoftmaxBench {
         try (TensorArena arena = TensorArena.open(Device.reference());
                 Stream reference = Stream.open(Device.reference())) {
             for (long from : Agreement.windows(x.size(0), WINDOW)) {
-                Tensor rows = Setting.onHost(arena, x.slice(0, from, from + WINDOW));
+                Tensor rows = Agreement.copy(arena, x.slice(0, from, from + WINDOW));
                 Tensor expected = arena.allocate(x.dtype(), rows.shape());
                 RowSoftmax.SOFTMAX.run(reference, rows, expected);
                 Agreement.within(
                         "rows from " + from,
                         expected,
-                        Setting.onHost(arena, out.slice(0, from, from + WINDOW)),
+                        Agreement.copy(arena, out.slice(0, from, from + WINDOW)),
                         Setting.tolerance(x.dtype()));
             }
         }

@@ -134,7 +134,7 @@ public final class LionBench {
     private static List<Tensor> copies(TensorArena arena, Tensor tensor, long[] windows, long width) {
         List<Tensor> copies = new ArrayList<>();
         for (long from : windows) {
-            copies.add(arena.allocate(tensor.dtype(), width).copyFrom(window(tensor, from, width)));
+            copies.add(Agreement.copy(arena, window(tensor, from, width)));
         }
         return copies;
     }

@@ -1,6 +1,7 @@
 package io.quern.bench.measure;
 
 import io.quern.Tensor;
+import io.quern.TensorArena;
 import java.util.Arrays;
 import java.util.Random;
 
@@ -31,6 +32,11 @@ public final class Agreement {
     /** {@return where windows of that width begin: at the head, around the middle and at the tail} */
     public static long[] windows(long size, long width) {
         return size <= width ? new long[] {0} : new long[] {0, (size - width) / 2, size - width};
+    }
+
+    /** {@return a copy in an arena of the host} */
+    public static Tensor copy(TensorArena arena, Tensor tensor) {
+        return arena.allocate(tensor.dtype(), tensor.shape()).copyFrom(tensor);
     }
 
     /**

@@ -120,7 +120,7 @@ public final class OdeBench {
                 Ode.of(OdeCatalogue.LORENZ, Method.RUNGE_KUTTA_4)
                         .fixed()
                         .state(expected)
-                        .parameters(copy(arena, parameters))
+                        .parameters(Agreement.copy(arena, parameters))
                         .size(STEP)
                         .steps(STEPS)
                         .out(expected)
@@ -202,7 +202,7 @@ public final class OdeBench {
             for (long from : Agreement.windows(ADAPTIVE_BATCH, WINDOW)) {
                 Tensor expected = window(arena, state, from);
                 Tensor counts = arena.allocate(DType.INT32, AdaptiveSolve.STATISTICS, expected.size(1));
-                adaptive(expected, copy(arena, parameters), expected, counts, dtype)
+                adaptive(expected, Agreement.copy(arena, parameters), expected, counts, dtype)
                         .run(reference);
                 Agreement.sameBits("out from trajectory " + from, expected, window(arena, out, from));
                 Agreement.sameBits("statistics from trajectory " + from, counts, window(arena, statistics, from));
@@ -231,11 +231,6 @@ public final class OdeBench {
     }
 
     private static Tensor window(TensorArena arena, Tensor tensor, long from) {
-        Tensor part = tensor.slice(1, from, from + WINDOW);
-        return copy(arena, part);
-    }
-
-    private static Tensor copy(TensorArena arena, Tensor tensor) {
-        return arena.allocate(tensor.dtype(), tensor.shape()).copyFrom(tensor);
+        return Agreement.copy(arena, tensor.slice(1, from, from + WINDOW));
     }
 }
