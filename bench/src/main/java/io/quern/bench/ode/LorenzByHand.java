@@ -57,6 +57,7 @@ final class LorenzByHand implements WorkerPool.Task {
         solve(8L * part * PART, steps, h, half, sixth);
     }
 
+    /** Both vectors are written out: a step of one gives three, which a method of its own could only return in an object. */
     private void solve(long at, int steps, DoubleVector h, DoubleVector half, DoubleVector sixth) {
         DoubleVector xa = load(at);
         DoubleVector ya = load(row + at);
