@@ -27,18 +27,58 @@ std::shared_ptr<Context> current() {
     return context;
 }
 
+// The context behind a handle, or the current one for null.
+std::shared_ptr<Context> contextOrCurrent(const Call& call, CUcontext handle) {
+    return handle == nullptr ? current() : call.driver.handles.get<Context>(handle);
+}
+
+void create(Call& call, CUcontext* context, unsigned flags, CUdevice device) {
+    requireNotNull(context, "pctx");
+    requireFlags(flags);
+    requireDevice(device);
+    auto created = std::make_shared<Context>(device, flags, false);
+    created->handle = call.driver.handles.add(created);
+    created->open();
+    contextStack().push_back(created);
+    *context = created->handle;
+}
+
+void requireNoAffinity(int count) {
+    require(count >= 0, CUDA_ERROR_INVALID_VALUE, "a negative number of affinities");
+    require(count == 0, CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY,
+            "the emulator's contexts have all multiprocessors");
+}
+
+void synchronize(Call& call, Context& context) {
+    call.refuseDuringCapture("cuCtxSynchronize");
+    call.countOrFail(CallKind::SYNCHRONIZE);
+    call.driver.scheduler.finish(call.lock, context);
+    context.requireUsable();
+}
+
 }  // namespace
 
 QUERN_EXPORT CUresult cuCtxCreate_v2(CUcontext* context, unsigned flags, CUdevice device) {
+    return entry(__func__, [&](Call& call) { create(call, context, flags, device); });
+}
+
+QUERN_EXPORT CUresult cuCtxCreate_v3(CUcontext* context, CUexecAffinityParam*, int affinityCount,
+                                     unsigned flags, CUdevice device) {
     return entry(__func__, [&](Call& call) {
-        requireNotNull(context, "pctx");
-        requireFlags(flags);
-        requireDevice(device);
-        auto created = std::make_shared<Context>(device, flags, false);
-        created->handle = call.driver.handles.add(created);
-        created->open();
-        contextStack().push_back(created);
-        *context = created->handle;
+        requireNoAffinity(affinityCount);
+        create(call, context, flags, device);
+    });
+}
+
+QUERN_EXPORT CUresult cuCtxCreate_v4(CUcontext* context, CUctxCreateParams* parameters, unsigned flags,
+                                     CUdevice device) {
+    return entry(__func__, [&](Call& call) {
+        if (parameters != nullptr) {
+            requireNoAffinity(parameters->numExecAffinityParams);
+            require(parameters->cigParams == nullptr, CUDA_ERROR_NOT_SUPPORTED,
+                    "the emulator shares nothing with graphics");
+        }
+        create(call, context, flags, device);
     });
 }
 
@@ -91,6 +131,13 @@ QUERN_EXPORT CUresult cuCtxGetDevice(CUdevice* device) {
     });
 }
 
+QUERN_EXPORT CUresult cuCtxGetDevice_v2(CUdevice* device, CUcontext handle) {
+    return entry(__func__, [&](Call& call) {
+        requireNotNull(device, "device");
+        *device = contextOrCurrent(call, handle)->device;
+    });
+}
+
 QUERN_EXPORT CUresult cuCtxGetFlags(unsigned* flags) {
     return entry(__func__, [&](Call&) {
         requireNotNull(flags, "flags");
@@ -101,8 +148,7 @@ QUERN_EXPORT CUresult cuCtxGetFlags(unsigned* flags) {
 QUERN_EXPORT CUresult cuCtxGetId(CUcontext handle, unsigned long long* id) {
     return entry(__func__, [&](Call& call) {
         requireNotNull(id, "ctxId");
-        const auto context = handle == nullptr ? current() : call.driver.handles.get<Context>(handle);
-        *id = reinterpret_cast<std::uintptr_t>(context->handle) >> 8;
+        *id = reinterpret_cast<std::uintptr_t>(contextOrCurrent(call, handle)->handle) >> 8;
     });
 }
 
@@ -115,12 +161,14 @@ QUERN_EXPORT CUresult cuCtxGetApiVersion(CUcontext handle, unsigned* version) {
 }
 
 QUERN_EXPORT CUresult cuCtxSynchronize() {
+    return entry(__func__, [&](Call& call) { synchronize(call, *call.context()); });
+}
+
+QUERN_EXPORT CUresult cuCtxSynchronize_v2(CUcontext handle) {
     return entry(__func__, [&](Call& call) {
-        const auto context = call.context();
-        call.refuseDuringCapture("cuCtxSynchronize");
-        call.countOrFail(CallKind::SYNCHRONIZE);
-        call.driver.scheduler.finish(call.lock, *context);
+        const auto context = contextOrCurrent(call, handle);
         context->requireUsable();
+        synchronize(call, *context);
     });
 }
 

@@ -42,6 +42,67 @@ std::vector<GraphNodePtr> dependents(const GraphNode& node) {
     return found;
 }
 
+// Edges have no data but the default: a node waits for all of another.
+void requireDefault(const CUgraphEdgeData* edges, std::size_t count) {
+    if (edges == nullptr) return;
+    for (std::size_t i = 0; i < count; ++i) {
+        const CUgraphEdgeData& edge = edges[i];
+        require(edge.to_port == 0 && std::ranges::all_of(edge.reserved, [](auto byte) { return byte == 0; }),
+                CUDA_ERROR_INVALID_VALUE, "to_port and the reserved bytes of edge data must be 0");
+        require(edge.from_port == 0 && edge.type == 0, CUDA_ERROR_NOT_SUPPORTED,
+                "the emulator's graphs have no programmatic dependencies");
+    }
+}
+
+void fillDefault(CUgraphEdgeData* edges, const CUgraphNode* nodes, std::size_t count) {
+    if (edges == nullptr) return;
+    requireNotNull(nodes, "the array of nodes that belongs to the edge data");
+    std::fill_n(edges, count, CUgraphEdgeData{});
+}
+
+void addDependencies(const Call& call, CUgraph graphHandle, const CUgraphNode* from, const CUgraphNode* to,
+                     const CUgraphEdgeData* edges, std::size_t count) {
+    const auto graph = call.driver.handles.get<Graph>(graphHandle);
+    const auto sources = nodesOf(call, from, count);
+    const auto targets = nodesOf(call, to, count);
+    requireDefault(edges, count);
+    for (std::size_t i = 0; i < count; ++i) {
+        require(graph->owns(*sources[i]) && graph->owns(*targets[i]), CUDA_ERROR_INVALID_VALUE,
+                "a node belongs to another graph");
+        require(sources[i] != targets[i], CUDA_ERROR_INVALID_VALUE, "a node cannot depend on itself");
+        require(std::ranges::count(targets[i]->dependencies, sources[i]) == 0, CUDA_ERROR_INVALID_VALUE,
+                "there is such a dependency already");
+    }
+    for (std::size_t i = 0; i < count; ++i) targets[i]->dependencies.push_back(sources[i]);
+}
+
+void removeDependencies(const Call& call, CUgraph graph, const CUgraphNode* from, const CUgraphNode* to,
+                        const CUgraphEdgeData* edges, std::size_t count) {
+    call.driver.handles.get<Graph>(graph);
+    const auto sources = nodesOf(call, from, count);
+    const auto targets = nodesOf(call, to, count);
+    requireDefault(edges, count);
+    for (std::size_t i = 0; i < count; ++i) {
+        require(std::erase(targets[i]->dependencies, sources[i]) != 0, CUDA_ERROR_INVALID_VALUE,
+                "there is no such dependency");
+    }
+}
+
+void listEdges(const Call& call, CUgraph graph, CUgraphNode* from, CUgraphNode* to, CUgraphEdgeData* edges,
+               std::size_t* count) {
+    require((from == nullptr) == (to == nullptr), CUDA_ERROR_INVALID_VALUE, "one of the two arrays is null");
+    requireNotNull(count, "numEdges");
+    std::vector<std::pair<CUgraphNode, CUgraphNode>> found;
+    for (const GraphNodePtr& node : call.driver.handles.get<Graph>(graph)->nodes) {
+        for (const GraphNodePtr& dependency : node->dependencies)
+            found.emplace_back(dependency->handle, node->handle);
+    }
+    std::size_t room = *count;
+    list(found, from, &room, [](const auto& edge) { return edge.first; });
+    list(found, to, count, [](const auto& edge) { return edge.second; });
+    fillDefault(edges, from, *count);
+}
+
 void instantiate(Call& call, CUgraphExec* exec, CUgraph graph, unsigned long long flags) {
     requireNotNull(exec, "phGraphExec");
     constexpr unsigned long long HINTS = 1 | 2 | 8;  // AUTO_FREE_ON_LAUNCH, UPLOAD, USE_NODE_PRIORITY
@@ -113,32 +174,25 @@ QUERN_EXPORT CUresult cuGraphNodeFindInClone(CUgraphNode* node, CUgraphNode orig
     });
 }
 
-QUERN_EXPORT CUresult cuGraphAddDependencies(CUgraph graphHandle, const CUgraphNode* from,
-                                             const CUgraphNode* to, std::size_t count) {
-    return entry(__func__, [&](Call& call) {
-        const auto graph = call.driver.handles.get<Graph>(graphHandle);
-        const auto sources = nodesOf(call, from, count);
-        const auto targets = nodesOf(call, to, count);
-        for (std::size_t i = 0; i < count; ++i) {
-            require(graph->owns(*sources[i]) && graph->owns(*targets[i]), CUDA_ERROR_INVALID_VALUE,
-                    "a node belongs to another graph");
-            require(sources[i] != targets[i], CUDA_ERROR_INVALID_VALUE, "a node cannot depend on itself");
-        }
-        for (std::size_t i = 0; i < count; ++i) targets[i]->dependencies.push_back(sources[i]);
-    });
+QUERN_EXPORT CUresult cuGraphAddDependencies(CUgraph graph, const CUgraphNode* from, const CUgraphNode* to,
+                                             std::size_t count) {
+    return entry(__func__, [&](Call& call) { addDependencies(call, graph, from, to, nullptr, count); });
 }
 
-QUERN_EXPORT CUresult cuGraphRemoveDependencies(CUgraph graphHandle, const CUgraphNode* from,
-                                                const CUgraphNode* to, std::size_t count) {
-    return entry(__func__, [&](Call& call) {
-        call.driver.handles.get<Graph>(graphHandle);
-        const auto sources = nodesOf(call, from, count);
-        const auto targets = nodesOf(call, to, count);
-        for (std::size_t i = 0; i < count; ++i) {
-            require(std::erase(targets[i]->dependencies, sources[i]) != 0, CUDA_ERROR_INVALID_VALUE,
-                    "there is no such dependency");
-        }
-    });
+QUERN_EXPORT CUresult cuGraphAddDependencies_v2(CUgraph graph, const CUgraphNode* from, const CUgraphNode* to,
+                                                const CUgraphEdgeData* edges, std::size_t count) {
+    return entry(__func__, [&](Call& call) { addDependencies(call, graph, from, to, edges, count); });
+}
+
+QUERN_EXPORT CUresult cuGraphRemoveDependencies(CUgraph graph, const CUgraphNode* from, const CUgraphNode* to,
+                                                std::size_t count) {
+    return entry(__func__, [&](Call& call) { removeDependencies(call, graph, from, to, nullptr, count); });
+}
+
+QUERN_EXPORT CUresult cuGraphRemoveDependencies_v2(CUgraph graph, const CUgraphNode* from,
+                                                   const CUgraphNode* to, const CUgraphEdgeData* edges,
+                                                   std::size_t count) {
+    return entry(__func__, [&](Call& call) { removeDependencies(call, graph, from, to, edges, count); });
 }
 
 QUERN_EXPORT CUresult cuGraphDestroyNode(CUgraphNode handle) {
@@ -172,21 +226,13 @@ QUERN_EXPORT CUresult cuGraphGetRootNodes(CUgraph handle, CUgraphNode* nodes, st
     });
 }
 
-QUERN_EXPORT CUresult cuGraphGetEdges(CUgraph handle, CUgraphNode* from, CUgraphNode* to,
-                                      std::size_t* count) {
-    return entry(__func__, [&](Call& call) {
-        require((from == nullptr) == (to == nullptr), CUDA_ERROR_INVALID_VALUE,
-                "one of the two arrays is null");
-        requireNotNull(count, "numEdges");
-        std::vector<std::pair<CUgraphNode, CUgraphNode>> edges;
-        for (const GraphNodePtr& node : call.driver.handles.get<Graph>(handle)->nodes) {
-            for (const GraphNodePtr& dependency : node->dependencies)
-                edges.emplace_back(dependency->handle, node->handle);
-        }
-        std::size_t room = *count;
-        list(edges, from, &room, [](const auto& edge) { return edge.first; });
-        list(edges, to, count, [](const auto& edge) { return edge.second; });
-    });
+QUERN_EXPORT CUresult cuGraphGetEdges(CUgraph graph, CUgraphNode* from, CUgraphNode* to, std::size_t* count) {
+    return entry(__func__, [&](Call& call) { listEdges(call, graph, from, to, nullptr, count); });
+}
+
+QUERN_EXPORT CUresult cuGraphGetEdges_v2(CUgraph graph, CUgraphNode* from, CUgraphNode* to,
+                                         CUgraphEdgeData* edges, std::size_t* count) {
+    return entry(__func__, [&](Call& call) { listEdges(call, graph, from, to, edges, count); });
 }
 
 QUERN_EXPORT CUresult cuGraphNodeGetDependencies(CUgraphNode node, CUgraphNode* nodes, std::size_t* count) {
@@ -195,9 +241,25 @@ QUERN_EXPORT CUresult cuGraphNodeGetDependencies(CUgraphNode node, CUgraphNode* 
     });
 }
 
+QUERN_EXPORT CUresult cuGraphNodeGetDependencies_v2(CUgraphNode node, CUgraphNode* nodes,
+                                                    CUgraphEdgeData* edges, std::size_t* count) {
+    return entry(__func__, [&](Call& call) {
+        list(call.driver.handles.get<GraphNode>(node)->dependencies, nodes, count, handleOf);
+        fillDefault(edges, nodes, *count);
+    });
+}
+
 QUERN_EXPORT CUresult cuGraphNodeGetDependentNodes(CUgraphNode node, CUgraphNode* nodes, std::size_t* count) {
     return entry(__func__, [&](Call& call) {
         list(dependents(*call.driver.handles.get<GraphNode>(node)), nodes, count, handleOf);
+    });
+}
+
+QUERN_EXPORT CUresult cuGraphNodeGetDependentNodes_v2(CUgraphNode node, CUgraphNode* nodes,
+                                                      CUgraphEdgeData* edges, std::size_t* count) {
+    return entry(__func__, [&](Call& call) {
+        list(dependents(*call.driver.handles.get<GraphNode>(node)), nodes, count, handleOf);
+        fillDefault(edges, nodes, *count);
     });
 }
 

@@ -66,6 +66,50 @@ void requireManaged(const Call& call, CUdeviceptr pointer, std::size_t bytes) {
             "the memory is not managed");
 }
 
+// Where managed memory should live is advice; here it lives in one place, reachable by all.
+CUmemLocation locationOf(CUdevice device) {
+    return device == CU_DEVICE_CPU ? CUmemLocation{CU_MEM_LOCATION_TYPE_HOST, 0}
+                                   : CUmemLocation{CU_MEM_LOCATION_TYPE_DEVICE, device};
+}
+
+void requireLocation(CUmemLocation location) {
+    switch (location.type) {
+        case CU_MEM_LOCATION_TYPE_DEVICE: requireDevice(location.id); return;
+        case CU_MEM_LOCATION_TYPE_HOST:
+        case CU_MEM_LOCATION_TYPE_HOST_NUMA_CURRENT: return;
+        case CU_MEM_LOCATION_TYPE_HOST_NUMA:
+            require(location.id == 0, CUDA_ERROR_INVALID_VALUE, "the emulator's host has one NUMA node, 0");
+            return;
+        default: throw Failure(CUDA_ERROR_INVALID_VALUE, "unknown type of location");
+    }
+}
+
+void prefetch(const Call& call, CUdeviceptr pointer, std::size_t bytes, CUmemLocation location,
+              CUstream stream) {
+    requireLocation(location);
+    call.stream(stream);
+    requireManaged(call, pointer, bytes);
+}
+
+void advise(const Call& call, CUdeviceptr pointer, std::size_t bytes, CUmem_advise advice,
+            CUmemLocation location) {
+    switch (advice) {
+        case CU_MEM_ADVISE_SET_READ_MOSTLY:
+        case CU_MEM_ADVISE_UNSET_READ_MOSTLY:
+        case CU_MEM_ADVISE_UNSET_PREFERRED_LOCATION: break;  // they ignore the location
+        case CU_MEM_ADVISE_SET_PREFERRED_LOCATION: requireLocation(location); break;
+        case CU_MEM_ADVISE_SET_ACCESSED_BY:
+        case CU_MEM_ADVISE_UNSET_ACCESSED_BY:
+            require(
+                location.type == CU_MEM_LOCATION_TYPE_DEVICE || location.type == CU_MEM_LOCATION_TYPE_HOST,
+                CUDA_ERROR_INVALID_VALUE, "who accesses is a device or the host");
+            requireLocation(location);
+            break;
+        default: throw Failure(CUDA_ERROR_INVALID_VALUE, "unknown advice");
+    }
+    requireManaged(call, pointer, bytes);
+}
+
 }  // namespace
 
 QUERN_EXPORT CUresult cuMemGetInfo_v2(std::size_t* freeBytes, std::size_t* totalBytes) {
@@ -179,24 +223,27 @@ QUERN_EXPORT CUresult cuMemHostGetFlags(unsigned* flags, void* pointer) {
     });
 }
 
-// Where managed memory should live is advice; here it lives in one place, reachable by all.
 QUERN_EXPORT CUresult cuMemPrefetchAsync(CUdeviceptr pointer, std::size_t bytes, CUdevice device,
                                          CUstream stream) {
+    return entry(__func__, [&](Call& call) { prefetch(call, pointer, bytes, locationOf(device), stream); });
+}
+
+QUERN_EXPORT CUresult cuMemPrefetchAsync_v2(CUdeviceptr pointer, std::size_t bytes, CUmemLocation location,
+                                            unsigned flags, CUstream stream) {
     return entry(__func__, [&](Call& call) {
-        if (device != CU_DEVICE_CPU) requireDevice(device);
-        call.stream(stream);
-        requireManaged(call, pointer, bytes);
+        require(flags == 0, CUDA_ERROR_INVALID_VALUE, "flags are reserved and must be 0");
+        prefetch(call, pointer, bytes, location, stream);
     });
 }
 
 QUERN_EXPORT CUresult cuMemAdvise(CUdeviceptr pointer, std::size_t bytes, CUmem_advise advice,
                                   CUdevice device) {
-    return entry(__func__, [&](Call& call) {
-        require(advice >= CU_MEM_ADVISE_SET_READ_MOSTLY && advice <= CU_MEM_ADVISE_UNSET_ACCESSED_BY,
-                CUDA_ERROR_INVALID_VALUE, "unknown advice");
-        if (device != CU_DEVICE_CPU) requireDevice(device);
-        requireManaged(call, pointer, bytes);
-    });
+    return entry(__func__, [&](Call& call) { advise(call, pointer, bytes, advice, locationOf(device)); });
+}
+
+QUERN_EXPORT CUresult cuMemAdvise_v2(CUdeviceptr pointer, std::size_t bytes, CUmem_advise advice,
+                                     CUmemLocation location) {
+    return entry(__func__, [&](Call& call) { advise(call, pointer, bytes, advice, location); });
 }
 
 QUERN_EXPORT CUresult cuStreamAttachMemAsync(CUstream stream, CUdeviceptr pointer, std::size_t,

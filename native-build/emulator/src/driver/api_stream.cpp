@@ -97,6 +97,14 @@ QUERN_EXPORT CUresult cuStreamGetCtx(CUstream handle, CUcontext* context) {
     });
 }
 
+QUERN_EXPORT CUresult cuStreamGetCtx_v2(CUstream handle, CUcontext* context, CUgreenCtx* green) {
+    return entry(__func__, [&](Call& call) {
+        requireNotNull(context, "pCtx");
+        *context = call.stream(handle)->context->handle;
+        if (green != nullptr) *green = nullptr;
+    });
+}
+
 QUERN_EXPORT CUresult cuLaunchHostFunc(CUstream handle, CUhostFn function, void* userData) {
     return entry(__func__, [&](Call& call) {
         requireNotNull(reinterpret_cast<const void*>(function), "fn");

@@ -16,16 +16,21 @@ CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode* mode);
 
 // Contexts (api_context.cpp)
 CUresult cuCtxCreate_v2(CUcontext* context, unsigned flags, CUdevice device);
+CUresult cuCtxCreate_v3(CUcontext* context, CUexecAffinityParam* affinities, int affinityCount,
+                        unsigned flags, CUdevice device);
+CUresult cuCtxCreate_v4(CUcontext* context, CUctxCreateParams* parameters, unsigned flags, CUdevice device);
 CUresult cuCtxDestroy_v2(CUcontext handle);
 CUresult cuCtxGetCurrent(CUcontext* context);
 CUresult cuCtxSetCurrent(CUcontext handle);
 CUresult cuCtxPushCurrent_v2(CUcontext handle);
 CUresult cuCtxPopCurrent_v2(CUcontext* context);
 CUresult cuCtxGetDevice(CUdevice* device);
+CUresult cuCtxGetDevice_v2(CUdevice* device, CUcontext handle);
 CUresult cuCtxGetFlags(unsigned* flags);
 CUresult cuCtxGetId(CUcontext handle, unsigned long long* id);
 CUresult cuCtxGetApiVersion(CUcontext handle, unsigned* version);
 CUresult cuCtxSynchronize();
+CUresult cuCtxSynchronize_v2(CUcontext handle);
 CUresult cuCtxGetLimit(std::size_t* value, CUlimit limit);
 CUresult cuCtxSetLimit(CUlimit limit, std::size_t value);
 CUresult cuCtxGetStreamPriorityRange(int* least, int* greatest);
@@ -92,7 +97,8 @@ CUresult cuEventRecord(CUevent event, CUstream stream);
 CUresult cuEventRecordWithFlags(CUevent event, CUstream stream, unsigned flags);
 CUresult cuEventQuery(CUevent handle);
 CUresult cuEventSynchronize(CUevent handle);
-CUresult cuEventElapsedTime(float* milliseconds, CUevent startHandle, CUevent endHandle);
+CUresult cuEventElapsedTime(float* milliseconds, CUevent start, CUevent end);
+CUresult cuEventElapsedTime_v2(float* milliseconds, CUevent start, CUevent end);
 CUresult cuStreamWaitEvent(CUstream streamHandle, CUevent eventHandle, unsigned flags);
 
 // Fills (api_fill.cpp)
@@ -139,17 +145,27 @@ CUresult cuGraphCreate(CUgraph* graph, unsigned flags);
 CUresult cuGraphDestroy(CUgraph handle);
 CUresult cuGraphClone(CUgraph* copy, CUgraph original);
 CUresult cuGraphNodeFindInClone(CUgraphNode* node, CUgraphNode original, CUgraph cloned);
-CUresult cuGraphAddDependencies(CUgraph graphHandle, const CUgraphNode* from, const CUgraphNode* to,
+CUresult cuGraphAddDependencies(CUgraph graph, const CUgraphNode* from, const CUgraphNode* to,
                                 std::size_t count);
-CUresult cuGraphRemoveDependencies(CUgraph graphHandle, const CUgraphNode* from, const CUgraphNode* to,
+CUresult cuGraphAddDependencies_v2(CUgraph graph, const CUgraphNode* from, const CUgraphNode* to,
+                                   const CUgraphEdgeData* edges, std::size_t count);
+CUresult cuGraphRemoveDependencies(CUgraph graph, const CUgraphNode* from, const CUgraphNode* to,
                                    std::size_t count);
+CUresult cuGraphRemoveDependencies_v2(CUgraph graph, const CUgraphNode* from, const CUgraphNode* to,
+                                      const CUgraphEdgeData* edges, std::size_t count);
 CUresult cuGraphDestroyNode(CUgraphNode handle);
 CUresult cuGraphNodeGetType(CUgraphNode handle, CUgraphNodeType* type);
 CUresult cuGraphGetNodes(CUgraph graph, CUgraphNode* nodes, std::size_t* count);
 CUresult cuGraphGetRootNodes(CUgraph handle, CUgraphNode* nodes, std::size_t* count);
-CUresult cuGraphGetEdges(CUgraph handle, CUgraphNode* from, CUgraphNode* to, std::size_t* count);
+CUresult cuGraphGetEdges(CUgraph graph, CUgraphNode* from, CUgraphNode* to, std::size_t* count);
+CUresult cuGraphGetEdges_v2(CUgraph graph, CUgraphNode* from, CUgraphNode* to, CUgraphEdgeData* edges,
+                            std::size_t* count);
 CUresult cuGraphNodeGetDependencies(CUgraphNode node, CUgraphNode* nodes, std::size_t* count);
+CUresult cuGraphNodeGetDependencies_v2(CUgraphNode node, CUgraphNode* nodes, CUgraphEdgeData* edges,
+                                       std::size_t* count);
 CUresult cuGraphNodeGetDependentNodes(CUgraphNode node, CUgraphNode* nodes, std::size_t* count);
+CUresult cuGraphNodeGetDependentNodes_v2(CUgraphNode node, CUgraphNode* nodes, CUgraphEdgeData* edges,
+                                         std::size_t* count);
 CUresult cuGraphInstantiateWithFlags(CUgraphExec* exec, CUgraph graph, unsigned long long flags);
 CUresult cuGraphInstantiate_v2(CUgraphExec* exec, CUgraph graph, CUgraphNode* errorNode, char* log,
                                std::size_t logBytes);
@@ -228,7 +244,10 @@ CUresult cuMemHostUnregister(void* pointer);
 CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr* device, void* pointer, unsigned flags);
 CUresult cuMemHostGetFlags(unsigned* flags, void* pointer);
 CUresult cuMemPrefetchAsync(CUdeviceptr pointer, std::size_t bytes, CUdevice device, CUstream stream);
+CUresult cuMemPrefetchAsync_v2(CUdeviceptr pointer, std::size_t bytes, CUmemLocation location, unsigned flags,
+                               CUstream stream);
 CUresult cuMemAdvise(CUdeviceptr pointer, std::size_t bytes, CUmem_advise advice, CUdevice device);
+CUresult cuMemAdvise_v2(CUdeviceptr pointer, std::size_t bytes, CUmem_advise advice, CUmemLocation location);
 CUresult cuStreamAttachMemAsync(CUstream stream, CUdeviceptr pointer, std::size_t bytes, unsigned flags);
 CUresult cuMemGetAddressRange_v2(CUdeviceptr* base, std::size_t* bytes, CUdeviceptr pointer);
 
@@ -271,6 +290,7 @@ CUresult cuStreamGetFlags(CUstream handle, unsigned* flags);
 CUresult cuStreamGetPriority(CUstream handle, int* priority);
 CUresult cuStreamGetId(CUstream handle, unsigned long long* id);
 CUresult cuStreamGetCtx(CUstream handle, CUcontext* context);
+CUresult cuStreamGetCtx_v2(CUstream handle, CUcontext* context, CUgreenCtx* green);
 CUresult cuLaunchHostFunc(CUstream handle, CUhostFn function, void* userData);
 CUresult cuStreamAddCallback(CUstream handle, CUstreamCallback callback, void* userData, unsigned flags);
 

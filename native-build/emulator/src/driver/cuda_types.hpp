@@ -1,5 +1,5 @@
 // The types of the CUDA driver API that the emulator speaks, declared here so that building it needs no CUDA
-// toolkit. Names, values and layouts are those of the CUDA 12 driver ABI; only what is implemented is declared.
+// toolkit. Names, values and layouts are those of the CUDA 12 and 13 driver ABI; only what is implemented is declared.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,7 @@ using CUdeviceptr = unsigned long long;
 
 // Handles are opaque to callers. In this driver they are serial numbers, never pointers (see handles.hpp).
 using CUcontext = struct CUctx_st*;
+using CUgreenCtx = struct CUgreenCtx_st*;
 using CUmodule = struct CUmod_st*;
 using CUfunction = struct CUfunc_st*;
 using CUkernel = struct CUkern_st*;
@@ -39,6 +40,7 @@ enum CUresult : int {
     CUDA_ERROR_UNSUPPORTED_LIMIT = 215,
     CUDA_ERROR_INVALID_PTX = 218,
     CUDA_ERROR_UNSUPPORTED_PTX_VERSION = 222,
+    CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY = 224,
     CUDA_ERROR_FILE_NOT_FOUND = 301,
     CUDA_ERROR_INVALID_HANDLE = 400,
     CUDA_ERROR_ILLEGAL_STATE = 401,
@@ -102,6 +104,16 @@ enum CUctx_flags : unsigned {
     CU_CTX_MAP_HOST = 8,
     CU_CTX_LMEM_RESIZE_TO_MAX = 16,
     CU_CTX_FLAGS_MASK = 0xFF,
+};
+
+// What a context may be limited to or shared with; the emulator does neither and reads none of them.
+struct CUexecAffinityParam;
+struct CUctxCigParam;
+
+struct CUctxCreateParams {
+    CUexecAffinityParam* execAffinityParams;
+    int numExecAffinityParams;
+    CUctxCigParam* cigParams;
 };
 
 enum CUlimit : int {
@@ -203,10 +215,23 @@ enum CUmemhost_flags : unsigned {
     CU_MEMHOSTALLOC_WRITECOMBINED = 4,
 };
 
-enum CUmem_advise : int { CU_MEM_ADVISE_SET_READ_MOSTLY = 1, CU_MEM_ADVISE_UNSET_ACCESSED_BY = 6 };
+enum CUmem_advise : int {
+    CU_MEM_ADVISE_SET_READ_MOSTLY = 1,
+    CU_MEM_ADVISE_UNSET_READ_MOSTLY = 2,
+    CU_MEM_ADVISE_SET_PREFERRED_LOCATION = 3,
+    CU_MEM_ADVISE_UNSET_PREFERRED_LOCATION = 4,
+    CU_MEM_ADVISE_SET_ACCESSED_BY = 5,
+    CU_MEM_ADVISE_UNSET_ACCESSED_BY = 6,
+};
 inline constexpr CUdevice CU_DEVICE_CPU = -1;
 
-enum CUmemLocationType : int { CU_MEM_LOCATION_TYPE_INVALID = 0, CU_MEM_LOCATION_TYPE_DEVICE = 1 };
+enum CUmemLocationType : int {
+    CU_MEM_LOCATION_TYPE_INVALID = 0,
+    CU_MEM_LOCATION_TYPE_DEVICE = 1,
+    CU_MEM_LOCATION_TYPE_HOST = 2,
+    CU_MEM_LOCATION_TYPE_HOST_NUMA = 3,
+    CU_MEM_LOCATION_TYPE_HOST_NUMA_CURRENT = 4,
+};
 struct CUmemLocation {
     CUmemLocationType type;
     int id;
@@ -244,7 +269,7 @@ enum CUjit_option : int {
     CU_JIT_GLOBAL_SYMBOL_NAMES = 17,
     CU_JIT_GLOBAL_SYMBOL_ADDRESSES = 18,
     CU_JIT_GLOBAL_SYMBOL_COUNT = 19,
-    CU_JIT_OVERRIDE_DIRECTIVE_VALUES = 33,  // the last of CUDA 12.6
+    CU_JIT_SPLIT_COMPILE = 34,  // the last of CUDA 13.0
 };
 
 enum CUjitInputType : int { CU_JIT_INPUT_CUBIN = 0, CU_JIT_INPUT_PTX = 1, CU_JIT_INPUT_FATBINARY = 2 };
@@ -327,6 +352,14 @@ enum CUgraphNodeType : int {
     CU_GRAPH_NODE_TYPE_EMPTY = 5,
     CU_GRAPH_NODE_TYPE_WAIT_EVENT = 6,
     CU_GRAPH_NODE_TYPE_EVENT_RECORD = 7,
+};
+
+// All zero: the whole of one node waits for the whole of the other.
+struct CUgraphEdgeData {
+    unsigned char from_port;
+    unsigned char to_port;
+    unsigned char type;
+    unsigned char reserved[5];
 };
 
 struct CUDA_KERNEL_NODE_PARAMS {

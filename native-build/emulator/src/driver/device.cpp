@@ -4,7 +4,7 @@ namespace quern::driver {
 
 namespace {
 
-constexpr int LAST_ATTRIBUTE = 135;  // of CUDA 12.6
+constexpr int LAST_ATTRIBUTE = 147;  // of CUDA 13.0
 
 // Textures and surfaces, the same for all presented devices: CUDA C++ Programming Guide, "Technical Specifications per
 // Compute Capability". They are the device's; the emulator refuses to make an array.

@@ -21,8 +21,8 @@
 
 namespace quern::driver {
 
-/// The version cuDriverGetVersion reports: CUDA 12.6.
-inline constexpr int DRIVER_VERSION = 12060;
+/// The version cuDriverGetVersion reports: CUDA 13.0.
+inline constexpr int DRIVER_VERSION = 13000;
 
 class Driver {
   public:

@@ -45,7 +45,7 @@ JitOptions JitOptions::of(unsigned count, const CUjit_option* options, void** va
                 throw Failure(CUDA_ERROR_NOT_SUPPORTED,
                               "the emulator cannot place globals at given addresses");
             default:
-                if (options[i] < 0 || options[i] > CU_JIT_OVERRIDE_DIRECTIVE_VALUES)
+                if (options[i] < 0 || options[i] > CU_JIT_SPLIT_COMPILE)
                     throw Failure(CUDA_ERROR_INVALID_VALUE,
                                   "unknown JIT option " + std::to_string(options[i]));
                 break;

@@ -17,7 +17,7 @@ TEST_F(ContextTest, DeviceIsTheModelThatWasAskedFor) {
     EXPECT_OK(cuDeviceGetAttribute(&warp, 10, 0));
     EXPECT_EQ(32, warp);
     EXPECT_OK(cuDriverGetVersion(&version));
-    EXPECT_EQ(12060, version);
+    EXPECT_EQ(13000, version);
     char name[100];
     EXPECT_OK(cuDeviceGetName(name, sizeof name, 0));
     EXPECT_NE(nullptr, std::strstr(name, "Emulator")) << "a report must not pass for a GPU's";
@@ -49,6 +49,58 @@ TEST_F(ContextTest, StackIsPerThread) {
     EXPECT_EQ(context, seen) << "destroying the current context pops it";
     EXPECT_RESULT(CUDA_ERROR_INVALID_CONTEXT, cuCtxDestroy_v2(inner));
     EXPECT_RESULT(CUDA_ERROR_INVALID_CONTEXT, cuCtxSetCurrent(inner));
+}
+
+TEST_F(ContextTest, EveryFormOfCreationMakesAContext) {
+    CUcontext inner = nullptr, seen = nullptr;
+    EXPECT_OK(cuCtxCreate_v3(&inner, nullptr, 0, 0, 0));
+    EXPECT_OK(cuCtxGetCurrent(&seen));
+    EXPECT_EQ(inner, seen);
+    EXPECT_OK(cuCtxDestroy_v2(inner));
+    EXPECT_RESULT(CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY, cuCtxCreate_v3(&inner, nullptr, 1, 0, 0));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuCtxCreate_v3(&inner, nullptr, -1, 0, 0));
+
+    CUctxCreateParams parameters{};
+    for (CUctxCreateParams* const given : {static_cast<CUctxCreateParams*>(nullptr), &parameters}) {
+        EXPECT_OK(cuCtxCreate_v4(&inner, given, CU_CTX_SCHED_SPIN, 0));
+        unsigned flags = 0;
+        EXPECT_OK(cuCtxGetFlags(&flags));
+        EXPECT_EQ(CU_CTX_SCHED_SPIN, flags);
+        EXPECT_OK(cuCtxDestroy_v2(inner));
+    }
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuCtxCreate_v4(nullptr, &parameters, 0, 0));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_DEVICE, cuCtxCreate_v4(&inner, &parameters, 0, 1));
+    parameters.cigParams = reinterpret_cast<CUctxCigParam*>(&inner);
+    EXPECT_RESULT(CUDA_ERROR_NOT_SUPPORTED, cuCtxCreate_v4(&inner, &parameters, 0, 0));
+    parameters = {reinterpret_cast<CUexecAffinityParam*>(&inner), 1, nullptr};
+    EXPECT_RESULT(CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY, cuCtxCreate_v4(&inner, &parameters, 0, 0));
+    EXPECT_OK(cuCtxGetCurrent(&seen));
+    EXPECT_EQ(context, seen) << "what was refused is not current";
+}
+
+TEST_F(ContextTest, AContextThatIsNotCurrentIsAskedByItsHandle) {
+    CUcontext inner = nullptr;
+    const CUdeviceptr words = zeros(64);
+    const CUstream stream = newStream();
+    std::uint32_t* const host = pinned(1);
+    EXPECT_OK(add(words, 64, 7, stream));
+    EXPECT_OK(cuMemcpyDtoHAsync_v2(host, words, 4, stream));
+    EXPECT_OK(cuCtxCreate_v4(&inner, nullptr, 0, 0));
+    CUdevice device = -1;
+    EXPECT_OK(cuCtxGetDevice_v2(&device, context));
+    EXPECT_EQ(0, device);
+    EXPECT_OK(cuCtxGetDevice_v2(&device, nullptr)) << "null: the current one";
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuCtxGetDevice_v2(nullptr, context));
+    EXPECT_OK(cuCtxSynchronize_v2(nullptr));
+    EXPECT_EQ(0u, *host);
+    EXPECT_OK(cuCtxSynchronize_v2(context));
+    EXPECT_EQ(7u, *host);
+    EXPECT_OK(cuCtxDestroy_v2(inner));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_CONTEXT, cuCtxSynchronize_v2(inner));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_CONTEXT, cuCtxGetDevice_v2(&device, inner));
+    EXPECT_OK(cuCtxSetCurrent(nullptr));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_CONTEXT, cuCtxSynchronize_v2(nullptr));
+    EXPECT_OK(cuCtxSetCurrent(context));
 }
 
 TEST_F(ContextTest, PrimaryContextCountsItsUsers) {

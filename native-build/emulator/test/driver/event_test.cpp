@@ -59,9 +59,13 @@ TEST_F(EventTest, QueryAndTime) {
     int polls = 0;
     while (cuEventQuery(end) == CUDA_ERROR_NOT_READY) ASSERT_LT(++polls, 100);
     EXPECT_GT(polls, 0);
-    EXPECT_OK(cuEventElapsedTime(&milliseconds, start, end));
-    EXPECT_GE(milliseconds, 0);
-    EXPECT_RESULT(CUDA_ERROR_INVALID_HANDLE, cuEventElapsedTime(&milliseconds, start, untimed));
+    for (const auto elapsed : {cuEventElapsedTime, cuEventElapsedTime_v2}) {
+        milliseconds = -1;
+        EXPECT_OK(elapsed(&milliseconds, start, end));
+        EXPECT_GE(milliseconds, 0);
+        EXPECT_RESULT(CUDA_ERROR_INVALID_HANDLE, elapsed(&milliseconds, start, untimed));
+        EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, elapsed(nullptr, start, end));
+    }
     EXPECT_OK(cuEventSynchronize(untimed));
 }
 

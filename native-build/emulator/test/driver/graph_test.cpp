@@ -158,6 +158,62 @@ TEST_F(GraphTest, BuiltByHandAndChanged) {
     EXPECT_NE(std::string::npos, report().find("cycle")) << report();
 }
 
+TEST_F(GraphTest, EdgesWithDataThatIsZero) {
+    CUgraph graph = nullptr;
+    CUgraphNode a = nullptr, b = nullptr, c = nullptr;
+    ASSERT_OK(cuGraphCreate(&graph, 0));
+    for (CUgraphNode* const node : {&a, &b, &c}) ASSERT_OK(cuGraphAddEmptyNode(node, graph, nullptr, 0));
+    const CUgraphNode from[] = {a, b}, to[] = {b, c};
+    const CUgraphEdgeData zero[2] = {};
+    CUgraphEdgeData programmatic[2] = {}, reserved[2] = {}, port[2] = {};
+    programmatic[1].from_port = programmatic[1].type = 1;
+    reserved[1].reserved[4] = 1;
+    port[0].to_port = 1;
+
+    EXPECT_RESULT(CUDA_ERROR_NOT_SUPPORTED, cuGraphAddDependencies_v2(graph, from, to, programmatic, 2));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuGraphAddDependencies_v2(graph, from, to, reserved, 2));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuGraphAddDependencies_v2(graph, from, to, port, 2));
+    std::size_t count = 9;
+    EXPECT_OK(cuGraphGetEdges_v2(graph, nullptr, nullptr, nullptr, &count));
+    EXPECT_EQ(0u, count) << "what was refused added nothing";
+    EXPECT_OK(cuGraphAddDependencies_v2(graph, from, to, zero, 2));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuGraphAddDependencies_v2(graph, from, to, nullptr, 1))
+        << "the dependency is there already";
+
+    CUgraphNode sources[3], targets[3];
+    CUgraphEdgeData data[3];
+    std::memset(data, 0xFF, sizeof data);
+    EXPECT_OK(cuGraphGetEdges_v2(graph, sources, targets, data, &(count = 3)));
+    EXPECT_EQ(2u, count);
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_EQ(from[i], sources[i]);
+        EXPECT_EQ(to[i], targets[i]);
+    }
+    EXPECT_EQ(0, std::memcmp(data, zero, sizeof zero));
+    EXPECT_EQ(nullptr, sources[2]);
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuGraphGetEdges_v2(graph, nullptr, nullptr, data, &count));
+
+    std::memset(data, 0xFF, sizeof data);
+    EXPECT_OK(cuGraphNodeGetDependencies_v2(c, sources, data, &(count = 3)));
+    EXPECT_EQ(1u, count);
+    EXPECT_EQ(b, sources[0]);
+    EXPECT_EQ(0, std::memcmp(data, zero, sizeof zero[0]));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuGraphNodeGetDependencies_v2(c, nullptr, data, &count));
+    std::memset(data, 0xFF, sizeof data);
+    EXPECT_OK(cuGraphNodeGetDependentNodes_v2(a, targets, data, &(count = 3)));
+    EXPECT_EQ(1u, count);
+    EXPECT_EQ(b, targets[0]);
+    EXPECT_EQ(0, std::memcmp(data, zero, sizeof zero[0]));
+    EXPECT_OK(cuGraphNodeGetDependentNodes_v2(c, nullptr, nullptr, &count));
+    EXPECT_EQ(0u, count);
+
+    EXPECT_RESULT(CUDA_ERROR_NOT_SUPPORTED, cuGraphRemoveDependencies_v2(graph, from, to, programmatic, 2));
+    EXPECT_OK(cuGraphRemoveDependencies_v2(graph, from, to, zero, 2));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuGraphRemoveDependencies_v2(graph, from, to, nullptr, 1));
+    EXPECT_OK(cuGraphGetEdges(graph, nullptr, nullptr, &count));
+    EXPECT_EQ(0u, count);
+}
+
 TEST_F(GraphTest, ClonesAndChildren) {
     CUdeviceptr words = zeros(64);
     unsigned count = 64, value = 1;

@@ -117,6 +117,47 @@ TEST_F(MemoryTest, PointersTellWhatTheyAre) {
     EXPECT_RESULT(CUDA_ERROR_NOT_FOUND, cuMemGetAddressRange_v2(&base, &bytes, 4096));
 }
 
+TEST_F(MemoryTest, ManagedMemoryTakesAdviceInBothForms) {
+    CUdeviceptr managed = 0;
+    ASSERT_OK(cuMemAllocManaged(&managed, 4096, 1));
+    const CUmemLocation device{CU_MEM_LOCATION_TYPE_DEVICE, 0}, host{CU_MEM_LOCATION_TYPE_HOST, 77},
+        node{CU_MEM_LOCATION_TYPE_HOST_NUMA, 0}, near{CU_MEM_LOCATION_TYPE_HOST_NUMA_CURRENT, 77},
+        otherDevice{CU_MEM_LOCATION_TYPE_DEVICE, 1}, otherNode{CU_MEM_LOCATION_TYPE_HOST_NUMA, 9}, none{};
+    for (const CUmemLocation location : {device, host, node, near})
+        EXPECT_OK(cuMemPrefetchAsync_v2(managed, 4096, location, 0, nullptr));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuMemPrefetchAsync_v2(managed, 4096, device, 1, nullptr));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuMemPrefetchAsync_v2(managed, 4097, device, 0, nullptr));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuMemPrefetchAsync_v2(managed, 4096, none, 0, nullptr));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuMemPrefetchAsync_v2(managed, 4096, otherNode, 0, nullptr));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_DEVICE, cuMemPrefetchAsync_v2(managed, 4096, otherDevice, 0, nullptr));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuMemPrefetchAsync_v2(allocate(4096), 4096, device, 0, nullptr))
+        << "not managed";
+    EXPECT_OK(cuMemPrefetchAsync(managed, 4096, 0, nullptr));
+    EXPECT_OK(cuMemPrefetchAsync(managed, 4096, CU_DEVICE_CPU, nullptr));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_DEVICE, cuMemPrefetchAsync(managed, 4096, 1, nullptr));
+
+    for (const auto advice : {CU_MEM_ADVISE_SET_READ_MOSTLY, CU_MEM_ADVISE_UNSET_READ_MOSTLY,
+                              CU_MEM_ADVISE_UNSET_PREFERRED_LOCATION}) {
+        EXPECT_OK(cuMemAdvise_v2(managed, 4096, advice, none)) << "it ignores the location";
+        EXPECT_OK(cuMemAdvise(managed, 4096, advice, 77));
+    }
+    EXPECT_OK(cuMemAdvise_v2(managed, 4096, CU_MEM_ADVISE_SET_PREFERRED_LOCATION, node));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE,
+                  cuMemAdvise_v2(managed, 4096, CU_MEM_ADVISE_SET_PREFERRED_LOCATION, none));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_DEVICE,
+                  cuMemAdvise(managed, 4096, CU_MEM_ADVISE_SET_PREFERRED_LOCATION, 77));
+    for (const auto advice : {CU_MEM_ADVISE_SET_ACCESSED_BY, CU_MEM_ADVISE_UNSET_ACCESSED_BY}) {
+        EXPECT_OK(cuMemAdvise_v2(managed, 4096, advice, device));
+        EXPECT_OK(cuMemAdvise_v2(managed, 4096, advice, host));
+        EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuMemAdvise_v2(managed, 4096, advice, node));
+        EXPECT_RESULT(CUDA_ERROR_INVALID_DEVICE, cuMemAdvise_v2(managed, 4096, advice, otherDevice));
+    }
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE,
+                  cuMemAdvise_v2(managed, 4096, static_cast<CUmem_advise>(7), device));
+    EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE,
+                  cuMemAdvise_v2(managed, 4097, CU_MEM_ADVISE_SET_READ_MOSTLY, device));
+}
+
 TEST_F(MemoryTest, RegisteredMemoryServesTheDevice) {
     std::vector<std::uint32_t> words(64, 1);
     ASSERT_OK(cuMemHostRegister_v2(words.data(), 4 * words.size(), 0));

@@ -81,6 +81,11 @@ TEST_F(StreamTest, PropertiesAreThoseItWasMadeWith) {
     EXPECT_EQ(CU_STREAM_NON_BLOCKING, flags);
     EXPECT_OK(cuStreamGetCtx(stream, &owner));
     EXPECT_EQ(context, owner);
+    auto green = reinterpret_cast<CUgreenCtx>(stream);
+    owner = nullptr;
+    EXPECT_OK(cuStreamGetCtx_v2(stream, &owner, &green));
+    EXPECT_EQ(nullptr, green);
+    EXPECT_EQ(context, owner);
     EXPECT_RESULT(CUDA_ERROR_INVALID_VALUE, cuStreamCreate(&stream, 77));
     EXPECT_OK(cuStreamDestroy_v2(stream));
     EXPECT_RESULT(CUDA_ERROR_INVALID_HANDLE, cuStreamSynchronize(stream));
