@@ -212,7 +212,7 @@ __device__ __forceinline__ void apply(const Rotation<T>& a, int32_t pairing, int
 template <typename C>
 __device__ __forceinline__ void angles(Table<C> cosine, Table<C> sine, const double* frequencies,
                                        Positions positions, int64_t batches, int64_t rows, int64_t pairs,
-                                       int32_t rounding) {
+                                       int32_t rounding, double attentionFactor) {
     // 2/pi in two doubles: quarter turns a radian.
     constexpr double TURNS_HIGH = 0x1.45f306dc9c883p-1;
     constexpr double TURNS_LOW = -0x1.6b01ec5417056p-55;
@@ -234,8 +234,8 @@ __device__ __forceinline__ void angles(Table<C> cosine, Table<C> sine, const dou
                     low = TURNS_LOW;
                 }
                 const SinCos angle = sinCos(x, high, low);
-                cosine.at(b, r)[k] = static_cast<C>(angle.cos);
-                sine.at(b, r)[k] = static_cast<C>(angle.sin);
+                cosine.at(b, r)[k] = static_cast<C>(multiply(angle.cos, attentionFactor));
+                sine.at(b, r)[k] = static_cast<C>(multiply(angle.sin, attentionFactor));
             }
         }
     }
@@ -272,15 +272,15 @@ QUERN_ROPE_APPLY(fp32, fp32)
 QUERN_ROPE_APPLY(fp16, fp32)
 QUERN_ROPE_APPLY(bf16, fp32)
 
-#define QUERN_ROPE_ANGLES(C)                                                                                \
-    extern "C" __global__ void __launch_bounds__(BLOCK, BLOCKS)                                             \
-        rope_angles_##C(C* cosine, C* sine, const double* frequencies, const void* positions,               \
-                        int64_t cosBatch, int64_t cosRow, int64_t sinBatch, int64_t sinRow,                 \
-                        int32_t positionBytes, int64_t positionBatch, int64_t positionToken, int64_t shift, \
-                        int64_t batches, int64_t rows, int64_t pairs, int32_t rounding) {                   \
-        angles<C>({cosine, cosBatch, cosRow}, {sine, sinBatch, sinRow}, frequencies,                        \
-                  {positions, positionBytes, positionBatch, positionToken, shift}, batches, rows, pairs,    \
-                  rounding);                                                                                \
+#define QUERN_ROPE_ANGLES(C)                                                                             \
+    extern "C" __global__ void __launch_bounds__(BLOCK, BLOCKS) rope_angles_##C(                         \
+        C* cosine, C* sine, const double* frequencies, const void* positions, int64_t cosBatch,          \
+        int64_t cosRow, int64_t sinBatch, int64_t sinRow, int32_t positionBytes, int64_t positionBatch,  \
+        int64_t positionToken, int64_t shift, int64_t batches, int64_t rows, int64_t pairs,              \
+        int32_t rounding, double attentionFactor) {                                                      \
+        angles<C>({cosine, cosBatch, cosRow}, {sine, sinBatch, sinRow}, frequencies,                     \
+                  {positions, positionBytes, positionBatch, positionToken, shift}, batches, rows, pairs, \
+                  rounding, attentionFactor);                                                            \
     }
 
 QUERN_ROPE_ANGLES(fp64)

@@ -4,7 +4,10 @@ package io.quern.rope;
 public enum Direction {
     /** By the angle. */
     FORWARD(1),
-    /** By minus the angle: the inverse, which is the transpose, which is the gradient. */
+    /**
+     * By minus the angle: the transpose, which is the gradient. It is the inverse, too, but that an attention factor f other
+     * than 1 multiplies in either direction: there and back is f^2.
+     */
     INVERSE(-1);
 
     private final int sign;

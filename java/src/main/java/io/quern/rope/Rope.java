@@ -35,6 +35,10 @@ import io.quern.TensorArena;
  * call.run();                                                                // as often as one likes
  * }</pre>
  *
+ * <p>Models that were made to reach beyond the length they were trained at have scaled frequencies, some with a factor f of
+ * cosines and sines: {@link Scaling}. {@code Rope.of(128).frequencies(Frequencies.powers(5e5, 128, Scaling.llama3(8, 8192)))}
+ * is Llama 3.1's.
+ *
  * <p>What is rounded, and where, is said in the package's description.
  *
  * @param headDim channels of a head, at least 2
@@ -94,6 +98,12 @@ public record Rope(int headDim, Pairing pairing, Frequencies frequencies, AngleR
     /** {@return the same with another rounding of angles} */
     public Rope rounding(AngleRounding other) {
         return new Rope(headDim, pairing, frequencies, other);
+    }
+
+    /** What cosines and sines are multiplied by, as rounded as angles are. */
+    double attentionFactor() {
+        double factor = frequencies.attentionFactor();
+        return rounding == AngleRounding.FP32 ? (float) factor : factor;
     }
 
     /** {@return how many pairs of channels turn} */

@@ -93,6 +93,7 @@ final class RopeCuda {
         parameters.addAll(nCopies(3, INT64)); // positions: strides of batch, token; shift
         parameters.addAll(nCopies(3, INT64)); // batches, rows, pairs
         parameters.add(INT32); // rounding
+        parameters.add(FLOAT64); // attention factor
         return new CudaSymbol(ROOM, "rope_angles_" + suffix(dtype), parameters);
     }
 
@@ -198,7 +199,8 @@ final class RopeCuda {
                 .int64(table.batches())
                 .int64(table.rows())
                 .int64(pairs)
-                .int32(a.rope().rounding().ordinal());
+                .int32(a.rope().rounding().ordinal())
+                .float64(a.rope().attentionFactor());
         CudaLaunch built = launch.build();
         return new Launch() {
             @Override

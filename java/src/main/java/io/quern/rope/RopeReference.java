@@ -119,17 +119,19 @@ final class RopeReference {
 
     private static double cos(Rope rope, long position, int k) {
         Frequencies w = rope.frequencies();
-        return switch (rope.rounding()) {
+        double cosine = switch (rope.rounding()) {
             case EXACT -> Trig.cos(position, w.turnsHigh(k), w.turnsLow(k));
             case FP32 -> Trig.cos((float) position * w.radians(k), TURNS_HIGH, TURNS_LOW);
         };
+        return cosine * rope.attentionFactor();
     }
 
     private static double sin(Rope rope, long position, int k) {
         Frequencies w = rope.frequencies();
-        return switch (rope.rounding()) {
+        double sine = switch (rope.rounding()) {
             case EXACT -> Trig.sin(position, w.turnsHigh(k), w.turnsLow(k));
             case FP32 -> Trig.sin((float) position * w.radians(k), TURNS_HIGH, TURNS_LOW);
         };
+        return sine * rope.attentionFactor();
     }
 }

@@ -8,18 +8,20 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Computes the cosines and sines of one position, all pairs at once, as {@link RopeReference} does one by one. */
+/** Computes the cosines and sines of one position, all pairs at once and with their factor, as {@link RopeReference} does one by one. */
 final class TokenAngles {
     private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE;
 
     private final int pairs;
     private final AngleRounding rounding;
+    private final double attentionFactor;
     private final MemorySegment factors; // FP64 (2, pairs): what a number is multiplied by to give quarter turns
     private final MemorySegment radians; // FP32 (pairs)
 
     TokenAngles(Rope rope) {
         pairs = rope.pairs();
         rounding = rope.rounding();
+        attentionFactor = rope.attentionFactor();
         factors = Arena.ofAuto().allocate(2L * pairs * Double.BYTES, 64);
         radians = Arena.ofAuto().allocate((long) pairs * Float.BYTES, 64);
         boolean exact = rounding == AngleRounding.EXACT;
@@ -53,5 +55,10 @@ final class TokenAngles {
             }
         }
         Trig.cosSin(factors, out, offset, pairs);
+        if (attentionFactor != 1) {
+            for (int i = 0; i < 2 * pairs; i++) {
+                out.set(DOUBLE, offset + 8L * i, out.get(DOUBLE, offset + 8L * i) * attentionFactor);
+            }
+        }
     }
 }

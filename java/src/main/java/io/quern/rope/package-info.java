@@ -20,9 +20,15 @@
  * without error ({@link io.quern.cpu.Trig}); cosine and sine are within 4e-16 of the truth in an FP64 table, and within
  * 2^-25 + 4e-16 = 3e-8 in an FP32 one, for |position * frequency| below 2^45. From there on they are NaN. A position beyond
  * 2^53 is first rounded to FP64. {@link io.quern.rope.AngleRounding#FP32}: the angle is fl32(fl32(position) *
- * fl32(frequency)), its cosine and sine as accurate as before. A table entry is the FP64 value rounded once.
+ * fl32(frequency)), its cosine and sine as accurate as before. A table entry is the FP64 value rounded once. fl32(frequency)
+ * is the formula's value rounded once, too; the code of a model, which rounds after each operation, may have its neighbour,
+ * and then {@link io.quern.rope.Frequencies#of} takes the model's own numbers.
  *
- * <p>At position 0 cosine is 1 and sine is 0: finite channels go through unchanged, but that a zero may lose its sign.
+ * <p>{@link io.quern.rope.Scaling Scaled} frequencies are as exact as others. An attention factor f (rounded to FP32 with
+ * rounded angles) multiplies cosine and sine in FP64 before that one rounding: an entry is off by f (4e-16 + 2^-53), and in
+ * an FP32 table by half an ulp of a number up to f, 2^-24 = 6e-8 for f from 1 to 2.
+ *
+ * <p>At position 0 cosine is f and sine is 0: where f is 1, finite channels go through unchanged, but that a zero may lose its sign.
  *
  * <h2>Tables</h2>
  *

@@ -13,7 +13,7 @@ public final class Exact {
             atanh(BigDecimal.ONE.divide(BigDecimal.valueOf(3), DIGITS)).multiply(BigDecimal.TWO);
 
     /** Machin's formula. */
-    private static final BigDecimal PI = BigDecimal.valueOf(16)
+    public static final BigDecimal PI = BigDecimal.valueOf(16)
             .multiply(atan(5))
             .subtract(BigDecimal.valueOf(4).multiply(atan(239)));
 
@@ -54,7 +54,8 @@ public final class Exact {
         return radians.subtract(circle.multiply(new BigDecimal(turns)));
     }
 
-    private static BigDecimal exp(BigDecimal x) {
+    /** {@return e^x} */
+    public static BigDecimal exp(BigDecimal x) {
         int halvings = 64; // then the series needs few terms, and 2^64 times its error is still nothing
         BigDecimal small = x.divide(BigDecimal.TWO.pow(halvings), DIGITS);
         BigDecimal term = BigDecimal.ONE;
@@ -69,7 +70,8 @@ public final class Exact {
         return sum;
     }
 
-    private static BigDecimal ln(double x) {
+    /** {@return the natural logarithm} */
+    public static BigDecimal ln(double x) {
         int exponent = Math.getExponent(x);
         BigDecimal mantissa = new BigDecimal(x).divide(new BigDecimal(Math.scalb(1.0, exponent)), DIGITS);
         BigDecimal ratio = mantissa.subtract(BigDecimal.ONE).divide(mantissa.add(BigDecimal.ONE), DIGITS);

@@ -25,6 +25,7 @@ public final class RopeCases {
         sameBits(cases);
         againstTheOracle(cases);
         cases.addAll(RopeTableCases.all());
+        cases.addAll(RopeScalingCases.all());
         cases.addAll(RopeProperties.all());
         cases.addAll(RopeViews.all());
         cases.addAll(RopeRefusals.all());
@@ -104,7 +105,7 @@ public final class RopeCases {
         }));
     }
 
-    private static RopeCase rounded(RopeCase given) {
+    static RopeCase rounded(RopeCase given) {
         return new RopeCase(
                 given.rope().rounding(AngleRounding.FP32),
                 given.dtype(),

@@ -10,7 +10,7 @@ class RopeModesTest {
     @TestFactory
     List<DynamicTest> onTheEmulator() {
         return EmulatorModes.of("rope")
-                .cases(RopeCases.all(), "table bits", "packed qkv", "unaligned rows")
+                .cases(RopeCases.all(), "table bits", "scaled Llama", "packed qkv", "unaligned rows")
                 .tests();
     }
 }

@@ -56,6 +56,26 @@ final class RopeRefusals {
                         "radiansPerPosition[1]",
                         "finite",
                         "Infinity"),
+                settings("a factor below 1", () -> Scaling.linear(0.5), "factor", "1.0", "0.5"),
+                settings("no trained length", () -> Scaling.llama3(8, 0), "trainedLength", "1", "0"),
+                settings(
+                        "turns the wrong way round",
+                        () -> Scaling.yarn(16, 4096).turns(1, 32),
+                        "slowTurns",
+                        "32.0"),
+                settings(
+                        "divisors too few",
+                        () -> Frequencies.powers(1e4, 8, Scaling.longRope(1, 1, 2, 3)),
+                        "divisors",
+                        "as many as pairs, 4",
+                        "3"),
+                settings("a divisor of 0", () -> Scaling.longRope(1, 1, 0), "divisors[1]", "0.0"),
+                settings(
+                        "one pair for dynamic NTK",
+                        () -> Frequencies.powers(1e4, 2, Scaling.dynamicNtk(2, 8, 9)),
+                        "rotaryDim",
+                        "at least 4",
+                        "2"),
                 settings("no frequencies", Frequencies::of, "radiansPerPosition", "at least one"),
                 refused("x missing", r -> r.roles().x(null), "x", "null"),
                 refused(

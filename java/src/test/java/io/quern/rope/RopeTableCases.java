@@ -25,7 +25,7 @@ final class RopeTableCases {
     };
 
     /** The contract: |dcos|, |dsin| of an FP32 table up to position 10^7. */
-    private static final double PROMISED = 1e-7;
+    static final double PROMISED = 1e-7;
 
     private RopeTableCases() {}
 
@@ -54,7 +54,8 @@ final class RopeTableCases {
         double worst = 0;
         for (int row = 0; row < POSITIONS.length; row++) {
             for (int k = 0; k < pairs; k++) {
-                BigDecimal angle = RopeOracle.angle(BASE, DIM, rope.rounding(), POSITIONS[row], k);
+                BigDecimal angle =
+                        RopeOracle.angle(RopeOracle.frequency(BASE, DIM, k), rope.rounding(), POSITIONS[row]);
                 double c = both[row * pairs + k];
                 double s = both[(POSITIONS.length + row) * pairs + k];
                 worst = Math.max(worst, Math.abs(c - Exact.cos(angle)));
@@ -185,7 +186,7 @@ final class RopeTableCases {
     }
 
     /** {@return cosines, then sines, of listed positions} */
-    private static double[] tabulate(Device device, Rope rope, DType dtype, long[] positions) {
+    static double[] tabulate(Device device, Rope rope, DType dtype, long[] positions) {
         try (TensorArena arena = TensorArena.open(device);
                 Stream stream = Stream.open(device)) {
             Fenced cosine = Fenced.allocate(arena, dtype, positions.length, rope.pairs());

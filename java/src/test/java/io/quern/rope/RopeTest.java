@@ -119,6 +119,49 @@ class RopeTest {
         }
     }
 
+    /**
+     * Where YaRN's ramp begins and ends for Llama 2 (d 128, base 10^4, L 4096): k(32) = 64 ln(4096 / 64 pi) / ln 10^4 = 20.94,
+     * k(1) = 64 ln(4096 / 2 pi) / ln 10^4 = 45.03; by turns, r_20 = 36.7 and r_21 = 31.8, r_45 = 1.004 and r_46 = 0.87.
+     */
+    @Test
+    void yarnKeepsFastPairsAndInterpolatesSlowOnes() {
+        Frequencies own = Frequencies.powers(1e4, 128);
+        Frequencies pairs = Frequencies.powers(1e4, 128, Scaling.yarn(16, 4096));
+        Frequencies turns = Frequencies.powers(1e4, 128, Scaling.yarn(16, 4096).ramp(Scaling.Yarn.Ramp.TURNS));
+        assertEquals(own.radians(20), pairs.radians(20));
+        assertTrue(own.radians(21) > pairs.radians(21));
+        assertEquals(own.radians(46) / 16, pairs.radians(46));
+        assertTrue(own.radians(45) / 16 < pairs.radians(45));
+        // k = 33 lies half way from 20 to 46: (1/2) w / 16 + (1/2) w.
+        assertEquals(own.radians(33) * 17 / 32, pairs.radians(33), Math.ulp(own.radians(33)));
+        assertEquals(own.radians(20), turns.radians(20));
+        assertTrue(own.radians(21) > turns.radians(21));
+        assertTrue(own.radians(45) / 16 < turns.radians(45));
+        assertEquals(own.radians(46) / 16, turns.radians(46));
+        assertEquals(1.2772588722239781, pairs.attentionFactor(), 2e-16); // 0.1 ln 16 + 1
+    }
+
+    /** Llama 3.1: r = 8192 w / 2 pi is 4 between pairs 28 and 29, 1 between 34 and 35. */
+    @Test
+    void llama3KeepsFastPairsAndInterpolatesSlowOnes() {
+        Frequencies own = Frequencies.powers(5e5, 128);
+        Frequencies scaled = Frequencies.powers(5e5, 128, Scaling.llama3(8, 8192));
+        assertEquals(own.radians(28), scaled.radians(28));
+        assertTrue(own.radians(29) > scaled.radians(29));
+        assertTrue(own.radians(34) / 8 < scaled.radians(34));
+        assertEquals(own.radians(35) / 8, scaled.radians(35));
+    }
+
+    /** The first pair stays, the last is divided by e = s l/L - (s - 1). */
+    @Test
+    void dynamicNtkDividesTheLastPair() {
+        Frequencies own = Frequencies.powers(1e4, 128);
+        Frequencies scaled = Frequencies.powers(1e4, 128, Scaling.dynamicNtk(1, 2048, 16_384));
+        assertEquals(1, scaled.radians(0));
+        assertEquals(own.radians(63) / 8, scaled.radians(63));
+        assertEquals(own, Frequencies.powers(1e4, 128, Scaling.dynamicNtk(4, 2048, 2048)));
+    }
+
     @Test
     void settingsAreValues() {
         assertEquals(Rope.of(64, 32, 1e4), Rope.of(64, 32, 1e4));
