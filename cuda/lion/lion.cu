@@ -4,40 +4,61 @@
 // A step is bound by memory: some ten instructions against P + M + G bytes read and P + M written, a parameter. So
 // each byte is touched once, and threads move packs of 16 bytes, neighbours next to each other.
 
+#include <type_traits>
+
 #include "dtype.cuh"
+#include "philox.cuh"
 
 namespace {
 
 using namespace quern;
 
 constexpr int BLOCK = 256;
-// Blocks of step_many that fit on a multiprocessor: 48 registers a thread. Without it ptxas aims at 32 and spills in FP64.
-constexpr int MANY_BLOCKS = 5;
+// Blocks of step_many that fit on a multiprocessor: 64 registers a thread. Without it ptxas aims at fewer and spills.
+constexpr int MANY_BLOCKS = 4;
 
 /// What may change between runs. Kernels read it from memory, so that a replayed CUDA graph sees the change.
 template <typename C>
-struct alignas(2 * sizeof(C)) Rates {
+struct alignas(16) Rates {
     C learningRate;
     C decay;  // learningRate * weightDecay
+    C rest1;  // (1 - beta1) / lossScale, negated to maximize
+    C rest2;  // (1 - beta2) / lossScale, negated to maximize
 };
 
 /// What is fixed when a call is bound.
 template <typename C>
 struct Betas {
     C beta1;
-    C rest1;  // 1 - beta1
     C beta2;
-    C rest2;  // 1 - beta2
+};
+
+/// Whether the new parameter is also stored in another type.
+enum class CopyType : int32_t { NONE, FP16, BF16 };
+
+/// How parameters are rounded to 16 bits; the same for all threads.
+struct Rounding {
+    bool stochastic;
+    uint64_t seed;
+    uint64_t step;
+};
+
+/// What happens to gradients; the same for all threads.
+struct Gradients {
+    bool skipped;  // those that are not finite
+    bool zeroed;
 };
 
 /// One row of the table for many tensors.
 template <typename P, typename M, typename G>
 struct Entry {
-    P* parameter;       // (count)
-    M* momentum;        // (count)
-    const G* gradient;  // (count)
+    P* parameter;    // (count)
+    M* momentum;     // (count)
+    G* gradient;     // (count)
+    uint16_t* copy;  // (count), FP16 or BF16; null without a copy
     int64_t count;
-    int64_t firstChunk;  // chunks of all entries before this one
+    int64_t firstChunk;    // chunks of all entries before this one
+    int64_t firstElement;  // elements of all entries before this one
 };
 
 __device__ __forceinline__ fp32 fusedMultiplyAdd(fp32 a, fp32 b, fp32 c) { return __fmaf_rn(a, b, c); }
@@ -49,25 +70,93 @@ __device__ __forceinline__ C signedRate(C learningRate, C c) {
     return fabs(c) > C(0) ? copysign(learningRate, c) : c;
 }
 
+/// The 16 random bits of each of N elements from number `element` on: those of two counters, if they reach into the next.
+template <int N>
+__device__ __forceinline__ void draw(Rounding rounding, uint64_t element, uint32_t (&bits)[N]) {
+    const uint32_t first = element % 8;
+    const uint64_t number = element / 8;
+    const uint32_t low = uint32_t(rounding.step);
+    const uint32_t high = uint32_t(rounding.step >> 32);
+    const uint4 these = philox(rounding.seed, {uint32_t(number), uint32_t(number >> 32), low, high});
+    uint4 next = these;
+    if (N > 1 && first + N > 8) {
+        next = philox(rounding.seed, {uint32_t(number + 1), uint32_t((number + 1) >> 32), low, high});
+    }
+#pragma unroll
+    for (uint32_t k = 0; k < N; k++) {
+        const uint32_t at = (first + k) % 8;
+        const uint4 words = first + k < 8 ? these : next;
+        const uint32_t upper = at & 2 ? words.w : words.z;
+        const uint32_t lower = at & 2 ? words.y : words.x;
+        const uint32_t word = at & 4 ? upper : lower;
+        bits[k] = at & 1 ? word >> 16 : word & 0xffff;
+    }
+}
+
+/// io.quern.lion.Rounding.stochastic
+template <typename P>
+__device__ __forceinline__ P narrowStochastic(fp32 value, uint32_t bits) {
+    const uint32_t magnitude = __float_as_uint(value) & 0x7fffffff;
+    fp32 rounded;
+    if constexpr (std::is_same_v<P, bf16>) {
+        rounded = __uint_as_float((magnitude + bits) & ~0xffffu);
+    } else {
+        const fp32 units = fabsf(value) * 0x1p24f;  // of the smallest number
+        const fp32 below = static_cast<fp32>(__float2int_rz(units));
+        const fp32 up = units - below >= 1.0f - static_cast<fp32>(bits) * 0x1p-16f ? 1.0f : 0.0f;
+        rounded = fabsf(value) < 0x1p-14f ? (below + up) * 0x1p-24f
+                                          : __uint_as_float((magnitude + (bits >> 3)) & ~0x1fffu);
+    }
+    return narrow<P>(magnitude < 0x7f800000 ? copysignf(rounded, value) : value);
+}
+
 template <typename C, typename P, typename M, typename G>
-__device__ __forceinline__ void update(P& parameter, M& momentum, G gradient, Rates<C> rates,
-                                       Betas<C> betas) {
+__device__ __forceinline__ void update(P& parameter, M& momentum, G gradient, Rates<C> rates, Betas<C> betas,
+                                       bool stochastic, uint32_t bits, bool skips) {
     const C theta = widen<C>(parameter);
     const C m = widen<C>(momentum);
     const C g = widen<C>(gradient);
-    const C c = fusedMultiplyAdd(betas.beta1, m, betas.rest1 * g);
+    if (skips && !isfinite(g)) {
+        return;
+    }
+    const C c = fusedMultiplyAdd(betas.beta1, m, rates.rest1 * g);
     const C decayed = fusedMultiplyAdd(-rates.decay, theta, theta);
-    parameter = narrow<P>(decayed - signedRate(rates.learningRate, c));
-    momentum = narrow<M>(fusedMultiplyAdd(betas.beta2, m, betas.rest2 * g));
+    const C stepped = decayed - signedRate(rates.learningRate, c);
+    if constexpr (sizeof(P) == 2) {
+        parameter = stochastic ? narrowStochastic<P>(stepped, bits) : narrow<P>(stepped);
+    } else {
+        parameter = narrow<P>(stepped);
+    }
+    momentum = narrow<M>(fusedMultiplyAdd(betas.beta2, m, rates.rest2 * g));
+}
+
+/// Stores pack number i of the copy. The type is the same for all threads.
+template <int N, typename P>
+__device__ __forceinline__ void storeCopy(uint16_t* copy, CopyType type, int64_t i, const Pack<P, N>& p) {
+    if constexpr (std::is_same_v<P, fp32>) {
+        if (type == CopyType::FP16) {
+            Pack<fp16, N> rounded;
+#pragma unroll
+            for (int k = 0; k < N; k++) rounded.at[k] = narrow<fp16>(p.at[k]);
+            storePack<N>(reinterpret_cast<fp16*>(globalMemory(copy)), i, rounded);
+        } else if (type == CopyType::BF16) {
+            Pack<bf16, N> rounded;
+#pragma unroll
+            for (int k = 0; k < N; k++) rounded.at[k] = narrow<bf16>(p.at[k]);
+            storePack<N>(reinterpret_cast<bf16*>(globalMemory(copy)), i, rounded);
+        }
+    }
 }
 
 /// Updates `count` elements that `threads` threads share; this one is number `thread`.
 template <typename C, typename P, typename M, typename G>
-__device__ __forceinline__ void updateShared(P* parameter, M* momentum, const G* gradient, int64_t count,
-                                             Rates<C> rates, Betas<C> betas, int64_t thread,
-                                             int64_t threads) {
+__device__ __forceinline__ void updateShared(P* parameter, M* momentum, G* gradient, uint16_t* copy,
+                                             CopyType copyType, int64_t count, Rates<C> rates, Betas<C> betas,
+                                             Rounding rounding, uint64_t firstElement, Gradients gradients,
+                                             int64_t thread, int64_t threads) {
     constexpr int N = packLength<P, M, G>();
-    const bool packs = packable<N>(parameter) && packable<N>(momentum) && packable<N>(gradient);
+    const bool packs =
+        packable<N>(parameter) && packable<N>(momentum) && packable<N>(gradient) && packable<N>(copy);
     const int64_t packCount = packs ? count / N : 0;
     // Neither loop is unrolled: the other warps hide the latency, and a copy of the body could not load before the
     // one ahead of it has stored.
@@ -76,17 +165,35 @@ __device__ __forceinline__ void updateShared(P* parameter, M* momentum, const G*
         Pack<P, N> p = loadPack<N>(parameter, i);
         Pack<M, N> m = loadPack<N>(momentum, i);
         const Pack<G, N> g = loadPack<N>(gradient, i);
+        uint32_t bits[N] = {};
+        if (sizeof(P) == 2 && rounding.stochastic) {
+            draw<N>(rounding, firstElement + i * N, bits);
+        }
 #pragma unroll
         for (int k = 0; k < N; k++) {
-            update<C>(p.at[k], m.at[k], g.at[k], rates, betas);
+            update<C>(p.at[k], m.at[k], g.at[k], rates, betas, rounding.stochastic, bits[k],
+                      gradients.skipped);
         }
         storePack<N>(parameter, i, p);
         storePack<N>(momentum, i, m);
+        storeCopy<N>(copy, copyType, i, p);
+        if (gradients.zeroed) {
+            storePack<N>(gradient, i, Pack<G, N>{});
+        }
     }
     // What is left: fewer than N elements, or all of them where a view begins off a pack's boundary.
 #pragma unroll 1
     for (int64_t i = packCount * N + thread; i < count; i += threads) {
-        update<C>(parameter[i], momentum[i], gradient[i], rates, betas);
+        uint32_t bits[1] = {};
+        if (sizeof(P) == 2 && rounding.stochastic) {
+            draw<1>(rounding, firstElement + i, bits);
+        }
+        update<C>(parameter[i], momentum[i], gradient[i], rates, betas, rounding.stochastic, bits[0],
+                  gradients.skipped);
+        storeCopy<1>(copy, copyType, i, Pack<P, 1>{parameter[i]});
+        if (gradients.zeroed) {
+            storePack<1>(gradient, i, Pack<G, 1>{});
+        }
     }
 }
 
@@ -96,15 +203,19 @@ __device__ __forceinline__ void step(P* parameter, M* momentum, const G* gradien
                                      const Rates<C>* rates, Betas<C> betas) {
     const int64_t thread = int64_t(blockIdx.x) * BLOCK + threadIdx.x;
     const int64_t threads = int64_t(gridDim.x) * BLOCK;
-    updateShared<C>(parameter, momentum, gradient, count, *rates, betas, thread, threads);
+    updateShared<C>(parameter, momentum, const_cast<G*>(gradient), nullptr, CopyType::NONE, count, *rates,
+                    betas, Rounding{}, 0, Gradients{}, thread, threads);
 }
 
 /// Many tensors; any grid. Blocks take chunks in turn: `chunkLength` elements (a multiple of every pack length), fewer
 /// at a tensor's end, none of an empty tensor.
 template <typename C, typename P, typename M, typename G>
 __device__ __forceinline__ void stepMany(const Entry<P, M, G>* table, int entries, int64_t chunks,
-                                         int64_t chunkLength, const Rates<C>* rates, Betas<C> betas) {
+                                         int64_t chunkLength, CopyType copyType, bool stochastic,
+                                         uint64_t seed, const uint64_t* stepNumber, Gradients gradients,
+                                         const Rates<C>* rates, Betas<C> betas) {
     const Rates<C> now = *rates;
+    const Rounding rounding{stochastic, seed, stochastic ? *stepNumber : 0};
 #pragma unroll 1
     for (int64_t chunk = blockIdx.x; chunk < chunks; chunk += gridDim.x) {
         // The last entry that does not begin beyond the chunk; an empty one begins where its successor does.
@@ -122,7 +233,8 @@ __device__ __forceinline__ void stepMany(const Entry<P, M, G>* table, int entrie
         const int64_t begin = (chunk - entry.firstChunk) * chunkLength;
         const int64_t count = min(chunkLength, entry.count - begin);
         updateShared<C>(globalMemory(entry.parameter) + begin, globalMemory(entry.momentum) + begin,
-                        globalMemory(entry.gradient) + begin, count, now, betas, int64_t(threadIdx.x),
+                        globalMemory(entry.gradient) + begin, entry.copy + begin, copyType, count, now, betas,
+                        rounding, entry.firstElement + begin, gradients, int64_t(threadIdx.x),
                         int64_t(BLOCK));
     }
 }
@@ -130,16 +242,18 @@ __device__ __forceinline__ void stepMany(const Entry<P, M, G>* table, int entrie
 }  // namespace
 
 // Export table: parameter, momentum, gradient and compute types of each storage that io.quern.lion.Storage lists.
-#define QUERN_LION(storage, P, M, G, C)                                                                \
-    extern "C" __global__ void __launch_bounds__(BLOCK)                                                \
-        lion_step_##storage(P* parameter, M* momentum, const G* gradient, int64_t count,               \
-                            const Rates<C>* rates, C beta1, C rest1, C beta2, C rest2) {               \
-        step<C>(parameter, momentum, gradient, count, rates, Betas<C>{beta1, rest1, beta2, rest2});    \
-    }                                                                                                  \
-    extern "C" __global__ void __launch_bounds__(BLOCK, MANY_BLOCKS) lion_step_many_##storage(         \
-        const Entry<P, M, G>* table, int32_t entries, int64_t chunks, int64_t chunkLength,             \
-        const Rates<C>* rates, C beta1, C rest1, C beta2, C rest2) {                                   \
-        stepMany<C>(table, entries, chunks, chunkLength, rates, Betas<C>{beta1, rest1, beta2, rest2}); \
+#define QUERN_LION(storage, P, M, G, C)                                                                  \
+    extern "C" __global__ void __launch_bounds__(BLOCK)                                                  \
+        lion_step_##storage(P* parameter, M* momentum, const G* gradient, int64_t count,                 \
+                            const Rates<C>* rates, C beta1, C beta2) {                                   \
+        step<C>(parameter, momentum, gradient, count, rates, Betas<C>{beta1, beta2});                    \
+    }                                                                                                    \
+    extern "C" __global__ void __launch_bounds__(BLOCK, MANY_BLOCKS) lion_step_many_##storage(           \
+        const Entry<P, M, G>* table, int32_t entries, int64_t chunks, int64_t chunkLength,               \
+        CopyType copyType, int32_t stochastic, uint64_t seed, const uint64_t* stepNumber, int32_t skips, \
+        int32_t zeroes, const Rates<C>* rates, C beta1, C beta2) {                                       \
+        stepMany<C>(table, entries, chunks, chunkLength, copyType, stochastic != 0, seed, stepNumber,    \
+                    Gradients{skips != 0, zeroes != 0}, rates, Betas<C>{beta1, beta2});                  \
     }
 
 QUERN_LION(fp64, fp64, fp64, fp64, fp64)
@@ -147,14 +261,23 @@ QUERN_LION(fp32, fp32, fp32, fp32, fp32)
 QUERN_LION(fp16, fp16, fp16, fp16, fp32)
 QUERN_LION(bf16, bf16, bf16, bf16, fp32)
 QUERN_LION(bf16_fp32_bf16, bf16, fp32, bf16, fp32)
+QUERN_LION(fp16_fp32_fp16, fp16, fp32, fp16, fp32)
 QUERN_LION(fp32_fp32_bf16, fp32, fp32, bf16, fp32)
+QUERN_LION(fp32_fp32_fp16, fp32, fp32, fp16, fp32)
+QUERN_LION(fp32_bf16_bf16, fp32, bf16, bf16, fp32)
+QUERN_LION(fp32_fp16_fp16, fp32, fp16, fp16, fp32)
 
 // Writes the rates in the stream's order: steps already queued keep the old ones, later steps and replays see the new.
-#define QUERN_LION_RATES(C)                                        \
-    extern "C" __global__ void __launch_bounds__(1)                \
-        lion_rates_##C(Rates<C>* rates, C learningRate, C decay) { \
-        *rates = Rates<C>{learningRate, decay};                    \
+#define QUERN_LION_RATES(C)                                                          \
+    extern "C" __global__ void __launch_bounds__(1)                                  \
+        lion_rates_##C(Rates<C>* rates, C learningRate, C decay, C rest1, C rest2) { \
+        *rates = Rates<C>{learningRate, decay, rest1, rest2};                        \
     }
 
 QUERN_LION_RATES(fp64)
 QUERN_LION_RATES(fp32)
+
+/// The number of the next step, after each step or as the host says: `value`, and `kept` times the old number.
+extern "C" __global__ void __launch_bounds__(1) lion_number(uint64_t* number, uint64_t value, uint64_t kept) {
+    *number = value + kept * *number;
+}

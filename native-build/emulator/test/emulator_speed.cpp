@@ -115,11 +115,11 @@ class Speed {
         const std::uint64_t p = bench.upload(values);
         const std::uint64_t m = bench.upload(values);
         const std::uint64_t g = bench.upload(values);
-        const std::uint64_t rates = bench.upload(std::vector<float>{1e-3F, -1e-4F});
+        const std::uint64_t rates = bench.upload(std::vector<float>{1e-3F, -1e-4F, 0.1F, 0.01F});
         const auto blocks = static_cast<std::uint32_t>(std::min<std::int64_t>(count / 1024, 432));
         const auto launch = [&] {
             return bench.run("lion_step_fp32", {blocks, 1, 1}, {256, 1, 1}, 0, p, m, g, count, rates, 0.9F,
-                             0.1F, 0.99F, 0.01F);
+                             0.99F);
         };
         const std::string name = "lion FP32, 2^" + std::to_string(logCount);
         row(bench, name, Checks::ALL, 1, launch);

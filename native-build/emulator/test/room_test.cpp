@@ -38,9 +38,9 @@ TEST_P(Room, LionInFp32IsExactAndMovesEachSectorOnce) {
     const std::uint64_t p = bench.upload(parameter);
     const std::uint64_t m = bench.upload(momentum);
     const std::uint64_t g = bench.upload(gradient);
-    const std::uint64_t rates = bench.upload(std::vector<float>{1e-3F, 1e-4F});
-    const LaunchResult result = bench.run("lion_step_fp32", {16, 1, 1}, {256, 1, 1}, 0, p, m, g, count, rates,
-                                          0.9F, 0.1F, 0.99F, 0.01F);
+    const std::uint64_t rates = bench.upload(std::vector<float>{1e-3F, 1e-4F, 0.1F, 0.01F});
+    const LaunchResult result =
+        bench.run("lion_step_fp32", {16, 1, 1}, {256, 1, 1}, 0, p, m, g, count, rates, 0.9F, 0.99F);
     ASSERT_TRUE(result.ok()) << result.report;
     const auto newParameter = bench.download<float>(p, parameter.size());
     const auto newMomentum = bench.download<float>(m, parameter.size());
@@ -50,7 +50,7 @@ TEST_P(Room, LionInFp32IsExactAndMovesEachSectorOnce) {
         ASSERT_EQ(newParameter[i], std::fma(-1e-4F, parameter[i], parameter[i]) - step) << i;
         ASSERT_EQ(newMomentum[i], std::fma(0.99F, momentum[i], 0.01F * gradient[i])) << i;
     }
-    // Three arrays read and two written, 16 bytes a thread: 16 sectors a request. Each warp reads the two rates too.
+    // Three arrays read and two written, 16 bytes a thread: 16 sectors a request. Each warp reads the four rates too.
     const std::uint64_t packs = static_cast<std::uint64_t>(count) / 4 / 32;
     const std::uint64_t warps = 16 * 8;
     EXPECT_EQ(result.counters.globalStores.requests, 2 * packs);

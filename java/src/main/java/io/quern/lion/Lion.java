@@ -2,6 +2,7 @@ package io.quern.lion;
 
 import io.quern.Arguments;
 import io.quern.Check;
+import io.quern.DType;
 import io.quern.Device;
 import io.quern.KernelSet;
 import io.quern.Role;
@@ -16,17 +17,27 @@ import java.util.List;
  * arXiv:2302.06675, algorithm 2; kexue.fm 9473). For parameters theta, momentum m and gradient g, all of one shape:
  *
  * <pre>{@code
- * c     = beta1 m + (1 - beta1) g
+ * c     = beta1 m + (1 - beta1) g / lossScale                      -g to maximize
  * theta = theta - learningRate (sign(c) + weightDecay theta)       both thetas on the right are the old one
- * m     = beta2 m + (1 - beta2) g                                  the old m
+ * m     = beta2 m + (1 - beta2) g / lossScale                      the old m; -g to maximize
  * }</pre>
  *
  * <p>Every parameter moves by the learning rate, or not at all where c is zero; so a good learning rate is 3 to 10 times
- * smaller than AdamW's, and a good weight decay as much larger. With {@code beta1 == beta2} and no decay it is Signum.
+ * smaller than AdamW's, and a good weight decay as much larger. With {@code beta1 == beta2} it is Signum.
  *
  * <p>A step reads all three and writes parameter and momentum in place. Tensors are densely packed, of any rank and size, on
- * the device of the stream; they share no memory, except gradients with each other. Parameter, momentum and gradient are all
- * FP64, all FP32, all FP16 or all BF16; or BF16, FP32, BF16; or FP32, FP32, BF16. Rounding and NaN: see the package.
+ * the device of the stream; they share no memory, except gradients with each other. They may be stored as follows; a copy of
+ * FP32 parameters in FP16 or BF16, for the next forward pass, is written in the same pass. Rounding and NaN: see the package.
+ *
+ * <pre>{@code
+ * parameter   momentum    gradient    bytes moved for a parameter; with a copy
+ * FP64        FP64        FP64        40
+ * FP32        FP32        FP32        20    22
+ * FP32        FP32        16 bits     18    20
+ * FP32        16 bits     16 bits     14    16     both FP16 or both BF16
+ * 16 bits     FP32        16 bits     14           both FP16 or both BF16
+ * 16 bits     16 bits     16 bits     10           all FP16 or all BF16
+ * }</pre>
  *
  * <pre>{@code
  * Lion lion = Lion.of(3e-4).withBetas(0.95, 0.98).withWeightDecay(0.1);
@@ -43,34 +54,132 @@ import java.util.List;
  * @param beta1 weight of the momentum in the step's direction, 0 to 1
  * @param beta2 weight of the momentum in the next momentum, 0 to 1
  * @param weightDecay what each step takes from a parameter, as a share of it per unit of learning rate, 0 or more
+ * @param direction whether what the gradients belong to is to go down or up
+ * @param lossScale what the loss was multiplied by before its gradients were taken, 2^-64 to 2^64
+ * @param rounding of new parameters; stochastic only to FP16 and BF16
+ * @param nanPolicy what happens where gradients are not finite
+ * @param gradients what becomes of them
  */
-public record Lion(double learningRate, double beta1, double beta2, double weightDecay) {
+public record Lion(
+        double learningRate,
+        double beta1,
+        double beta2,
+        double weightDecay,
+        Direction direction,
+        double lossScale,
+        Rounding rounding,
+        NanPolicy nanPolicy,
+        Gradients gradients) {
+    private static final double LARGEST_SCALE = 0x1p64; // so that (1 - beta) / lossScale is a normal FP32 number
+
+    /** Where steps lead. */
+    public enum Direction {
+        /** Against the gradient. */
+        MINIMIZE(1),
+        /** Along the gradient; weight decay still pulls to zero. */
+        MAXIMIZE(-1);
+
+        private final double sign;
+
+        Direction(double sign) {
+            this.sign = sign;
+        }
+
+        double sign() {
+            return sign;
+        }
+    }
+
+    /** What a step leaves of gradients. */
+    public enum Gradients {
+        /** What they were. */
+        KEPT,
+        /** Zeros, for a backward pass that adds to them; a step then writes gradients too, which share no memory. */
+        ZEROED
+    }
+
     /** Checks the ranges. */
     public Lion {
         checkLearningRate(learningRate);
         Check.range("beta1", beta1, 0, 1);
         Check.range("beta2", beta2, 0, 1);
         Check.range("weightDecay", weightDecay, 0, Float.MAX_VALUE);
+        Check.present("direction", direction);
+        checkLossScale(lossScale);
+        Check.present("rounding", rounding);
+        Check.present("nanPolicy", nanPolicy);
+        Check.present("gradients", gradients);
     }
 
     /** {@return Lion with the betas of the paper, 0.9 and 0.99, and no weight decay} */
     public static Lion of(double learningRate) {
-        return new Lion(learningRate, 0.9, 0.99, 0);
+        return new Lion(
+                learningRate,
+                0.9,
+                0.99,
+                0,
+                Direction.MINIMIZE,
+                1,
+                Rounding.nearest(),
+                NanPolicy.PROPAGATE,
+                Gradients.KEPT);
+    }
+
+    /**
+     * {@return Signum, which steps by the sign of its new momentum, without weight decay} (Bernstein et al., "signSGD:
+     * Compressed Optimisation for Non-Convex Problems", arXiv:1802.04434, algorithm 2.) The sign is taken before the momentum
+     * is rounded to its storage type.
+     */
+    public static Lion signum(double learningRate, double beta) {
+        return of(learningRate).withBetas(beta, beta);
     }
 
     /** {@return the same with another learning rate} */
     public Lion withLearningRate(double newLearningRate) {
-        return new Lion(newLearningRate, beta1, beta2, weightDecay);
+        return new Lion(
+                newLearningRate, beta1, beta2, weightDecay, direction, lossScale, rounding, nanPolicy, gradients);
     }
 
     /** {@return the same with other betas; the paper takes 0.95 and 0.98 for language models} */
     public Lion withBetas(double newBeta1, double newBeta2) {
-        return new Lion(learningRate, newBeta1, newBeta2, weightDecay);
+        return new Lion(
+                learningRate, newBeta1, newBeta2, weightDecay, direction, lossScale, rounding, nanPolicy, gradients);
     }
 
     /** {@return the same with another weight decay} */
     public Lion withWeightDecay(double newWeightDecay) {
-        return new Lion(learningRate, beta1, beta2, newWeightDecay);
+        return new Lion(
+                learningRate, beta1, beta2, newWeightDecay, direction, lossScale, rounding, nanPolicy, gradients);
+    }
+
+    /** {@return the same in another direction} */
+    public Lion withDirection(Direction newDirection) {
+        return new Lion(
+                learningRate, beta1, beta2, weightDecay, newDirection, lossScale, rounding, nanPolicy, gradients);
+    }
+
+    /** {@return the same for gradients of a loss that was multiplied by something else} */
+    public Lion withLossScale(double newLossScale) {
+        return new Lion(
+                learningRate, beta1, beta2, weightDecay, direction, newLossScale, rounding, nanPolicy, gradients);
+    }
+
+    /** {@return the same with another rounding of new parameters} */
+    public Lion withRounding(Rounding newRounding) {
+        return new Lion(
+                learningRate, beta1, beta2, weightDecay, direction, lossScale, newRounding, nanPolicy, gradients);
+    }
+
+    /** {@return the same with another policy for gradients that are not finite} */
+    public Lion withNanPolicy(NanPolicy newNanPolicy) {
+        return new Lion(
+                learningRate, beta1, beta2, weightDecay, direction, lossScale, rounding, newNanPolicy, gradients);
+    }
+
+    /** {@return the same that leaves gradients otherwise} */
+    public Lion withGradients(Gradients newGradients) {
+        return new Lion(
+                learningRate, beta1, beta2, weightDecay, direction, lossScale, rounding, nanPolicy, newGradients);
     }
 
     /**
@@ -83,6 +192,20 @@ public record Lion(double learningRate, double beta1, double beta2, double weigh
      */
     public void step(Stream stream, Tensor parameter, Tensor momentum, Tensor gradient) {
         try (LionCall call = bind(stream, parameter, momentum, gradient)) {
+            call.run();
+        }
+    }
+
+    /**
+     * Does one step that also copies the new parameter; as {@link #step(Stream, Tensor, Tensor, Tensor)} otherwise.
+     *
+     * @param parameter theta, FP32; written
+     * @param momentum m; written
+     * @param gradient g
+     * @param copy the new theta, rounded to FP16 or BF16; written
+     */
+    public void step(Stream stream, Tensor parameter, Tensor momentum, Tensor gradient, Tensor copy) {
+        try (LionCall call = bind(stream, parameter, momentum, gradient, copy)) {
             call.run();
         }
     }
@@ -117,6 +240,23 @@ public record Lion(double learningRate, double beta1, double beta2, double weigh
     }
 
     /**
+     * Binds a step of one tensor that also copies the new parameter.
+     *
+     * @param parameter theta, FP32; written
+     * @param momentum m, zeros before the first step; written
+     * @param gradient g
+     * @param copy the new theta, rounded to FP16 or BF16; written
+     * @throws IllegalArgumentException naming the tensor that cannot be taken
+     */
+    public LionCall bind(Stream stream, Tensor parameter, Tensor momentum, Tensor gradient, Tensor copy) {
+        Check.present("parameter", parameter);
+        Check.present("momentum", momentum);
+        Check.present("gradient", gradient);
+        Check.present("copy", copy);
+        return bind(stream, List.of(parameter), List.of(momentum), List.of(gradient), List.of(copy));
+    }
+
+    /**
      * Binds a step of many tensors.
      *
      * @param parameters theta, one or more, all stored alike; written
@@ -125,7 +265,21 @@ public record Lion(double learningRate, double beta1, double beta2, double weigh
      * @throws IllegalArgumentException naming the tensor that cannot be taken
      */
     public LionCall bind(Stream stream, List<Tensor> parameters, List<Tensor> momenta, List<Tensor> gradients) {
-        Step step = new Step(this, parameters, momenta, gradients);
+        return bind(stream, parameters, momenta, gradients, List.of());
+    }
+
+    /**
+     * Binds a step of many tensors that also copies the new parameters.
+     *
+     * @param parameters theta, one or more, all stored alike, FP32; written
+     * @param momenta m of each parameter; written
+     * @param gradients g of each parameter
+     * @param copies the new theta of each parameter, rounded to FP16 or BF16, all alike; written. An empty list: no copies
+     * @throws IllegalArgumentException naming the tensor that cannot be taken
+     */
+    public LionCall bind(
+            Stream stream, List<Tensor> parameters, List<Tensor> momenta, List<Tensor> gradients, List<Tensor> copies) {
+        Step step = new Step(this, parameters, momenta, gradients, copies);
         Coefficients coefficients = new Coefficients(this);
         return new LionCall(kernels(coefficients).bind(step, stream), coefficients);
     }
@@ -142,6 +296,10 @@ public record Lion(double learningRate, double beta1, double beta2, double weigh
         Check.range("learningRate", learningRate, 0, Float.MAX_VALUE);
     }
 
+    static void checkLossScale(double lossScale) {
+        Check.range("lossScale", lossScale, 1 / LARGEST_SCALE, LARGEST_SCALE);
+    }
+
     /**
      * The tensors of a step.
      *
@@ -149,25 +307,36 @@ public record Lion(double learningRate, double beta1, double beta2, double weigh
      * @param parameters theta, one or more, all stored alike; written
      * @param momenta m of each parameter, of its shape; written
      * @param gradients g of each parameter, of its shape
+     * @param copies the new theta of each parameter, of its shape; none, or as many as parameters; written
      */
-    public record Step(Lion settings, List<Tensor> parameters, List<Tensor> momenta, List<Tensor> gradients)
+    public record Step(
+            Lion settings, List<Tensor> parameters, List<Tensor> momenta, List<Tensor> gradients, List<Tensor> copies)
             implements Arguments {
         /** Checks everything that does not depend on the stream. */
         public Step {
+            Check.present("settings", settings);
             Check.present("parameters", parameters);
             Check.present("momenta", momenta);
             Check.present("gradients", gradients);
+            Check.present("copies", copies);
             int size = parameters.size();
             Check.that(size > 0, "parameters", "at least one tensor", size);
             Check.that(momenta.size() == size, "momenta", size + " tensors, as many as parameters", momenta.size());
             Check.that(
                     gradients.size() == size, "gradients", size + " tensors, as many as parameters", gradients.size());
+            Check.that(
+                    copies.isEmpty() || copies.size() == size,
+                    "copies",
+                    "none, or " + size + " tensors, as many as parameters",
+                    copies.size());
             parameters = List.copyOf(parameters);
             momenta = List.copyOf(momenta);
             gradients = List.copyOf(gradients);
-            List<Role> roles = roles(parameters, momenta, gradients);
+            copies = List.copyOf(copies);
+            List<Role> roles = roles(settings, parameters, momenta, gradients, copies);
             checkShapes(roles, size);
             checkStorage(roles, size);
+            checkRounding(settings, roles.get(2 * size));
             checkDisjoint(roles);
         }
 
@@ -178,12 +347,16 @@ public record Lion(double learningRate, double beta1, double beta2, double weigh
 
         @Override
         public List<Role> roles() {
-            return roles(parameters, momenta, gradients);
+            return roles(settings, parameters, momenta, gradients, copies);
         }
 
         @Override
         public long bytes() {
-            return elementCount() * storage().bytesPerParameter();
+            int copied = copies.isEmpty() ? 0 : copyType().bytes();
+            int zeroed = settings.gradients() == Gradients.ZEROED
+                    ? storage().gradient().bytes()
+                    : 0;
+            return elementCount() * (storage().bytesPerParameter() + copied + zeroed);
         }
 
         /** {@inheritDoc} For each parameter three fma, two products and a difference. */
@@ -199,35 +372,43 @@ public record Lion(double learningRate, double beta1, double beta2, double weigh
                     gradients.getFirst().dtype());
         }
 
+        /** {@return the type of the copies; null if there are none} */
+        DType copyType() {
+            return copies.isEmpty() ? null : copies.getFirst().dtype();
+        }
+
         long elementCount() {
             return parameters.stream().mapToLong(Tensor::elementCount).sum();
         }
 
-        /** Gradients, then momenta, then parameters: inputs first. */
-        private static List<Role> roles(List<Tensor> parameters, List<Tensor> momenta, List<Tensor> gradients) {
-            boolean one = parameters.size() == 1;
-            List<Role> roles = new ArrayList<>(3 * parameters.size());
-            for (int t = 0; t < parameters.size(); t++) {
-                roles.add(Role.read(one ? "gradient" : "gradients[" + t + "]", gradients.get(t)));
-            }
-            for (int t = 0; t < parameters.size(); t++) {
-                roles.add(Role.written(one ? "momentum" : "momenta[" + t + "]", momenta.get(t)));
-            }
-            for (int t = 0; t < parameters.size(); t++) {
-                roles.add(Role.written(one ? "parameter" : "parameters[" + t + "]", parameters.get(t)));
-            }
+        /** Gradients, then momenta, then parameters, then copies: inputs first. */
+        private static List<Role> roles(
+                Lion settings,
+                List<Tensor> parameters,
+                List<Tensor> momenta,
+                List<Tensor> gradients,
+                List<Tensor> copies) {
+            Role.Use ofGradients = settings.gradients() == Gradients.ZEROED ? Role.Use.WRITTEN : Role.Use.READ;
+            List<Role> roles = new ArrayList<>(4 * parameters.size());
+            addRoles(roles, ofGradients, "gradient", "gradients", gradients);
+            addRoles(roles, Role.Use.WRITTEN, "momentum", "momenta", momenta);
+            addRoles(roles, Role.Use.WRITTEN, "parameter", "parameters", parameters);
+            addRoles(roles, Role.Use.WRITTEN, "copy", "copies", copies);
             return roles;
         }
 
-        private static void checkShapes(List<Role> roles, int size) {
-            for (int t = 0; t < size; t++) {
-                Role gradient = roles.get(t);
-                Role momentum = roles.get(size + t);
-                Role parameter = roles.get(2 * size + t);
-                Check.sameShape(momentum.name(), momentum.tensor(), parameter.name(), parameter.tensor());
-                Check.sameShape(gradient.name(), gradient.tensor(), parameter.name(), parameter.tensor());
+        private static void addRoles(List<Role> roles, Role.Use use, String one, String many, List<Tensor> tensors) {
+            for (int t = 0; t < tensors.size(); t++) {
+                String name = tensors.size() == 1 ? one : many + "[" + t + "]";
+                roles.add(new Role(name, tensors.get(t), use));
             }
-            for (Role role : roles) {
+        }
+
+        private static void checkShapes(List<Role> roles, int size) {
+            for (int i = 0; i < roles.size(); i++) {
+                Role role = roles.get(i);
+                Role parameter = roles.get(2 * size + i % size);
+                Check.sameShape(role.name(), role.tensor(), parameter.name(), parameter.tensor());
                 Check.dense(role.name(), role.tensor());
             }
         }
@@ -237,6 +418,16 @@ public record Lion(double learningRate, double beta1, double beta2, double weigh
                     roles.get(2 * size).tensor().dtype(),
                     roles.get(size).tensor().dtype(),
                     roles.getFirst().tensor().dtype());
+            if (roles.size() > 3 * size) {
+                Role copy = roles.get(3 * size);
+                Check.dtype(copy.name(), copy.tensor(), DType.FP16, DType.BF16);
+                Role parameter = roles.get(2 * size);
+                Check.that(
+                        parameter.tensor().dtype() == DType.FP32,
+                        parameter.name(),
+                        "FP32 to be copied to " + copy.tensor().dtype(),
+                        parameter.tensor());
+            }
             for (int i = 0; i < roles.size(); i++) {
                 Role role = roles.get(i);
                 Check.dtype(
@@ -244,6 +435,15 @@ public record Lion(double learningRate, double beta1, double beta2, double weigh
                         role.tensor(),
                         roles.get(i / size * size).tensor().dtype());
             }
+        }
+
+        private static void checkRounding(Lion settings, Role parameter) {
+            Check.that(
+                    !settings.rounding().isStochastic()
+                            || parameter.tensor().dtype().bytes() == 2,
+                    parameter.name(),
+                    "FP16 or BF16 to be rounded stochastically",
+                    parameter.tensor());
         }
 
         /**

@@ -1,6 +1,7 @@
 package io.quern.lion;
 
 import io.quern.BoundCall;
+import io.quern.Check;
 
 /**
  * A step of {@link Lion} bound to its tensors on a stream: everything is checked, {@link #run} allocates nothing. As with any
@@ -29,7 +30,7 @@ public final class LionCall implements AutoCloseable {
      * Changes the learning rate for what comes after in the stream's order, replays of a graph that captured this included;
      * steps already under way keep the old one. Allocates nothing.
      *
-     * <p>On CUDA the rate lies in the call's own memory and is written there by a launch of its own.
+     * <p>On CUDA the rates lie in the call's own memory and are written there by a launch of their own.
      *
      * @param learningRate 0 or more
      * @throws IllegalStateException if this or the stream is closed, or while the stream captures: a graph has no rate of its
@@ -37,21 +38,57 @@ public final class LionCall implements AutoCloseable {
      */
     public void setLearningRate(double learningRate) {
         Lion.checkLearningRate(learningRate);
+        requireChangeable("learning rate");
+        if (learningRate != coefficients.learningRate()) {
+            coefficients.setLearningRate(learningRate);
+        }
+    }
+
+    /**
+     * Changes the loss scale, by which gradients are divided, in the same way.
+     *
+     * @param lossScale 2^-64 to 2^64
+     * @throws IllegalStateException as {@link #setLearningRate}
+     */
+    public void setLossScale(double lossScale) {
+        Lion.checkLossScale(lossScale);
+        requireChangeable("loss scale");
+        if (lossScale != coefficients.lossScale()) {
+            coefficients.setLossScale(lossScale);
+        }
+    }
+
+    /**
+     * Sets the number of the next step, of which the random bits of stochastic rounding depend; it is 0 at first and counts on
+     * with every run, replays of a graph included. Who continues from saved parameters continues from their step.
+     *
+     * @param number 0 or more
+     * @throws IllegalStateException as {@link #setLearningRate}
+     */
+    public void setStepNumber(long number) {
+        Check.range("number", number, 0, Long.MAX_VALUE);
+        requireChangeable("step number");
+        coefficients.setStep(number);
+    }
+
+    private void requireChangeable(String rate) {
         if (closed) {
             throw new IllegalStateException("lion_step: this call is closed");
         }
         if (call.stream().isCapturing()) {
             throw new IllegalStateException(
-                    "lion_step: the learning rate cannot change while the stream captures; change it between replays");
-        }
-        if (learningRate != coefficients.learningRate()) {
-            coefficients.setLearningRate(learningRate);
+                    "lion_step: the " + rate + " cannot change while the stream captures; change it between replays");
         }
     }
 
     /** {@return the learning rate of the next run} */
     public double learningRate() {
         return coefficients.learningRate();
+    }
+
+    /** {@return the loss scale of the next run} */
+    public double lossScale() {
+        return coefficients.lossScale();
     }
 
     /** {@return the call beneath, which knows its stream, bytes and floating-point operations} */

@@ -2,13 +2,12 @@ package io.quern.lion;
 
 import io.quern.DType;
 import io.quern.Launch;
-import io.quern.Tensor;
 import io.quern.cpu.Fp32Blocks;
 import io.quern.cpu.Lanes;
 import io.quern.cpu.WorkerPool;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
-import java.util.List;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
@@ -17,7 +16,8 @@ import jdk.incubator.vector.VectorOperators;
  * Lion by the Vector API. All tensors together are one sequence of elements, cut into parts of equal length that threads
  * take in turn, so that one large tensor and a thousand small ones balance alike.
  *
- * <p>FP32 and FP64 are updated in place. For 16-bit storage a block at a time is widened, updated as FP32 and rounded. What
+ * <p>FP32 and FP64 are updated in place. For 16-bit storage a block at a time is widened, updated as FP32 and rounded; copies
+ * are made block by block, while parameters are in the first-level cache. What
  * is left of a piece beyond whole vectors goes through the reference's loop, which gives the same bits.
  */
 final class LionVector implements Launch, WorkerPool.Task {
@@ -27,24 +27,21 @@ final class LionVector implements Launch, WorkerPool.Task {
     /** Parts are cut at multiples of this within a tensor, so that vectors keep the tensor's alignment in each. */
     private static final int CUT = 64;
 
+    private static final MemorySegment ZEROS =
+            Arena.global().allocate(Fp32Blocks.LENGTH * (long) Double.BYTES, Double.BYTES);
+
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     private static final int FLOAT_LANES = Lanes.FLOAT.length();
     private static final int DOUBLE_LANES = Lanes.DOUBLE.length();
 
-    private final Storage storage;
-    private final MemorySegment[] parameters;
-    private final MemorySegment[] momenta;
-    private final MemorySegment[] gradients;
+    private final HostTensors[] tensors;
     private final long[] begins; // of each tensor in the sequence, and the sequence's end
     private final Coefficients coefficients;
     private final int parts;
     private final int threads;
 
     LionVector(Lion.Step step, Coefficients coefficients, int threads) {
-        this.storage = step.storage();
-        this.parameters = segments(step.parameters());
-        this.momenta = segments(step.momenta());
-        this.gradients = segments(step.gradients());
+        this.tensors = HostTensors.of(step);
         this.begins = new long[step.size() + 1];
         for (int t = 0; t < step.size(); t++) {
             begins[t + 1] = begins[t] + step.parameters().get(t).elementCount();
@@ -52,10 +49,6 @@ final class LionVector implements Launch, WorkerPool.Task {
         this.coefficients = coefficients;
         this.parts = Math.toIntExact(Math.ceilDiv(begins[step.size()], (long) PART));
         this.threads = threads;
-    }
-
-    private static MemorySegment[] segments(List<Tensor> tensors) {
-        return tensors.stream().map(Tensor::segment).toArray(MemorySegment[]::new);
     }
 
     /** {@return how many parts {@link #run(int)} knows} */
@@ -66,24 +59,25 @@ final class LionVector implements Launch, WorkerPool.Task {
     @Override
     public void run() {
         WorkerPool.run(this, parts, threads);
+        coefficients.advance();
     }
 
     @Override
     public void run(int part) {
         long from = (long) part * PART;
         long to = from + PART;
-        for (int t = tensorAt(from); t < parameters.length && begins[t] < to; t++) {
+        for (int t = tensorAt(from); t < tensors.length && begins[t] < to; t++) {
             long length = begins[t + 1] - begins[t];
             long begin = cut(from - begins[t]);
             long end = to < begins[t + 1] ? cut(to - begins[t]) : length;
-            update(t, begin, end);
+            update(tensors[t], begin, end);
         }
     }
 
     /** {@return the last tensor that does not begin beyond a position of the sequence} */
     private int tensorAt(long position) {
         int low = 0;
-        int high = parameters.length;
+        int high = tensors.length;
         while (high - low > 1) {
             int middle = low + high >>> 1;
             if (begins[middle] <= position) {
@@ -99,35 +93,79 @@ final class LionVector implements Launch, WorkerPool.Task {
         return Math.max(0, position - position % CUT);
     }
 
-    private void update(int t, long begin, long end) {
-        MemorySegment p = parameters[t];
-        MemorySegment m = momenta[t];
-        MemorySegment g = gradients[t];
-        int lanes = storage == Storage.FP64 ? DOUBLE_LANES : FLOAT_LANES;
-        long vectorised = begin + (end - begin) / lanes * lanes;
-        switch (storage) {
-            case FP64 -> updateFp64(p, m, g, begin, vectorised, coefficients);
-            case FP32 -> updateFp32(p, 4 * begin, m, 4 * begin, g, 4 * begin, vectorised - begin, coefficients);
-            case FP16, BF16, BF16_FP32_BF16, FP32_FP32_BF16 -> updateBlocks(p, m, g, begin, vectorised);
+    /**
+     * What looks at gradients or changes them goes piece by piece, while they are in the first-level cache. A piece with a
+     * gradient that is not finite is rare: it goes through the reference's loop.
+     */
+    private void update(HostTensors at, long begin, long end) {
+        if (!coefficients.skipsElements && !coefficients.zeroesGradients) {
+            updateVectors(at, begin, end);
+            return;
         }
-        LionReference.update(storage, p, m, g, vectorised, end, coefficients);
+        for (long i = begin; i < end; i += Fp32Blocks.LENGTH) {
+            long pieceEnd = Math.min(i + Fp32Blocks.LENGTH, end);
+            if (coefficients.skipsElements && !FiniteVector.all(at.storage().gradient(), at.gradient(), i, pieceEnd)) {
+                LionReference.update(at, i, pieceEnd, coefficients);
+            } else {
+                updateVectors(at, i, pieceEnd);
+            }
+        }
     }
 
-    private void updateBlocks(MemorySegment p, MemorySegment m, MemorySegment g, long begin, long end) {
+    private void updateVectors(HostTensors at, long begin, long end) {
+        int lanes = at.storage() == Storage.FP64 ? DOUBLE_LANES : FLOAT_LANES;
+        long vectorised = begin + (end - begin) / lanes * lanes;
+        if (at.storage() == Storage.FP64) {
+            updateFp64(at.parameter(), at.momentum(), at.gradient(), begin, vectorised, coefficients);
+        } else if (at.storage() == Storage.FP32 && at.copy() == null) {
+            updateFp32(
+                    at.parameter(),
+                    4 * begin,
+                    at.momentum(),
+                    4 * begin,
+                    at.gradient(),
+                    4 * begin,
+                    vectorised - begin,
+                    coefficients);
+        } else {
+            updateBlocks(at, begin, vectorised);
+        }
+        if (coefficients.zeroesGradients) {
+            int bytes = at.storage().gradient().bytes();
+            MemorySegment.copy(ZEROS, 0, at.gradient(), bytes * begin, bytes * (vectorised - begin));
+        }
+        LionReference.update(at, vectorised, end, coefficients);
+    }
+
+    private void updateBlocks(HostTensors at, long begin, long end) {
+        Storage storage = at.storage();
         Fp32Blocks blocks = Fp32Blocks.ofThread();
         for (long i = begin; i < end; i += Fp32Blocks.LENGTH) {
             int count = (int) Math.min(Fp32Blocks.LENGTH, end - i);
             updateFp32(
-                    widened(blocks, 0, storage.parameter(), p, i, count),
+                    widened(blocks, 0, storage.parameter(), at.parameter(), i, count),
                     offset(storage.parameter(), i),
-                    widened(blocks, 1, storage.momentum(), m, i, count),
+                    widened(blocks, 1, storage.momentum(), at.momentum(), i, count),
                     offset(storage.momentum(), i),
-                    widened(blocks, 2, storage.gradient(), g, i, count),
+                    widened(blocks, 2, storage.gradient(), at.gradient(), i, count),
                     offset(storage.gradient(), i),
                     count,
                     coefficients);
-            narrow(blocks, 0, storage.parameter(), p, i, count);
-            narrow(blocks, 1, storage.momentum(), m, i, count);
+            if (coefficients.rounding.isStochastic()) {
+                RoundingVector.round(
+                        storage.parameter(),
+                        blocks.segment(0),
+                        coefficients.rounding,
+                        coefficients.step(),
+                        at.first() + i,
+                        count);
+            }
+            narrow(blocks, 0, storage.parameter(), at.parameter(), i, count);
+            narrow(blocks, 1, storage.momentum(), at.momentum(), i, count);
+            if (at.copy() != null) {
+                blocks.load(0, storage.parameter(), at.parameter(), 4 * i, count);
+                blocks.store(0, at.copyType(), at.copy(), 2 * i, count);
+            }
         }
     }
 
@@ -171,8 +209,8 @@ final class LionVector implements Launch, WorkerPool.Task {
         FloatVector minusDecay = FloatVector.broadcast(Lanes.FLOAT, -(float) coefficients.decay());
         FloatVector beta1 = FloatVector.broadcast(Lanes.FLOAT, (float) coefficients.beta1);
         FloatVector beta2 = FloatVector.broadcast(Lanes.FLOAT, (float) coefficients.beta2);
-        float rest1 = (float) coefficients.rest1;
-        float rest2 = (float) coefficients.rest2;
+        float rest1 = (float) coefficients.rest1();
+        float rest2 = (float) coefficients.rest2();
         for (long i = 0; i < 4 * count; i += 4 * FLOAT_LANES) {
             FloatVector g = FloatVector.fromMemorySegment(Lanes.FLOAT, gradient, gradientByte + i, ORDER);
             FloatVector m = FloatVector.fromMemorySegment(Lanes.FLOAT, momentum, momentumByte + i, ORDER);
@@ -202,8 +240,8 @@ final class LionVector implements Launch, WorkerPool.Task {
         DoubleVector minusDecay = DoubleVector.broadcast(Lanes.DOUBLE, -coefficients.decay());
         DoubleVector beta1 = DoubleVector.broadcast(Lanes.DOUBLE, coefficients.beta1);
         DoubleVector beta2 = DoubleVector.broadcast(Lanes.DOUBLE, coefficients.beta2);
-        double rest1 = coefficients.rest1;
-        double rest2 = coefficients.rest2;
+        double rest1 = coefficients.rest1();
+        double rest2 = coefficients.rest2();
         for (long i = 8 * begin; i < 8 * end; i += 8 * DOUBLE_LANES) {
             DoubleVector g = DoubleVector.fromMemorySegment(Lanes.DOUBLE, gradient, i, ORDER);
             DoubleVector m = DoubleVector.fromMemorySegment(Lanes.DOUBLE, momentum, i, ORDER);

@@ -12,8 +12,13 @@ enum Storage {
     BF16(DType.BF16, DType.BF16, DType.BF16),
     /** Half the memory of FP32 weights; small gradients still add up in the momentum. */
     BF16_FP32_BF16(DType.BF16, DType.FP32, DType.BF16),
-    /** FP32 master weights fed by a backward pass in BF16. */
-    FP32_FP32_BF16(DType.FP32, DType.FP32, DType.BF16);
+    FP16_FP32_FP16(DType.FP16, DType.FP32, DType.FP16),
+    /** FP32 master weights fed by a backward pass in 16 bits. */
+    FP32_FP32_BF16(DType.FP32, DType.FP32, DType.BF16),
+    FP32_FP32_FP16(DType.FP32, DType.FP32, DType.FP16),
+    /** The same with as little memory as small steps allow. */
+    FP32_BF16_BF16(DType.FP32, DType.BF16, DType.BF16),
+    FP32_FP16_FP16(DType.FP32, DType.FP16, DType.FP16);
 
     private final DType parameter;
     private final DType momentum;

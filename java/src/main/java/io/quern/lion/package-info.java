@@ -8,23 +8,28 @@
  * types, at least FP32. With {@code [x]} for x rounded to C, to nearest even:
  *
  * <pre>{@code
- * rest1 = [1 - beta1], rest2 = [1 - beta2], decay = [learningRate * weightDecay]   in FP64, then rounded once to C
+ * decay = [learningRate * weightDecay], rest1 = [(1 - beta1) / lossScale], rest2 = [(1 - beta2) / lossScale]
+ * computed in FP64; the rests negated to maximize
  * c     = [beta1 * m + [rest1 * g]]                      an fma on a rounded product
  * theta = [[theta - decay * theta] - learningRate * sign(c)]     an fma, then a difference
  * m     = [beta2 * m + [rest2 * g]]
  * }</pre>
  *
  * <p>Each result is then rounded once to its storage type, to nearest even; subnormals are kept, and what is too large
- * becomes infinite.
+ * becomes infinite. A copy is the stored FP32 parameter, rounded likewise. FP16 and BF16 parameters may be rounded
+ * stochastically instead: {@link io.quern.lion.Rounding} says by which random bits, the same on every device.
+ *
+ * <p>A loss scale that is a power of two changes no bit, where the scaled gradients neither overflowed nor became subnormal.
  *
  * <p><b>Signs.</b> sign(+0) = +0, sign(-0) = -0 and sign(NaN) = NaN. Where c is a zero, weight decay alone moves the
  * parameter.
  *
- * <p><b>NaN</b> propagates: a NaN in the momentum or the gradient makes parameter and momentum NaN at that place and nowhere
+ * <p><b>NaN</b> propagates unless {@link io.quern.lion.NanPolicy} says otherwise: a NaN in the momentum or the gradient makes parameter and momentum NaN at that place and nowhere
  * else; a NaN parameter stays one. An infinite parameter becomes NaN, because its decay is taken from it. An infinite gradient
  * moves the parameter by the learning rate, and the momentum becomes infinite.
  *
  * <p><b>Small steps.</b> A parameter in 16 bits takes no step that is less than half its last place: BF16 holds 8 bits, so
- * one of size 1 ignores learning rates below 2^-9 downwards and 2^-8 upwards. FP32 parameters fed by BF16 gradients take them.
+ * one of size 1 ignores learning rates below 2^-9 downwards and 2^-8 upwards. FP32 parameters fed by BF16 gradients take them;
+ * stochastic rounding takes them in the mean.
  */
 package io.quern.lion;

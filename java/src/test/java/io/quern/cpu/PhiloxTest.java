@@ -2,6 +2,9 @@ package io.quern.cpu;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.Test;
 
 /** The known answers that the authors of Philox publish with their library, and moments. */
@@ -25,6 +28,20 @@ class PhiloxTest {
     private static void assertWords(long seed, int c0, int c1, int c2, int c3, int... expected) {
         for (int word = 0; word < 4; word++) {
             assertEquals(expected[word], Philox.word(seed, c0, c1, c2, c3, word));
+        }
+    }
+
+    /** The lower word of the counter carries into the upper. */
+    @Test
+    void runsOfCounters() {
+        long first = (3L << 32) - 2;
+        MemorySegment words = Arena.ofAuto().allocate(5 * 16);
+        Philox.fill(-42, first, 5, 7, -8, words);
+        for (int i = 0; i < 5; i++) {
+            for (int word = 0; word < 4; word++) {
+                int expected = Philox.word(-42, (int) (first + i), (int) (first + i >>> 32), 7, -8, word);
+                assertEquals(expected, words.getAtIndex(ValueLayout.JAVA_INT_UNALIGNED, 4 * i + word));
+            }
         }
     }
 

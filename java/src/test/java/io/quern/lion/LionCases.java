@@ -9,6 +9,8 @@ import io.quern.Graph;
 import io.quern.Outcome;
 import io.quern.Stream;
 import io.quern.TensorArena;
+import io.quern.lion.Lion.Direction;
+import io.quern.lion.Lion.Gradients;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -23,7 +25,16 @@ public final class LionCases {
     /** Small tensors beside large ones, empty ones at both ends and in a row. */
     private static final int[] MANY = {0, 1, 1, 0, 0, 7, 4098, 17, 70_001, 1, 207, 8192, 4096, 2, 0};
 
+    /** Where gradients are not finite: at both ends, alone and side by side, in a part that is left beyond whole vectors. */
+    private static final int[] POISONED = {0, 5, 6, 1500, 2047, 2048, 4098};
+
+    private static final double[] BAD = {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY};
+
+    private static final int[] STOCHASTIC_SIZES = {7, 207, 4098, 70_001};
+
     private static final Lion LION = Lion.of(3e-3).withBetas(0.95, 0.98).withWeightDecay(0.1);
+
+    private static final Lion STOCHASTIC = LION.withRounding(Rounding.stochastic(0x1234_5678_9abcL));
 
     private LionCases() {}
 
@@ -32,18 +43,34 @@ public final class LionCases {
         List<Case> cases = new ArrayList<>();
         for (Storage storage : Storage.values()) {
             for (int size : SIZES) {
-                cases.add(numeric("step n=" + size, storage, device -> sameBitsAsReference(device, storage, size)));
+                cases.add(
+                        numeric("step n=" + size, storage, device -> sameBitsAsReference(device, storage, LION, size)));
             }
             cases.add(numeric("step against exact arithmetic", storage, device -> nearOracle(device, storage)));
-            cases.add(numeric("step of zeros, infinities, NaN", storage, device -> specialValues(device, storage)));
+            cases.add(
+                    numeric("step of zeros, infinities, NaN", storage, device -> specialValues(device, storage, LION)));
             cases.add(numeric("step of unaligned views", storage, device -> unalignedViews(device, storage)));
             cases.add(numeric("many tensors as single steps", storage, device -> manyAsSingles(device, storage)));
+            cases.add(property("skipped elements", storage, device -> skippedElements(device, storage)));
+            cases.add(property("zeroed gradients", storage, device -> zeroedGradients(device, storage)));
+            if (storage.parameter().bytes() == 2) {
+                cases.addAll(stochastic(storage));
+            }
+            if (storage.parameter() == DType.FP32) {
+                for (DType copyType : List.of(DType.FP16, DType.BF16)) {
+                    cases.add(numeric("copies in " + copyType, storage, device -> copies(device, storage, copyType)));
+                }
+            }
             cases.add(property(
                     "without decay, by the rate or not at all", storage, device -> byTheRate(device, storage)));
             cases.add(property("scale of gradients", storage, device -> scaleOfGradients(device, storage)));
+            cases.add(numeric(
+                    "upwards, scaled, against exact arithmetic", storage, device -> nearOracleUp(device, storage)));
+            cases.add(property("to maximize is to negate", storage, device -> upwards(device, storage)));
+            cases.add(property("loss scale", storage, device -> lossScale(device, storage)));
             cases.add(property("Signum", storage, device -> signum(device, storage)));
             cases.add(property("weight decay bounds parameters", storage, device -> bounded(device, storage)));
-            cases.add(property("the rate changes in stream order", storage, device -> rateChanges(device, storage)));
+            cases.add(property("the rates change in stream order", storage, device -> rateChanges(device, storage)));
         }
         cases.addAll(LionRefusals.all());
         return cases;
@@ -62,9 +89,9 @@ public final class LionCases {
         return alike ? name : name + " " + storage;
     }
 
-    private static Outcome sameBitsAsReference(Device device, Storage storage, int size) {
+    private static Outcome sameBitsAsReference(Device device, Storage storage, Lion lion, int size) {
         LionState start = LionState.random(storage, size, 11);
-        return start.run(LION, Device.reference(), 3).sameBits(start.run(LION, device, 3));
+        return start.run(lion, Device.reference(), 3).sameBits(start.run(lion, device, 3));
     }
 
     private static Outcome nearOracle(Device device, Storage storage) {
@@ -72,8 +99,16 @@ public final class LionCases {
         return LionOracle.of(LION, storage).compare(start, start.run(LION, device, 1));
     }
 
+    private static Outcome nearOracleUp(Device device, Storage storage) {
+        Lion lion = LION.withDirection(Direction.MAXIMIZE).withLossScale(300);
+        LionState start = LionState.random(storage, 4098, 18);
+        LionState scaled = new LionState(
+                storage, start.parameter(), start.momentum(), LionState.scaled(start.gradient(), -lion.lossScale()));
+        return LionOracle.of(lion, storage).compare(scaled, scaled.run(lion, device, 1));
+    }
+
     /** All triples of values that rounding, signs or exponents treat in some way of their own. */
-    private static Outcome specialValues(Device device, Storage storage) {
+    private static Outcome specialValues(Device device, Storage storage, Lion lion) {
         double[] values = {
             0.0,
             -0.0,
@@ -100,8 +135,8 @@ public final class LionCases {
             momentum[i] = values[i / n % n];
             gradient[i] = values[i % n];
         }
-        LionState start = new LionState(storage, parameter, momentum, gradient).run(LION, Device.reference(), 0);
-        LionState stepped = start.run(LION, device, 1);
+        LionState start = new LionState(storage, parameter, momentum, gradient).run(lion, Device.reference(), 0);
+        LionState stepped = start.run(lion, device, 1);
         for (int i = 0; i < start.size(); i++) {
             double theta = start.parameter()[i];
             double m = start.momentum()[i];
@@ -114,7 +149,7 @@ public final class LionCases {
                 return Outcome.failed("sign(0) moved parameter " + theta + " to " + stepped.parameter()[i]);
             }
         }
-        return start.run(LION, Device.reference(), 1).sameBits(stepped);
+        return start.run(lion, Device.reference(), 1).sameBits(stepped);
     }
 
     /** Views whose first elements lie at different distances from a boundary of 16 bytes. */
@@ -180,6 +215,198 @@ public final class LionCases {
         return outcome;
     }
 
+    /** The update is as without a copy, and the copy is the new parameter, rounded once. */
+    private static Outcome copies(Device device, Storage storage, DType copyType) {
+        List<LionState> starts = new ArrayList<>();
+        for (int t = 0; t < MANY.length; t++) {
+            starts.add(LionState.random(storage, MANY[t], 200 + t));
+        }
+        Outcome outcome = unalignedCopy(device, storage, copyType);
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            List<LionState.OnDevice> tensors =
+                    starts.stream().map(start -> start.on(arena)).toList();
+            List<Fenced> copies = Arrays.stream(MANY)
+                    .mapToObj(size -> Fenced.allocate(arena, copyType, size))
+                    .toList();
+            try (LionCall call = LION.bind(
+                    stream,
+                    tensors.stream().map(LionState.OnDevice::parameter).toList(),
+                    tensors.stream().map(LionState.OnDevice::momentum).toList(),
+                    tensors.stream().map(LionState.OnDevice::gradient).toList(),
+                    copies.stream().map(Fenced::tensor).toList())) {
+                call.run();
+            }
+            stream.synchronize();
+            for (int t = 0; t < MANY.length; t++) {
+                LionState expected = starts.get(t).run(LION, Device.reference(), 1);
+                outcome = outcome.and(expected.sameBits(tensors.get(t).toState(storage)))
+                        .and(Outcome.sameBits(
+                                LionState.rounded(copyType, expected.parameter()),
+                                copies.get(t).tensor().toDoubleArray()))
+                        .and(copies.get(t).fencesStand());
+            }
+        }
+        return outcome;
+    }
+
+    /** What lies around the copy, NaN, must be as it was. */
+    private static Outcome unalignedCopy(Device device, Storage storage, DType copyType) {
+        int n = 1021;
+        int shift = 3;
+        LionState start = LionState.random(storage, n, 21);
+        LionState expected = start.run(LION, Device.reference(), 1);
+        double[] around = new double[n + 8];
+        Arrays.fill(around, Double.NaN);
+        System.arraycopy(LionState.rounded(copyType, expected.parameter()), 0, around, shift, n);
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            LionState.OnDevice tensors = start.on(arena);
+            Fenced copy = Fenced.allocate(arena, copyType, n + 8);
+            LION.step(
+                    stream,
+                    tensors.parameter(),
+                    tensors.momentum(),
+                    tensors.gradient(),
+                    copy.tensor().slice(0, shift, shift + n));
+            stream.synchronize();
+            return expected.sameBits(tensors.toState(storage))
+                    .and(Outcome.sameBits(around, copy.tensor().toDoubleArray()));
+        }
+    }
+
+    /** Where a gradient is not finite nothing moves; elsewhere all is as if it were. */
+    private static Outcome skippedElements(Device device, Storage storage) {
+        LionState finite = LionState.random(storage, 4099, 26).run(LION, Device.reference(), 0);
+        double[] gradient = finite.gradient().clone();
+        for (int i : POISONED) {
+            gradient[i] = BAD[i % BAD.length];
+        }
+        LionState start = new LionState(storage, finite.parameter(), finite.momentum(), gradient);
+        LionState expected = finite.run(LION, Device.reference(), 2);
+        for (int i : POISONED) {
+            expected.parameter()[i] = start.parameter()[i];
+            expected.momentum()[i] = start.momentum()[i];
+            expected.gradient()[i] = gradient[i];
+        }
+        return expected.sameBits(start.run(LION.withNanPolicy(NanPolicy.SKIP_ELEMENT), device, 2));
+    }
+
+    private static Outcome zeroedGradients(Device device, Storage storage) {
+        LionState start = LionState.random(storage, 4099, 27);
+        LionState kept = start.run(LION, Device.reference(), 1);
+        LionState zeroed = start.run(LION.withGradients(Gradients.ZEROED), device, 1);
+        LionState expected = new LionState(storage, kept.parameter(), kept.momentum(), new double[start.size()]);
+        return expected.sameBits(zeroed);
+    }
+
+    private static List<Case> stochastic(Storage storage) {
+        List<Case> cases = new ArrayList<>();
+        for (int size : STOCHASTIC_SIZES) {
+            cases.add(numeric(
+                    "stochastic rounding n=" + size,
+                    storage,
+                    device -> sameBitsAsReference(device, storage, STOCHASTIC, size)));
+        }
+        cases.add(numeric(
+                "stochastic rounding of zeros, infinities, NaN",
+                storage,
+                device -> specialValues(device, storage, STOCHASTIC)));
+        cases.add(numeric("stochastic rounding to a neighbour", storage, device -> neighbours(device, storage)));
+        cases.add(property("stochastic rounding, cut anyhow", storage, device -> cutAnyhow(device, storage)));
+        cases.add(property("stochastic rounding in the mean", storage, device -> inTheMean(device, storage)));
+        cases.add(property("step numbers in stream order", storage, device -> stepNumbers(device, storage)));
+        return cases;
+    }
+
+    /** The value that is rounded is what FP32 parameters become. */
+    private static Outcome neighbours(Device device, Storage storage) {
+        LionState start = LionState.random(storage, 4098, 22).run(LION, Device.reference(), 0);
+        Storage wide = Storage.of(DType.FP32, storage.momentum(), storage.gradient());
+        double[] exact = new LionState(wide, start.parameter(), start.momentum(), start.gradient())
+                .run(LION, Device.reference(), 1)
+                .parameter();
+        double[] rounded = start.run(STOCHASTIC, device, 1).parameter();
+        int leastExponent = storage.parameter() == DType.FP16 ? -14 : -126;
+        int beyondNearest = 0;
+        for (int i = 0; i < exact.length; i++) {
+            double place = Math.scalb(
+                    2 * LionOracle.unit(storage.parameter()), Math.max(Math.getExponent(exact[i]), leastExponent));
+            double error = Math.abs(rounded[i] - exact[i]);
+            if (!(error < place)) {
+                return Outcome.failed("[" + i + "]: " + exact[i] + " became " + rounded[i]);
+            }
+            beyondNearest += error > place / 2 ? 1 : 0;
+        }
+        return Outcome.that(beyondNearest > 0, beyondNearest + " of " + exact.length + " not to the nearest");
+    }
+
+    /** Elements are numbered through the list: the parts of a tensor give its bits. */
+    private static Outcome cutAnyhow(Device device, Storage storage) {
+        int[] cuts = {0, 5, 1000, 1000, 1013, 4099};
+        LionState start = LionState.random(storage, 4099, 23);
+        LionState expected = start.run(STOCHASTIC, Device.reference(), 1);
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            LionState.OnDevice whole = start.on(arena);
+            STOCHASTIC.step(
+                    stream,
+                    LionState.cut(whole.parameter(), cuts),
+                    LionState.cut(whole.momentum(), cuts),
+                    LionState.cut(whole.gradient(), cuts));
+            stream.synchronize();
+            return expected.sameBits(whole.toState(storage));
+        }
+    }
+
+    /**
+     * 16 steps down from 1 by 3/16 of a last place each: a sum of 16 independent draws of probability p = 3/16. Mean and variance
+     * of so many samples are within 5 standard deviations.
+     */
+    private static Outcome inTheMean(Device device, Storage storage) {
+        int n = 1 << 14;
+        int steps = 16;
+        double p = 3.0 / 16;
+        double place = LionOracle.unit(storage.parameter()); // below 1
+        double[] ones = new double[n];
+        Arrays.fill(ones, 1);
+        LionState stepped = new LionState(storage, ones, new double[n], ones)
+                .run(Lion.of(p * place).withRounding(Rounding.stochastic(24)), device, steps);
+        double[] moved = Arrays.stream(stepped.parameter())
+                .map(theta -> (1 - theta) / place - steps * p)
+                .toArray();
+        double mean = Arrays.stream(moved).sum() / n;
+        double square = Arrays.stream(moved).map(x -> x * x).sum() / n;
+        double variance = steps * p * (1 - p);
+        double ofSquares = variance * variance * (2 + (1 - 6 * p * (1 - p)) / variance);
+        return Outcome.within(Math.abs(mean), 5 * Math.sqrt(variance / n), "mean of " + n)
+                .and(Outcome.within(Math.abs(square - variance), 5 * Math.sqrt(ofSquares / n), "variance"));
+    }
+
+    private static Outcome stepNumbers(Device device, Storage storage) {
+        LionState start = LionState.random(storage, 207, 25);
+        LionState expected = start.run(STOCHASTIC, Device.reference(), 0);
+        for (long number : new long[] {0, 1, 2, 1L << 40, (1L << 40) + 1}) {
+            expected = expected.runNumbered(STOCHASTIC, Device.reference(), number);
+        }
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            LionState.OnDevice tensors = start.on(arena);
+            LionCall call = STOCHASTIC.bind(stream, tensors.parameter(), tensors.momentum(), tensors.gradient());
+            try (Graph graph = stream.capture(call::run)) {
+                call.run();
+                graph.launch();
+                graph.launch();
+                call.setStepNumber(1L << 40);
+                call.run();
+                call.close();
+                graph.launch();
+                stream.synchronize();
+            }
+            return expected.sameBits(tensors.toState(storage));
+        }
+    }
+
     private static Outcome byTheRate(Device device, Storage storage) {
         Lion lion = LION.withWeightDecay(0);
         LionState start = LionState.random(storage, 4098, 14).run(lion, Device.reference(), 0);
@@ -212,9 +439,32 @@ public final class LionCases {
                 .and(Outcome.sameBits(LionState.scaled(stepped.momentum(), 4), scaled.momentum()));
     }
 
+    private static Outcome upwards(Device device, Storage storage) {
+        LionState start = LionState.random(storage, 4098, 19);
+        LionState negated =
+                new LionState(storage, start.parameter(), start.momentum(), LionState.scaled(start.gradient(), -1));
+        LionState up = negated.run(LION.withDirection(Direction.MAXIMIZE), device, 2);
+        LionState down = start.run(LION, device, 2);
+        return Outcome.sameBits(down.parameter(), up.parameter()).and(Outcome.sameBits(down.momentum(), up.momentum()));
+    }
+
+    /** Powers of two change no bit, where neither gradient is subnormal. */
+    private static Outcome lossScale(Device device, Storage storage) {
+        LionState random = LionState.random(storage, 4098, 20);
+        double[] normal = Arrays.stream(random.gradient())
+                .map(g -> Math.abs(g) < 0x1p-14 ? 0 : g)
+                .toArray();
+        LionState start = new LionState(storage, random.parameter(), random.momentum(), normal);
+        LionState scaled = new LionState(storage, random.parameter(), random.momentum(), LionState.scaled(normal, 64));
+        LionState expected = start.run(LION, device, 2);
+        LionState unscaled = scaled.run(LION.withLossScale(64), device, 2);
+        return Outcome.sameBits(expected.parameter(), unscaled.parameter())
+                .and(Outcome.sameBits(expected.momentum(), unscaled.momentum()));
+    }
+
     /** With equal betas and no decay, the step's direction is the sign of the new momentum. */
     private static Outcome signum(Device device, Storage storage) {
-        Lion signum = new Lion(0.25, 0.9, 0.9, 0);
+        Lion signum = Lion.signum(0.25, 0.9);
         LionState start = LionState.random(storage, 4098, 16);
         double[] ones = new double[start.size()];
         Arrays.fill(ones, 1);
@@ -252,8 +502,10 @@ public final class LionCases {
     private static Outcome rateChanges(Device device, Storage storage) {
         LionState start = LionState.random(storage, 207, 17);
         LionState expected = start.run(LION, Device.reference(), 2);
+        Lion scaled = LION.withLossScale(512);
         for (double rate : new double[] {0.125, 0, 0.5, 0.5}) {
-            expected = expected.run(LION.withLearningRate(rate), Device.reference(), 1);
+            Lion lion = rate == 0.5 ? scaled : LION;
+            expected = expected.run(lion.withLearningRate(rate), Device.reference(), 1);
         }
         try (TensorArena arena = TensorArena.open(device);
                 Stream stream = Stream.open(device)) {
@@ -267,6 +519,7 @@ public final class LionCases {
                 call.setLearningRate(0);
                 call.run();
                 call.setLearningRate(0.5);
+                call.setLossScale(512);
                 graph.launch();
                 call.close(); // the graph keeps what it needs
                 graph.launch();

@@ -48,9 +48,20 @@ class LionCountersTest {
             }
             for (Storage storage : Storage.values()) {
                 tests.add(DynamicTest.dynamicTest("traffic " + storage, () -> trafficIsMinimal(device, storage)));
+                if (storage.parameter() == DType.FP32) {
+                    tests.add(DynamicTest.dynamicTest(
+                            "traffic with a copy " + storage, () -> trafficWithCopy(device, storage)));
+                }
                 tests.add(DynamicTest.dynamicTest(
                         "golden " + storage,
-                        () -> GOLDEN.check("3 tensors of " + storage, () -> stepOfMany(device, storage))));
+                        () -> GOLDEN.check("3 tensors of " + storage, () -> stepOfMany(device, storage, LION))));
+                if (storage.parameter().bytes() == 2) {
+                    tests.add(DynamicTest.dynamicTest(
+                            "golden " + storage + ", stochastic",
+                            () -> GOLDEN.check(
+                                    "3 tensors of " + storage + ", stochastic",
+                                    () -> stepOfMany(device, storage, LION.withRounding(Rounding.stochastic(7))))));
+                }
                 tests.add(DynamicTest.dynamicTest("beyond 2^32 " + storage, () -> chunksBeyond2To32(device, storage)));
             }
         }
@@ -69,8 +80,9 @@ class LionCountersTest {
         long written =
                 COUNT * (long) (storage.parameter().bytes() + storage.momentum().bytes());
         long warps = (long) step.grid().x() * step.block().x() / WARP;
-        // Besides the tensors, each warp reads the rates once: all lanes the same sector.
-        assertEquals(read / SECTOR + warps, step.globalLoads().sectors());
+        // Besides the tensors, each warp reads the rates once, 16 bytes at a time: all lanes the same sector.
+        long rates = warps * 4 * storage.compute().bytes() / 16;
+        assertEquals(read / SECTOR + rates, step.globalLoads().sectors());
         assertEquals(written / SECTOR, step.globalStores().sectors());
         assertEquals(written, step.globalStores().requestedBytes());
         assertEquals(written, step.globalStores().sectorBytes());
@@ -78,20 +90,47 @@ class LionCountersTest {
         int widest = Math.max(storage.parameter().bytes(), storage.momentum().bytes());
         int pack = 16 / Math.max(widest, storage.gradient().bytes());
         long packs = COUNT / pack / WARP; // of a warp
-        assertEquals(3 * packs + warps, step.globalLoads().requests());
+        assertEquals(3 * packs + rates, step.globalLoads().requests());
         assertEquals(2 * packs, step.globalStores().requests());
         if (storage.parameter() == storage.momentum()) {
             assertEquals(16, step.globalStores().sectorsPerRequest());
         }
     }
 
-    private static void stepOfMany(Device device, Storage storage) {
+    /** The same, but for the table: a row of it for each block. */
+    private static void trafficWithCopy(Device device, Storage storage) {
+        LionState start = LionState.random(storage, COUNT, 3);
+        GOLDEN.check(COUNT + " elements of " + storage + " with a copy", () -> {
+            try (TensorArena arena = TensorArena.open(device);
+                    Stream stream = Stream.open(device)) {
+                LionState.OnDevice at = start.on(arena);
+                LION.step(stream, at.parameter(), at.momentum(), at.gradient(), arena.allocate(DType.BF16, COUNT));
+                stream.synchronize();
+            }
+        });
+        KernelCounters step = only("lion_step");
+        long read = COUNT
+                * (long) (storage.parameter().bytes()
+                        + storage.momentum().bytes()
+                        + storage.gradient().bytes());
+        long written =
+                COUNT * (long) (storage.parameter().bytes() + storage.momentum().bytes() + DType.BF16.bytes());
+        assertEquals(written, step.globalStores().requestedBytes());
+        assertEquals(written, step.globalStores().sectorBytes());
+        // Each warp reads the rates and seven fields of its row: all lanes the same sector, once from memory for a
+        // block.
+        long warps = (long) step.grid().x() * step.block().x() / WARP;
+        assertEquals(read / SECTOR + 8 * warps, step.globalLoads().sectors());
+        assertEquals(0, step.divergentBranches());
+    }
+
+    private static void stepOfMany(Device device, Storage storage, Lion lion) {
         try (TensorArena arena = TensorArena.open(device);
                 Stream stream = Stream.open(device)) {
             List<LionState.OnDevice> tensors = Arrays.stream(MANY)
                     .mapToObj(size -> LionState.random(storage, size, 5).on(arena))
                     .toList();
-            LION.step(
+            lion.step(
                     stream,
                     tensors.stream().map(LionState.OnDevice::parameter).toList(),
                     tensors.stream().map(LionState.OnDevice::momentum).toList(),
@@ -122,19 +161,24 @@ class LionCountersTest {
                 Stream stream = Stream.open(device);
                 Arena host = Arena.ofConfined()) {
             LionState.OnDevice tensors = start.on(arena);
-            MemorySegment entry = host.allocate(5 * Long.BYTES, Long.BYTES);
+            Tensor copy = arena.allocate(DType.BF16, tail);
+            boolean copied = storage.parameter() == DType.FP32;
+            MemorySegment entry = host.allocate(7 * Long.BYTES, Long.BYTES);
             entry.setAtIndex(ValueLayout.JAVA_LONG, 0, addressBefore(tensors.parameter(), before));
             entry.setAtIndex(ValueLayout.JAVA_LONG, 1, addressBefore(tensors.momentum(), before));
             entry.setAtIndex(ValueLayout.JAVA_LONG, 2, addressBefore(tensors.gradient(), before));
-            entry.setAtIndex(ValueLayout.JAVA_LONG, 3, before + tail);
-            entry.setAtIndex(ValueLayout.JAVA_LONG, 4, -before / chunkLength);
-            MemorySegment rates = host.allocate(2 * Double.BYTES, Double.BYTES);
+            entry.setAtIndex(ValueLayout.JAVA_LONG, 3, copied ? addressBefore(copy, before) : 0);
+            entry.setAtIndex(ValueLayout.JAVA_LONG, 4, before + tail);
+            entry.setAtIndex(ValueLayout.JAVA_LONG, 5, -before / chunkLength);
+            MemorySegment rates = host.allocate(4 * Double.BYTES, Double.BYTES);
             Coefficients coefficients = new Coefficients(LION);
             DType compute = storage.compute();
             compute.set(rates, 0, coefficients.learningRate());
             compute.set(rates, 1, coefficients.decay());
-            Tensor table = arena.allocate(DType.INT64, 5);
-            Tensor ratesOnDevice = arena.allocate(DType.INT64, 2);
+            compute.set(rates, 2, coefficients.rest1());
+            compute.set(rates, 3, coefficients.rest2());
+            Tensor table = arena.allocate(DType.INT64, 7);
+            Tensor ratesOnDevice = arena.allocate(DType.INT64, 4);
             stream.cuda().context().copyIn(table.address(), entry);
             stream.cuda().context().copyIn(ratesOnDevice.address(), rates);
             CudaLaunch.Builder launch = CudaLaunch.of(
@@ -145,15 +189,25 @@ class LionCountersTest {
                     .int32(1)
                     .int64(1)
                     .int64(chunkLength)
+                    .int32(copied ? 2 : 0)
+                    .int32(0)
+                    .int64(0)
+                    .pointer(0)
+                    .int32(0)
+                    .int32(0)
                     .pointer(ratesOnDevice.address());
-            for (double beta :
-                    new double[] {coefficients.beta1, coefficients.rest1, coefficients.beta2, coefficients.rest2}) {
+            for (double beta : new double[] {coefficients.beta1, coefficients.beta2}) {
                 launch = compute == DType.FP64 ? launch.float64(beta) : launch.float32((float) beta);
             }
             launch.build().run();
             stream.synchronize();
             Outcome outcome = expected.sameBits(tensors.toState(storage));
-            assertTrue(outcome.passed(), outcome::toString);
+            if (copied) {
+                outcome = outcome.and(
+                        Outcome.sameBits(LionState.rounded(DType.BF16, expected.parameter()), copy.toDoubleArray()));
+            }
+            Outcome all = outcome;
+            assertTrue(all.passed(), all::toString);
         }
     }
 

@@ -15,7 +15,13 @@ class LionModesTest {
                         "step n=4098",
                         "step of unaligned views",
                         "many tensors as single steps",
-                        "the rate changes in stream order")
+                        "copies in BF16",
+                        "skipped elements",
+                        "zeroed gradients",
+                        "stochastic rounding n=207",
+                        "stochastic rounding, cut anyhow",
+                        "step numbers in stream order",
+                        "the rates change in stream order")
                 .tests();
     }
 }

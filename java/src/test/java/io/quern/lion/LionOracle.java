@@ -4,6 +4,7 @@ import io.quern.DType;
 import io.quern.Device;
 import io.quern.Outcome;
 import java.math.BigDecimal;
+import java.math.MathContext;
 
 /**
  * One step of Lion in exact arithmetic, from the paper's formula and not from our order of operations, and how far rounding
@@ -11,8 +12,8 @@ import java.math.BigDecimal;
  * half the smallest number:
  *
  * <pre>{@code
- * |c - exact|         <=                u (2 |beta1 m| + 3 |rest1 g|)          beta1, rest1, the product, the fma
- * |momentum - exact|  <= uM |exact| + u (2 |beta2 m| + 3 |rest2 g|)
+ * |c - exact|         <=                u (2 |beta1 m| + 4 |rest1 g|)          beta1, rest1 (FP64: twice), the product, the fma
+ * |momentum - exact|  <= uM |exact| + u (2 |beta2 m| + 4 |rest2 g|)
  * |parameter - exact| <= uP |exact| + u (2 |theta| + 2 |decay theta| + 3 lr)   decay, the fma, lr, the difference
  * }</pre>
  *
@@ -20,6 +21,9 @@ import java.math.BigDecimal;
  * than its own error, rounding decides the sign, and any of the three steps is right.
  */
 record LionOracle(Lion lion, Storage storage) {
+    /** Of the one quotient, which may never end: its rounding is nothing beside u of FP64. */
+    private static final MathContext DIGITS = new MathContext(60);
+
     static LionOracle of(Lion lion, Storage storage) {
         return new LionOracle(lion, storage);
     }
@@ -79,13 +83,16 @@ record LionOracle(Lion lion, Storage storage) {
         BigDecimal rate = new BigDecimal(lion.learningRate());
         BigDecimal decay = rate.multiply(new BigDecimal(lion.weightDecay()));
         BigDecimal old = new BigDecimal(theta);
-        BigDecimal c = beta1.multiply(new BigDecimal(m)).add(one.subtract(beta1).multiply(new BigDecimal(g)));
+        BigDecimal gradient = new BigDecimal(lion.direction() == Lion.Direction.MINIMIZE ? g : -g)
+                .divide(new BigDecimal(lion.lossScale()), DIGITS);
+        BigDecimal c = beta1.multiply(new BigDecimal(m)).add(one.subtract(beta1).multiply(gradient));
         BigDecimal decayed = old.subtract(decay.multiply(old));
         BigDecimal momentum =
-                beta2.multiply(new BigDecimal(m)).add(one.subtract(beta2).multiply(new BigDecimal(g)));
-        double cError = u * (2 * lion.beta1() * Math.abs(m) + 3 * (1 - lion.beta1()) * Math.abs(g));
+                beta2.multiply(new BigDecimal(m)).add(one.subtract(beta2).multiply(gradient));
+        double size = Math.abs(gradient.doubleValue());
+        double cError = u * (2 * lion.beta1() * Math.abs(m) + 4 * (1 - lion.beta1()) * size);
         double momentumError = storageUnit(storage.momentum()) * Math.abs(momentum.doubleValue())
-                + u * (2 * lion.beta2() * Math.abs(m) + 3 * (1 - lion.beta2()) * Math.abs(g))
+                + u * (2 * lion.beta2() * Math.abs(m) + 4 * (1 - lion.beta2()) * size)
                 + halfOfSmallest(storage.momentum());
         return new Exact(c, cError, decayed, rate, Math.abs(theta), momentum, momentumError);
     }

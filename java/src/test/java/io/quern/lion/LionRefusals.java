@@ -66,6 +66,36 @@ final class LionRefusals {
                         at.allocate(DType.INT32),
                         "INT32",
                         "FP32")));
+        cases.add(refused(
+                "a copy in FP32",
+                (at, stream) ->
+                        copyRefused(at, stream, at.parameter, at.allocate(DType.FP32), "copy", "FP16", "FP32")));
+        cases.add(refused(
+                "a copy of what is not FP32",
+                (at, stream) -> copyRefused(
+                        at, stream, at.allocate(DType.FP64), at.allocate(DType.BF16), "parameter", "FP32", "FP64")));
+        cases.add(refused(
+                "copies that overlap",
+                (at, stream) -> copiesRefused(
+                        at,
+                        stream,
+                        List.of(new int[] {0, 6}, new int[] {5, 11}),
+                        "copies[0]",
+                        "copies[1]",
+                        "overlap")));
+        cases.add(refused(
+                "fewer copies than parameters",
+                (at, stream) -> copiesRefused(at, stream, List.of(new int[] {0, 6}), "copies", "2", "1")));
+        cases.add(refused(
+                "stochastic rounding to FP32",
+                (at, stream) -> Outcome.refusal(
+                                IllegalArgumentException.class,
+                                () -> LION.withRounding(Rounding.stochastic(1))
+                                        .step(stream, at.parameter, at.momentum, at.gradient),
+                                "parameter",
+                                "BF16",
+                                "FP32")
+                        .and(at.untouched())));
         cases.add(refused("a list of two storages", LionRefusals::twoStorages));
         cases.add(refused(
                 "the same tensor twice",
@@ -89,7 +119,7 @@ final class LionRefusals {
         cases.add(refused("settings out of range", LionRefusals::settings));
         cases.add(refused("an arena that was closed", LionRefusals::closedArena));
         cases.add(refused("a call that was closed", LionRefusals::closedCall));
-        cases.add(refused("a rate while capturing", LionRefusals::rateWhileCapturing));
+        cases.add(refused("rates while capturing", LionRefusals::rateWhileCapturing));
         return cases;
     }
 
@@ -106,6 +136,35 @@ final class LionRefusals {
             Tensors at, Stream stream, Tensor parameter, Tensor momentum, Tensor gradient, String... parts) {
         return Outcome.refusal(
                         IllegalArgumentException.class, () -> LION.step(stream, parameter, momentum, gradient), parts)
+                .and(at.untouched());
+    }
+
+    /** The other tensors are stored as the parameter is. */
+    private static Outcome copyRefused(Tensors at, Stream stream, Tensor parameter, Tensor copy, String... parts) {
+        boolean plain = parameter == at.parameter;
+        Tensor momentum = plain ? at.momentum : at.allocate(parameter.dtype());
+        Tensor gradient = plain ? at.gradient : at.allocate(parameter.dtype());
+        return Outcome.refusal(
+                        IllegalArgumentException.class,
+                        () -> LION.step(stream, parameter, momentum, gradient, copy),
+                        parts)
+                .and(at.untouched());
+    }
+
+    /** Two halves, copied to ranges of one tensor. */
+    private static Outcome copiesRefused(Tensors at, Stream stream, List<int[]> ranges, String... parts) {
+        Tensor copy = at.allocate(DType.BF16);
+        return Outcome.refusal(
+                        IllegalArgumentException.class,
+                        () -> LION.bind(
+                                stream,
+                                List.of(at.parameter.slice(0, 0, 6), at.parameter.slice(0, 6, 12)),
+                                List.of(at.momentum.slice(0, 0, 6), at.momentum.slice(0, 6, 12)),
+                                List.of(at.gradient.slice(0, 0, 6), at.gradient.slice(0, 6, 12)),
+                                ranges.stream()
+                                        .map(range -> copy.slice(0, range[0], range[1]))
+                                        .toList()),
+                        parts)
                 .and(at.untouched());
     }
 
@@ -165,7 +224,19 @@ final class LionRefusals {
                 List.of(at.momentum.slice(0, 0, 4), at.momentum.slice(0, 4, 8)),
                 List.of(gradient, gradient));
         stream.synchronize();
-        return refused.and(Outcome.that(at.parameter.toDoubleArray()[7] == FILL - 0.5, "tied gradients are taken"));
+        Outcome zeroed = Outcome.refusal(
+                IllegalArgumentException.class,
+                () -> LION.withGradients(Lion.Gradients.ZEROED)
+                        .step(
+                                stream,
+                                List.of(first, second),
+                                List.of(at.momentum.slice(0, 0, 4), at.momentum.slice(0, 4, 8)),
+                                List.of(gradient, gradient)),
+                "gradients[0]",
+                "gradients[1]",
+                "overlap");
+        return refused.and(zeroed)
+                .and(Outcome.that(at.parameter.toDoubleArray()[7] == FILL - 0.5, "tied gradients are taken"));
     }
 
     private static Outcome stridedViews(Tensors at, Stream stream) {
@@ -199,8 +270,21 @@ final class LionRefusals {
                     .and(settingRefused(() -> LION.withBetas(0.5, beta), "beta2", beta));
         }
         outcome = outcome.and(settingRefused(() -> LION.withWeightDecay(-1), "weightDecay", -1));
+        for (double scale : new double[] {0, -1, Double.NaN, 0x1p65, 0x1p-65}) {
+            outcome = outcome.and(settingRefused(() -> LION.withLossScale(scale), "lossScale", scale));
+        }
+        outcome = outcome.and(Outcome.refusal(
+                        IllegalArgumentException.class, () -> LION.withDirection(null), "direction", "null"))
+                .and(Outcome.refusal(IllegalArgumentException.class, () -> LION.withRounding(null), "rounding", "null"))
+                .and(Outcome.refusal(IllegalArgumentException.class, () -> new Rounding(null, 1), "mode", "null"))
+                .and(Outcome.refusal(
+                        IllegalArgumentException.class, () -> LION.withNanPolicy(null), "nanPolicy", "null"))
+                .and(Outcome.refusal(
+                        IllegalArgumentException.class, () -> LION.withGradients(null), "gradients", "null"));
         try (LionCall call = LION.bind(stream, at.parameter, at.momentum, at.gradient)) {
-            outcome = outcome.and(settingRefused(() -> call.setLearningRate(-1), "learningRate", -1));
+            outcome = outcome.and(settingRefused(() -> call.setLearningRate(-1), "learningRate", -1))
+                    .and(settingRefused(() -> call.setLossScale(0), "lossScale", 0))
+                    .and(Outcome.refusal(IllegalArgumentException.class, () -> call.setStepNumber(-1), "number", "-1"));
         }
         return outcome.and(at.untouched());
     }
@@ -230,20 +314,23 @@ final class LionRefusals {
         call.close();
         return Outcome.refusal(IllegalStateException.class, call::run, "lion_step", "closed")
                 .and(Outcome.refusal(IllegalStateException.class, () -> call.setLearningRate(1), "lion_step", "closed"))
+                .and(Outcome.refusal(IllegalStateException.class, () -> call.setLossScale(2), "lion_step", "closed"))
                 .and(at.untouched());
     }
 
     private static Outcome rateWhileCapturing(Tensors at, Stream stream) {
-        Outcome[] refused = new Outcome[1];
+        Outcome[] refused = new Outcome[2];
         try (LionCall call = LION.bind(stream, at.parameter, at.momentum, at.gradient)) {
             stream.capture(() -> {
                         call.run();
                         refused[0] = Outcome.refusal(
                                 IllegalStateException.class, () -> call.setLearningRate(1), "learning rate", "capture");
+                        refused[1] = Outcome.refusal(
+                                IllegalStateException.class, () -> call.setLossScale(2), "loss scale", "capture");
                     })
                     .close();
         }
-        return refused[0].and(at.untouched());
+        return refused[0].and(refused[1]).and(at.untouched());
     }
 
     @FunctionalInterface

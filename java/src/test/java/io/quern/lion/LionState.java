@@ -10,7 +10,9 @@ import io.quern.TensorArena;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /** Parameters, momenta and gradients on the Java heap: what a case starts from and what came of it. */
 record LionState(Storage storage, double[] parameter, double[] momentum, double[] gradient, Outcome fences) {
@@ -54,6 +56,27 @@ record LionState(Storage storage, double[] parameter, double[] momentum, double[
         }
     }
 
+    /** {@return what one step makes of this that counts as number {@code number}} */
+    LionState runNumbered(Lion lion, Device device, long number) {
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            OnDevice tensors = on(arena);
+            try (LionCall call = lion.bind(stream, tensors.parameter(), tensors.momentum(), tensors.gradient())) {
+                call.setStepNumber(number);
+                call.run();
+            }
+            stream.synchronize();
+            return tensors.toState(storage);
+        }
+    }
+
+    /** {@return the parts of a tensor between places where it is cut} */
+    static List<Tensor> cut(Tensor tensor, int... cuts) {
+        return IntStream.range(1, cuts.length)
+                .mapToObj(i -> tensor.slice(0, cuts[i - 1], cuts[i]))
+                .toList();
+    }
+
     OnDevice on(TensorArena arena) {
         return new OnDevice(
                 Fenced.of(arena, storage.parameter(), parameter, size()),
@@ -71,10 +94,19 @@ record LionState(Storage storage, double[] parameter, double[] momentum, double[
 
     /** {@return a number rounded once to a type} */
     static double rounded(DType dtype, double value) {
+        return rounded(dtype, new double[] {value})[0];
+    }
+
+    /** {@return numbers rounded once to a type} */
+    static double[] rounded(DType dtype, double[] values) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment element = arena.allocate(dtype.bytes(), dtype.bytes());
-            dtype.set(element, 0, value);
-            return dtype.get(element, 0);
+            return Arrays.stream(values)
+                    .map(value -> {
+                        dtype.set(element, 0, value);
+                        return dtype.get(element, 0);
+                    })
+                    .toArray();
         }
     }
 

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
+import io.quern.DType;
 import io.quern.Device;
 import io.quern.Outcome;
 import io.quern.Stream;
@@ -67,14 +68,32 @@ class LionTest {
             List<LionState.OnDevice> many = List.of(
                     LionState.random(storage, 70_001, 7).on(arena),
                     LionState.random(storage, 17, 8).on(arena));
-            try (LionCall single = LION.bind(stream, one.parameter(), one.momentum(), one.gradient());
-                    LionCall list = LION.bind(
-                            stream,
-                            many.stream().map(LionState.OnDevice::parameter).toList(),
-                            many.stream().map(LionState.OnDevice::momentum).toList(),
-                            many.stream().map(LionState.OnDevice::gradient).toList())) {
+            Lion lion = storage.parameter().bytes() == 2 ? LION.withRounding(Rounding.stochastic(1)) : LION;
+            try (LionCall single = lion.bind(stream, one.parameter(), one.momentum(), one.gradient());
+                    LionCall list = LION.withNanPolicy(NanPolicy.SKIP_ELEMENT)
+                            .withGradients(Lion.Gradients.ZEROED)
+                            .bind(
+                                    stream,
+                                    many.stream()
+                                            .map(LionState.OnDevice::parameter)
+                                            .toList(),
+                                    many.stream()
+                                            .map(LionState.OnDevice::momentum)
+                                            .toList(),
+                                    many.stream()
+                                            .map(LionState.OnDevice::gradient)
+                                            .toList(),
+                                    storage.parameter() == DType.FP32
+                                            ? many.stream()
+                                                    .map(tensors -> arena.allocate(
+                                                            DType.BF16,
+                                                            tensors.parameter().elementCount()))
+                                                    .toList()
+                                            : List.of())) {
                 assertAllocatesNothing(() -> {
                     single.setLearningRate(1e-2 - single.learningRate());
+                    single.setStepNumber(5);
+                    single.setLossScale(3 - single.lossScale());
                     single.run();
                     list.run();
                 });
@@ -114,7 +133,7 @@ class LionTest {
             parameter.slice(0, count - tail, count).copyFrom(start.parameter());
             momentum.slice(0, count - tail, count).copyFrom(start.momentum());
             gradient.slice(0, count - tail, count).copyFrom(start.gradient());
-            Lion.Step step = new Lion.Step(LION, List.of(parameter), List.of(momentum), List.of(gradient));
+            Lion.Step step = new Lion.Step(LION, List.of(parameter), List.of(momentum), List.of(gradient), List.of());
             LionVector kernel = new LionVector(step, new Coefficients(LION), 1);
             assertEquals(count * storage.bytesPerParameter(), step.bytes());
             kernel.run(kernel.parts() - 1);
@@ -137,8 +156,8 @@ class LionTest {
             case FP64 -> 40;
             case FP32 -> 20;
             case FP16, BF16 -> 10;
-            case BF16_FP32_BF16 -> 14;
-            case FP32_FP32_BF16 -> 18;
+            case BF16_FP32_BF16, FP16_FP32_FP16, FP32_BF16_BF16, FP32_FP16_FP16 -> 14;
+            case FP32_FP32_BF16, FP32_FP32_FP16 -> 18;
         };
         Device device = Device.reference();
         try (TensorArena arena = TensorArena.open(device);
@@ -149,6 +168,18 @@ class LionTest {
             try (LionCall call = LION.bind(stream, parameter, momentum, gradient)) {
                 assertEquals(15 * expected, call.call().bytes());
                 assertEquals(15 * 9, call.call().flops());
+            }
+            Lion zeroing = LION.withGradients(Lion.Gradients.ZEROED);
+            try (LionCall call = zeroing.bind(stream, parameter, momentum, gradient)) {
+                assertEquals(
+                        15 * (expected + storage.gradient().bytes()),
+                        call.call().bytes());
+            }
+            if (storage.parameter() == DType.FP32) {
+                Tensor copy = arena.allocate(DType.FP16, 3, 5);
+                try (LionCall call = LION.bind(stream, parameter, momentum, gradient, copy)) {
+                    assertEquals(15 * (expected + 2), call.call().bytes());
+                }
             }
         }
     }

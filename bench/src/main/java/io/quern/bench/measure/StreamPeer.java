@@ -17,7 +17,7 @@ import java.util.concurrent.TimeUnit;
 
 /** The loops of {@code stream.c}, {@code decode.c} and {@code ode.c}, built by the machine's C compiler and called on our kernels' own memory. */
 public final class StreamPeer {
-    /** What the report calls the three-read-two-write loop. */
+    /** What the report calls loops with the reads and writes of Lion. */
     public static final String LION = "C 3r2w loop";
 
     /** What the report calls the read-modify-write loop. */
@@ -98,22 +98,46 @@ public final class StreamPeer {
         return System.getProperty(LIBRARY) != null;
     }
 
-    /** {@return Lion's traffic over three FP32 streams of n elements; null where no library was built} */
-    public static Peer lion(long parameter, long momentum, long gradient, long n, int threads) {
+    /** How parameter, momentum and gradient of Lion are stored in the loop: FP32, but for what the name says. */
+    public enum LionStorage {
+        /** All in FP32. */
+        FP32(""),
+        /** All in BF16. */
+        BF16("_bf16"),
+        /** Parameter and gradient in BF16. */
+        BF16_FP32_BF16("_mixed"),
+        /** Momentum and gradient in BF16, and a copy of the parameter. */
+        FP32_BF16_BF16_COPY("_copy");
+
+        private final String suffix;
+
+        LionStorage(String suffix) {
+            this.suffix = suffix;
+        }
+    }
+
+    /**
+     * {@return Lion's traffic over streams of n elements; null where no library was built}
+     *
+     * @param copy where the parameter is copied to, if that is so
+     */
+    public static Peer lion(
+            LionStorage storage, long parameter, long momentum, long gradient, long copy, long n, int threads) {
         if (!available()) {
             return null;
         }
-        MethodHandle loop = loop(
-                "quern_peer_lion",
-                POINTER,
-                POINTER,
-                POINTER,
-                ValueLayout.JAVA_LONG,
-                ValueLayout.JAVA_INT,
-                FLOAT,
-                FLOAT,
-                FLOAT,
-                FLOAT);
+        List<MemoryLayout> arguments = new ArrayList<>(List.of(POINTER, POINTER, POINTER));
+        boolean copied = storage == LionStorage.FP32_BF16_BF16_COPY;
+        if (copied) {
+            arguments.add(POINTER);
+        }
+        arguments.addAll(List.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT, FLOAT, FLOAT, FLOAT, FLOAT));
+        MethodHandle loop = loop("quern_peer_lion" + storage.suffix, arguments.toArray(MemoryLayout[]::new));
+        if (copied) {
+            return peer(LION, () -> {
+                loop.invokeExact(parameter, momentum, gradient, copy, n, threads, 1e-4f, 0.1f, 0.9f, 0.99f);
+            });
+        }
         return peer(LION, () -> {
             loop.invokeExact(parameter, momentum, gradient, n, threads, 1e-4f, 0.1f, 0.9f, 0.99f);
         });

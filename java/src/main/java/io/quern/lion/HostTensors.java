@@ -1,0 +1,38 @@
+package io.quern.lion;
+
+import io.quern.DType;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * What is updated together, as memory of the host.
+ *
+ * @param first the number of the first element, counted through all tensors of the call
+ * @param copyType the type of the copy; null: there is none
+ * @param copy null: there is none
+ */
+record HostTensors(
+        Storage storage,
+        long first,
+        DType copyType,
+        MemorySegment parameter,
+        MemorySegment momentum,
+        MemorySegment gradient,
+        MemorySegment copy) {
+    /** {@return the tensors of a step, one entry for each parameter} */
+    static HostTensors[] of(Lion.Step step) {
+        HostTensors[] all = new HostTensors[step.size()];
+        long first = 0;
+        for (int t = 0; t < all.length; t++) {
+            all[t] = new HostTensors(
+                    step.storage(),
+                    first,
+                    step.copyType(),
+                    step.parameters().get(t).segment(),
+                    step.momenta().get(t).segment(),
+                    step.gradients().get(t).segment(),
+                    step.copyType() == null ? null : step.copies().get(t).segment());
+            first += step.parameters().get(t).elementCount();
+        }
+        return all;
+    }
+}
