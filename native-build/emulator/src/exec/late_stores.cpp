@@ -11,28 +11,29 @@ bool LateStores::keepsStrong() {
     return (random_ >> 32 & 1) != 0;
 }
 
-void LateStores::access(const Op& op, std::uint64_t address, std::byte*& place) {
+void LateStores::access(const Op& op, std::uint32_t lanes, const std::uint64_t* address, std::byte** place) {
+    const bool atomic = op.kind == InstructionClass::ATOMIC;
+    const bool releases = op.order == Order::RELEASE || op.order == Order::ACQ_REL;
+    const bool strong = op.store && op.order != Order::WEAK;
+    if (releases) {
+        drain();
+    } else if (atomic || (strong && !keepsStrong())) {
+        forEachLane(lanes, [&](int lane) { drain(address[lane] / PIECE); });
+    } else {
+        strong_ = strong_ || strong;
+        forEachLane(lanes, [&](int lane) {
+            if (std::byte* const kept = keep(op, address[lane])) place[lane] = kept;
+        });
+    }
+}
+
+/// The block's own bytes at an address; nullptr where it has none and memory's are to be read.
+std::byte* LateStores::keep(const Op& op, std::uint64_t address) {
     const std::uint64_t piece = address / PIECE;
     const std::uint64_t offset = address % PIECE;
-    if (op.kind == InstructionClass::ATOMIC) {
-        if (op.order == Order::RELEASE || op.order == Order::ACQ_REL) {
-            drain();
-        } else {
-            drain(piece);
-        }
-        return;
-    }
-    if (op.store && op.order != Order::WEAK) {
-        if (op.order == Order::RELEASE) drain();
-        if (op.order == Order::RELEASE || !keepsStrong()) {
-            drain(piece);
-            return;
-        }
-        strong_ = true;
-    }
     auto found = pieces_.find(piece);
     if (found == pieces_.end()) {
-        if (!op.store) return;
+        if (!op.store) return nullptr;
         found = pieces_.try_emplace(piece).first;
     }
     Piece& mine = found->second;
@@ -45,7 +46,7 @@ void LateStores::access(const Op& op, std::uint64_t address, std::byte*& place) 
     for (std::uint32_t i = 0; i < op.bytes; i++) {
         if ((mine.written >> (offset + i) & 1) == 0) mine.bytes[offset + i] = memory[i];
     }
-    place = mine.bytes + offset;
+    return mine.bytes + offset;
 }
 
 void LateStores::drain(std::uint64_t piece) {

@@ -60,7 +60,7 @@ void BlockWatch::access(Warp& warp, const Op& op, std::uint32_t global, std::uin
             races_->access(warp, op, lane, space, address, pointer);
         });
     }
-    if (stores_) forEachLane(global, [&](int lane) { stores_->access(op, address[lane], pointer[lane]); });
+    if (stores_) stores_->access(op, global, address, pointer);
 }
 
 void BlockWatch::announce(const Warp& warp, const Op& store, std::uint32_t lanes,

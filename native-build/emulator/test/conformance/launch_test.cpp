@@ -2,6 +2,7 @@
 #include <set>
 
 #include "conformance/evaluate.hpp"
+#include "schedules.hpp"
 
 namespace quern::emulator {
 namespace {
@@ -158,6 +159,85 @@ LOOP:
     }
     EXPECT_EQ(results.size(), 1u);
     comparedValues += 6 * 96 * 7;
+}
+
+/// Runs `check` on a machine of `ptx` under every schedule, with late stores under some seeds more.
+template <typename Check>
+void underEverySchedule(const std::string& ptx, Check check) {
+    Options options;
+    options.timeoutSeconds = 20;
+    std::vector<test::NamedOptions> all = test::everySchedule(options);
+    options = all.back().options;
+    options.schedule = Schedule::PREEMPT;
+    for (options.seed = 4; options.seed < 10; options.seed++)
+        all.push_back({"preempt:" + std::to_string(options.seed) + ", late stores", options});
+    for (const auto& [name, each] : all) {
+        SCOPED_TRACE(name);
+        Machine machine(ptx);
+        machine.options = each;
+        check(machine);
+    }
+}
+
+// Two blocks that spin for each other: what one has stored becomes visible while it goes on, whether by itself (volatile) or by
+// a fence; all of what a warp has stored, and nothing else.
+TEST(Launch, BlocksThatSpinForEachOtherSeeTheirStores) {
+    const auto kernel = [](const char* store) {
+        return std::string(R"(
+.visible .entry talk(.param .u64 words, .param .u64 got, .param .u64 answers) {
+    .reg .pred %p; .reg .b32 %t, %r; .reg .b64 %w, %g, %a;
+    ld.param.u64 %w, [words]; ld.param.u64 %g, [got]; ld.param.u64 %a, [answers];
+    mov.u32 %t, %tid.x;
+    mad.wide.u32 %w, %t, 4, %w; mad.wide.u32 %g, %t, 4, %g; mad.wide.u32 %a, %t, 4, %a;
+    mov.u32 %r, %ctaid.x; setp.eq.u32 %p, %r, 0; @%p bra SPEAK;
+LISTEN:
+    ld.volatile.global.u32 %r, [%w]; setp.eq.u32 %p, %r, 0; @%p bra LISTEN;
+    st.global.u32 [%g], %r;
+    st.volatile.global.u32 [%a], 1;
+    ret;
+SPEAK:
+    add.u32 %t, %t, 1;
+    )") + store +
+               R"(
+WAIT:
+    ld.volatile.global.u32 %r, [%a]; setp.eq.u32 %p, %r, 0; @%p bra WAIT;
+    ret;
+})";
+    };
+    constexpr u32 THREADS = 96;
+    for (const char* const store :
+         {"st.volatile.global.u32 [%w], %t;", "st.global.u32 [%w], %t; membar.gl;"}) {
+        underEverySchedule(kernel(store), [&](Machine& machine) {
+            const std::vector<u32> zeros(THREADS);
+            const u64 words = machine.upload(zeros), got = machine.upload(zeros),
+                      answers = machine.upload(zeros);
+            machine.run("talk", {2}, {THREADS}, {words, got, answers});
+            expectThreads(machine.download<u32>(got, THREADS), [](u32 i) { return i + 1; });
+            expectThreads(machine.download<u32>(words, THREADS), [](u32 i) { return i + 1; });
+        });
+    }
+}
+
+// A lock that threads of several blocks, and of one warp, spin for.
+TEST(Launch, ALockLetsOneThreadInAtATime) {
+    const char* const kernel = R"(
+.visible .entry count(.param .u64 lock, .param .u64 sum) {
+    .reg .pred %p; .reg .b32 %r; .reg .b64 %l, %s;
+    ld.param.u64 %l, [lock]; ld.param.u64 %s, [sum];
+TRY:
+    atom.global.cas.b32 %r, [%l], 0, 1; setp.ne.u32 %p, %r, 0; @%p bra TRY;
+    membar.gl;
+    ld.global.u32 %r, [%s]; add.u32 %r, %r, 1; st.global.u32 [%s], %r;
+    membar.gl;
+    atom.global.exch.b32 %r, [%l], 0;
+    ret;
+})";
+    underEverySchedule(kernel, [](Machine& machine) {
+        const u64 lock = machine.upload(std::vector<u32>(1)), sum = machine.upload(std::vector<u32>(1));
+        machine.run("count", {3}, {40}, {lock, sum});
+        EXPECT_EQ(machine.download<u32>(sum, 1)[0], 120u);
+        comparedValues++;
+    });
 }
 
 }  // namespace
