@@ -1,7 +1,7 @@
-// The loops around the steps of io.quern.ode: a trajectory a thread, its state in registers. What a step does is written by
-// io.quern.ode.CudaSource from a field and a method, an operation a line, in the words below: each of them rounds once, as
-// io.quern.ode.Arithmetic does.
+// The loops around the steps of io.quern.ode, and its kernels: a trajectory a thread, its state in registers.
 #pragma once
+
+#include "step.cuh"
 
 namespace quern {
 namespace ode {
@@ -17,51 +17,6 @@ constexpr int BLOCKS = 1;
 
 constexpr int WARP = 32;
 constexpr unsigned ALL = 0xffffffffu;
-
-__device__ __forceinline__ double add(double a, double b) { return __dadd_rn(a, b); }
-__device__ __forceinline__ double subtract(double a, double b) { return __dsub_rn(a, b); }
-__device__ __forceinline__ double multiply(double a, double b) { return __dmul_rn(a, b); }
-__device__ __forceinline__ double divide(double a, double b) { return __ddiv_rn(a, b); }
-__device__ __forceinline__ double fused(double a, double b, double c) { return __fma_rn(a, b, c); }
-__device__ __forceinline__ double root(double a) { return __dsqrt_rn(a); }
-__device__ __forceinline__ double magnitude(double a) { return fabs(a); }
-
-__device__ __forceinline__ float add(float a, float b) { return __fadd_rn(a, b); }
-__device__ __forceinline__ float subtract(float a, float b) { return __fsub_rn(a, b); }
-__device__ __forceinline__ float multiply(float a, float b) { return __fmul_rn(a, b); }
-__device__ __forceinline__ float divide(float a, float b) { return __fdiv_rn(a, b); }
-__device__ __forceinline__ float fused(float a, float b, float c) { return __fmaf_rn(a, b, c); }
-__device__ __forceinline__ float root(float a) { return __fsqrt_rn(a); }
-__device__ __forceinline__ float magnitude(float a) { return fabsf(a); }
-
-/// 2^n, where a is n + 1.5 2^52 (FP32: 2^23).
-__device__ __forceinline__ double powerOfTwo(double a) {
-    return __longlong_as_double((__double_as_longlong(a) + 1023) << 52);
-}
-__device__ __forceinline__ float powerOfTwo(float a) {
-    return __int_as_float((__float_as_int(a) + 127) << 23);
-}
-
-/// The number within 1..2 that has the significand of a positive normal number.
-__device__ __forceinline__ double significandOf(double a) {
-    return __longlong_as_double((__double_as_longlong(a) & 0x000fffffffffffffll) | 0x3ff0000000000000ll);
-}
-__device__ __forceinline__ float significandOf(float a) {
-    return __int_as_float((__float_as_int(a) & 0x007fffff) | 0x3f800000);
-}
-
-/// 2^52 + 1023 + the exponent of a positive normal number; FP32: 2^23 + 127.
-__device__ __forceinline__ double exponentOf(double a) {
-    unsigned long long bits = static_cast<unsigned long long>(__double_as_longlong(a)) >> 52;
-    return __longlong_as_double(static_cast<long long>(bits | 0x4330000000000000ull));
-}
-__device__ __forceinline__ float exponentOf(float a) {
-    return __int_as_float(static_cast<int>(static_cast<unsigned>(__float_as_int(a)) >> 23 | 0x4b000000u));
-}
-
-/// A number given by its bits.
-__device__ __forceinline__ double ofBits(long long bits) { return __longlong_as_double(bits); }
-__device__ __forceinline__ float ofBits(int bits) { return __int_as_float(bits); }
 
 // A load that stays where it is written: neither kept in a register until it is needed once more nor moved out of a loop.
 __device__ __forceinline__ double loadHere(const double* from) {
@@ -120,43 +75,29 @@ class Parameters<Number, COUNT, false> {
     Index stride_;
 };
 
-/// What is the same for all steps of all trajectories of an adaptive solve.
-template <typename Number, int DIMENSION>
-struct Settings {
-    Number least;
-    Number most;
-    Number budget;
-    Number first;
-    Number relative[DIMENSION];
-    Number absolute[DIMENSION];
-};
-
 /// Steps of equal length.
 ///
 /// state, out   (DIMENSION, batch), rows `stateStride`, `outStride` apart
 /// parameters   (PARAMETERS, batch), or (PARAMETERS) with `parameterStep` 0
 /// start        (batch), or null: all at startOfAll
 /// target       the same: the length of a step if `sized`, else where the last one ends
-template <typename Step>
-__device__ __forceinline__ void solveFixed(const typename Step::Number* state,
-                                           const typename Step::Number* parameters,
-                                           const typename Step::Number* start,
-                                           const typename Step::Number* target, typename Step::Number* out,
-                                           Index stateStride, Index parameterStride, Index parameterStep,
-                                           Index outStride, Index batch, double startOfAll,
-                                           double targetOfAll, int steps, int sized) {
-    using Number = typename Step::Number;
+template <typename Method, typename Field, typename Number>
+__device__ __forceinline__ void solveFixed(const Number* state, const Number* parameters, const Number* start,
+                                           const Number* target, Number* out, Index stateStride,
+                                           Index parameterStride, Index parameterStep, Index outStride,
+                                           Index batch, double startOfAll, double targetOfAll, int steps,
+                                           int sized) {
     const Index i = static_cast<Index>(blockIdx.x) * BLOCK + threadIdx.x;
     if (i >= batch) {
         return;
     }
-    Number carried[Step::CARRIED];  // number of the step, y
-    carried[0] = 0;
-#pragma unroll
-    for (int d = 0; d < Step::DIMENSION; d++) {
-        carried[1 + d] = state[d * stateStride + i];
+    Number number = 0;  // of the step
+    Number y[Field::DIMENSION];
+#pragma unroll unrolled(Field::DIMENSION)
+    for (int d = 0; d < Field::DIMENSION; d++) {
+        y[d] = state[d * stateStride + i];
     }
-    Parameters<Number, Step::PARAMETERS> p;
+    Parameters<Number, Field::PARAMETERS> p;
     p.begin(parameters + parameterStep * i, parameterStride);
     const Number t0 = start ? start[i] : static_cast<Number>(startOfAll);
     Number h = target ? target[i] : static_cast<Number>(targetOfAll);
@@ -165,11 +106,11 @@ __device__ __forceinline__ void solveFixed(const typename Step::Number* state,
     }
 #pragma unroll 1
     for (int n = 0; n < steps; n++) {
-        Step::step(carried, t0, h, p.inStep());
+        step<Method, Field>(number, y, t0, h, p.inStep());
     }
-#pragma unroll
-    for (int d = 0; d < Step::DIMENSION; d++) {
-        out[d * outStride + i] = carried[1 + d];
+#pragma unroll unrolled(Field::DIMENSION)
+    for (int d = 0; d < Field::DIMENSION; d++) {
+        out[d * outStride + i] = y[d];
     }
 }
 
@@ -183,23 +124,22 @@ constexpr int REFILL = 8;
 /// statistics   (4, batch), rows `statisticsStride` apart, or null
 /// lastStep     (batch), or null
 /// end          (batch), or null: all at endOfAll; the rest as solveFixed
-template <typename Step>
-__device__ __forceinline__ void solveAdaptive(
-    const typename Step::Number* state, const typename Step::Number* parameters,
-    const typename Step::Number* start, const typename Step::Number* end, typename Step::Number* out,
-    int* statistics, typename Step::Number* lastStep, Index stateStride, Index parameterStride,
-    Index parameterStep, Index outStride, Index statisticsStride, Index batch, Index share, double startOfAll,
-    double endOfAll, int firstGiven, const Settings<typename Step::Number, Step::DIMENSION>& settings) {
-    using Number = typename Step::Number;
-    constexpr int NOT_FINITE = 4;  // io.quern.ode.OdeStatus
+template <typename Method, typename Field, typename Number>
+__device__ __forceinline__ void solveAdaptive(const Number* state, const Number* parameters,
+                                              const Number* start, const Number* end, Number* out,
+                                              int* statistics, Number* lastStep, Index stateStride,
+                                              Index parameterStride, Index parameterStep, Index outStride,
+                                              Index statisticsStride, Index batch, Index share,
+                                              double startOfAll, double endOfAll, int firstGiven,
+                                              const Settings<Number, Field::DIMENSION>& settings) {
     const Index warp = (static_cast<Index>(blockIdx.x) * BLOCK + threadIdx.x) / WARP;
     const unsigned before = (1u << threadIdx.x % WARP) - 1;  // lanes
     Index next = warp * share;                               // the first that has not begun
     const Index last = batch - next < share ? batch : next + share;
 
-    Number carried[Step::CARRIED];
+    Trajectory<Number, Field::DIMENSION> s;
     Number t1 = 0;
-    Parameters<Number, Step::PARAMETERS> p;
+    Parameters<Number, Field::PARAMETERS> p;
     Index i = -1;  // this lane's trajectory; -1: none
     for (;;) {
         // As if they changed: else the compiler writes the loop once for each combination of what is null.
@@ -210,47 +150,39 @@ __device__ __forceinline__ void solveAdaptive(
             const Index mine = next + __popc(idle & before);
             if (i < 0 && mine < last) {
                 i = mine;
-#pragma unroll
-                for (int d = 0; d < Step::DIMENSION; d++) {
-                    carried[Step::Y + d] = state[d * stateStride + i];
+#pragma unroll unrolled(Field::DIMENSION)
+                for (int d = 0; d < Field::DIMENSION; d++) {
+                    s.y[d] = state[d * stateStride + i];
                 }
                 p.begin(parameters + parameterStep * i, parameterStride);
-                carried[Step::T] = start ? start[i] : static_cast<Number>(startOfAll);
+                s.t = start ? start[i] : static_cast<Number>(startOfAll);
                 t1 = end ? end[i] : static_cast<Number>(endOfAll);
-                if (firstGiven) {
-                    Step::beginAtGivenStep(carried, t1, settings, p.inStep());
-                } else {
-                    Step::begin(carried, t1, settings, p.inStep());
-                }
+                begin<Method, Field>(s, t1, firstGiven != 0, settings, p.inStep());
             }
             next += free;
         } else if (idle == ALL) {
             break;
         }
         if (i >= 0) {
-            Step::attempt(carried, t1, settings, p.inStep());
-            if (carried[Step::STATUS] > 0) {
+            attempt<Method, Field>(s, t1, settings, p.inStep());
+            if (s.status != UNDER_WAY) {
                 bool finite = true;
-#pragma unroll
-                for (int d = 0; d < Step::DIMENSION; d++) {
-                    const Number y = carried[Step::Y + d];
-                    out[d * outStride + i] = y;
-                    finite &= subtract(y, y) == 0;
+#pragma unroll unrolled(Field::DIMENSION)
+                for (int d = 0; d < Field::DIMENSION; d++) {
+                    out[d * outStride + i] = s.y[d];
+                    finite &= subtract(s.y[d], s.y[d]) == 0;
                 }
                 if (statistics) {
-                    const int accepted = static_cast<int>(carried[Step::ACCEPTED]);
-                    const int rejected = static_cast<int>(carried[Step::REJECTED]);
                     // f is evaluated at the start, and once more to choose the first step.
                     const int begun = firstGiven ? 1 : 2;
                     int* row = statistics + i;
-                    row[0] = accepted;
-                    row[statisticsStride] = rejected;
-                    row[2 * statisticsStride] = begun + (accepted + rejected) * Step::EVALUATIONS;
-                    row[3 * statisticsStride] =
-                        finite ? static_cast<int>(carried[Step::STATUS]) - 1 : NOT_FINITE;
+                    row[0] = s.accepted;
+                    row[statisticsStride] = s.rejected;
+                    row[2 * statisticsStride] = begun + (s.accepted + s.rejected) * (Method::STAGES - 1);
+                    row[3 * statisticsStride] = finite ? s.status : NOT_FINITE;
                 }
                 if (lastStep) {
-                    lastStep[i] = carried[Step::LAST_STEP];
+                    lastStep[i] = s.lastStep;
                 }
                 i = -1;
             }
@@ -258,5 +190,45 @@ __device__ __forceinline__ void solveAdaptive(
     }
 }
 
+/// Written by CudaSource: f of a field, of fp64 and fp32.
+template <typename Number>
+struct Field;
+
 }  // namespace ode
 }  // namespace quern
+
+#define QUERN_ODE_FIXED(NAME, METHOD, T)                                                                  \
+    extern "C" __global__ void __launch_bounds__(BLOCK, BLOCKS) ode_##NAME##_fixed_##METHOD##_##T(        \
+        const T* state, const T* parameters, const T* start, const T* target, T* out, Index stateStride,  \
+        Index parameterStride, Index parameterStep, Index outStride, Index batch, double startOfAll,      \
+        double targetOfAll, int steps, int sized) {                                                       \
+        solveFixed<METHOD, Field<T>>(state, parameters, start, target, out, stateStride, parameterStride, \
+                                     parameterStep, outStride, batch, startOfAll, targetOfAll, steps,     \
+                                     sized);                                                              \
+    }
+
+#define QUERN_ODE_ADAPTIVE(NAME, METHOD, T)                                                               \
+    extern "C" __global__ void __launch_bounds__(BLOCK, BLOCKS) ode_##NAME##_adaptive_##METHOD##_##T(     \
+        const T* state, const T* parameters, const T* start, const T* end, T* out, int* statistics,       \
+        T* lastStep, Index stateStride, Index parameterStride, Index parameterStep, Index outStride,      \
+        Index statisticsStride, Index batch, Index share, double startOfAll, double endOfAll,             \
+        int firstGiven, const Settings<T, Field<T>::DIMENSION> settings) {                                \
+        solveAdaptive<METHOD, Field<T>>(state, parameters, start, end, out, statistics, lastStep,         \
+                                        stateStride, parameterStride, parameterStep, outStride,           \
+                                        statisticsStride, batch, share, startOfAll, endOfAll, firstGiven, \
+                                        settings);                                                        \
+    }
+
+/// The kernels of a field that is called NAME, in namespace quern::ode.
+#define QUERN_ODE_KERNELS(NAME, T) QUERN_ODE_KERNELS_OF(NAME, T)
+#define QUERN_ODE_KERNELS_OF(NAME, T)                 \
+    QUERN_ODE_FIXED(NAME, euler, T)                   \
+    QUERN_ODE_FIXED(NAME, midpoint, T)                \
+    QUERN_ODE_FIXED(NAME, heun, T)                    \
+    QUERN_ODE_FIXED(NAME, runge_kutta_4, T)           \
+    QUERN_ODE_FIXED(NAME, bogacki_shampine_3_2, T)    \
+    QUERN_ODE_FIXED(NAME, dormand_prince_5_4, T)      \
+    QUERN_ODE_FIXED(NAME, tsitouras_5_4, T)           \
+    QUERN_ODE_ADAPTIVE(NAME, bogacki_shampine_3_2, T) \
+    QUERN_ODE_ADAPTIVE(NAME, dormand_prince_5_4, T)   \
+    QUERN_ODE_ADAPTIVE(NAME, tsitouras_5_4, T)

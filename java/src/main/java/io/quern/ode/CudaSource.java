@@ -1,173 +1,191 @@
 package io.quern.ode;
 
 import io.quern.DType;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.IntToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * CUDA C++ of a solve: the {@link StepProgram}s of a field and a method, an operation a line, in the words of
- * {@code cuda/ode/solve.cuh}, which has the loops around them.
+ * What of {@code cuda/ode/} is written from Java: the formulae of a field, an operation a line, in the words of {@code
+ * arithmetic.cuh}; and the numbers of the methods and of {@link StepControl}.
  */
-record CudaSource(Ode ode, DType dtype, Kind kind) {
-    /** What a kernel does. */
-    enum Kind {
-        /** Steps of equal length. */
-        FIXED,
-        /** Steps chosen for each trajectory. */
-        ADAPTIVE
-    }
-
-    private static final String FIXED_ENTRY = """
-        extern "C" __global__ void __launch_bounds__(quern::ode::BLOCK, quern::ode::BLOCKS) NAME(
-            const NUMBER* state, const NUMBER* parameters, const NUMBER* start, const NUMBER* target, NUMBER* out,
-            quern::ode::Index stateStride, quern::ode::Index parameterStride, quern::ode::Index parameterStep,
-            quern::ode::Index outStride, quern::ode::Index batch, double startOfAll, double targetOfAll, int steps,
-            int sized) {
-            quern::ode::solveFixed<NAME_steps>(state, parameters, start, target, out, stateStride, parameterStride,
-                                               parameterStep, outStride, batch, startOfAll, targetOfAll, steps, sized);
-        }
+final class CudaSource {
+    private static final String HEAD = """
+        // %s.
+        // Written by io.quern.ode.CudaSource, and held to it by CudaSourceTest, which also renews it.
         """;
 
-    private static final String ADAPTIVE_ENTRY = """
-        extern "C" __global__ void __launch_bounds__(quern::ode::BLOCK, quern::ode::BLOCKS) NAME(
-            const NUMBER* state, const NUMBER* parameters, const NUMBER* start, const NUMBER* end, NUMBER* out,
-            int* statistics, NUMBER* lastStep, quern::ode::Index stateStride, quern::ode::Index parameterStride,
-            quern::ode::Index parameterStep, quern::ode::Index outStride, quern::ode::Index statisticsStride,
-            quern::ode::Index batch, quern::ode::Index share, double startOfAll, double endOfAll, int firstGiven,
-            const quern::ode::Settings<NUMBER, DIMENSION> settings) {
-            quern::ode::solveAdaptive<NAME_steps>(state, parameters, start, end, out, statistics, lastStep,
-                                                  stateStride, parameterStride, parameterStep, outStride,
-                                                  statisticsStride, batch, share, startOfAll, endOfAll, firstGiven,
-                                                  settings);
-        }
+    private static final String FIELD = """
+        // clang-format off
+        //
+        // types: fp64 fp32
+        #include "solve.cuh"
+
+        namespace quern {
+        namespace ode {
+
+        %s
+        %s
+        QUERN_ODE_KERNELS(%s, QUERN_TYPE)
+
+        }  // namespace ode
+        }  // namespace quern
         """;
 
-    /**
-     * {@return the name of its kernel}
-     *
-     * @param module the PTX file that it is in, {@code ode_lorenz}
-     */
-    String symbol(String module) {
-        return (module + "_" + kind + "_" + ode.method() + "_" + dtype).toLowerCase(Locale.ROOT);
-    }
+    private static final String FORMULAE = """
+        template <>
+        struct Field<%s> {
+            static constexpr int DIMENSION = %d;
+            static constexpr int PARAMETERS = %d;
+
+            template <typename P>
+            static __device__ __forceinline__ void evaluate(%s t, const %s (&y)[DIMENSION], const P& p,
+                                                            %s (&slope)[DIMENSION]) {
+        %s    }
+        };
+        """;
+
+    private static final String TABLEAUX = """
+        // clang-format off
+        #pragma once
+
+        namespace quern {
+        namespace ode {
+
+        /// The numbers of a method, as io.quern.ode.Method names them; 0 where it has none.
+        template <int STAGES>
+        struct Tableau {
+            double a[STAGES][STAGES];
+            double b[STAGES];
+            double c[STAGES];
+            double error[STAGES];
+        };
+
+        /// From the lowest power on.
+        template <int TERMS>
+        struct Polynomial {
+            double coefficients[TERMS];
+        };
+
+        """;
+
+    private CudaSource() {}
 
     /**
-     * {@return the kernel, to be put behind {@code solve.cuh}}
+     * {@return the source of a field's kernels}
      *
-     * @param symbol what it is called
+     * @param name what it is called in their names
      */
-    String text(String symbol) {
-        StringBuilder text = new StringBuilder();
-        OdeField field = ode.field();
-        line(text, 0, "struct " + symbol + "_steps {");
-        line(text, 1, "using Number = " + number() + ";");
-        constant(text, "DIMENSION", field.dimension());
-        constant(text, "PARAMETERS", field.parameters());
-        if (kind == Kind.FIXED) {
-            constant(text, "CARRIED", StepProgram.FIXED_Y + field.dimension());
-            write(text, "step", "Number start, Number h", StepProgram.fixed(ode, dtype));
-        } else {
-            constant(text, "CARRIED", StepProgram.end(field));
-            constant(text, "T", StepProgram.T);
-            constant(text, "ACCEPTED", StepProgram.ACCEPTED);
-            constant(text, "REJECTED", StepProgram.REJECTED);
-            constant(text, "STATUS", StepProgram.STATUS);
-            constant(text, "LAST_STEP", StepProgram.LAST_STEP);
-            constant(text, "Y", StepProgram.Y);
-            constant(text, "EVALUATIONS", ode.method().stages() - 1);
-            String given = "Number end, const quern::ode::Settings<Number, DIMENSION>& settings";
-            write(text, "begin", given, StepProgram.start(ode, dtype, false));
-            write(text, "beginAtGivenStep", given, StepProgram.start(ode, dtype, true));
-            write(text, "attempt", given, StepProgram.attempt(ode, dtype));
+    static String kernels(String name, OdeField field) {
+        return HEAD.formatted("f of a field, and its kernels")
+                + FIELD.formatted(formulae(field, DType.FP64), formulae(field, DType.FP32), name);
+    }
+
+    /** {@return what {@code solve.cuh} needs to know of a field in a working type} */
+    static String formulae(OdeField field, DType dtype) {
+        String type = dtype.toString().toLowerCase(Locale.ROOT);
+        StringBuilder body = new StringBuilder();
+        Program program = field.program(dtype);
+        List<Instruction> all = program.instructions();
+        String[] values = new String[all.size()]; // how to write down the value of each instruction
+        for (int i = 0; i < values.length; i++) {
+            Instruction instruction = all.get(i);
+            switch (instruction.operation()) {
+                case CONSTANT -> values[i] = literal(instruction.value(), dtype);
+                case INPUT -> values[i] = input(instruction.a(), field);
+                default -> {
+                    values[i] = "v" + i;
+                    line(body, 2, "const " + type + " v" + i + " = " + operation(instruction, values) + ";");
+                }
+            }
         }
-        line(text, 0, "};");
+        for (int i = 0; i < field.dimension(); i++) {
+            line(body, 2, "slope[" + i + "] = " + values[program.outputs().get(i)] + ";");
+        }
+        return FORMULAE.formatted(type, field.dimension(), field.parameters(), type, type, type, body);
+    }
+
+    /** {@return the numbers of the methods and of the choice of steps} */
+    static String tableaux() {
+        StringBuilder text = new StringBuilder(HEAD.formatted("The numbers of io.quern.ode.Method and StepControl"));
+        text.append(TABLEAUX);
+        for (Method method : Method.values()) {
+            int stages = method.stages();
+            line(text, 0, "struct " + method.toString().toLowerCase(Locale.ROOT) + " {");
+            line(text, 1, "static constexpr int ORDER = " + method.order() + ";");
+            line(text, 1, "static constexpr int STAGES = " + stages + ";");
+            line(text, 1, "static constexpr bool ADAPTIVE = " + method.adaptive() + ";");
+            line(text, 1, "static constexpr Tableau<STAGES> TABLEAU = {");
+            line(text, 2, "{");
+            for (int i = 0; i < stages; i++) {
+                int stage = i;
+                line(text, 3, row(stages, j -> method.a(stage, j)) + ",");
+            }
+            line(text, 2, "},");
+            line(text, 2, row(stages, method::b) + ",");
+            line(text, 2, row(stages, method::c) + ",");
+            line(text, 2, row(stages, method::error) + ",");
+            line(text, 1, "};");
+            line(text, 0, "};");
+            line(text, 0, "");
+        }
+        polynomial(text, "LOG2", StepControl.LOG2);
+        polynomial(text, "EXP2", StepControl.EXP2);
         line(text, 0, "");
-        String entry = kind == Kind.FIXED ? FIXED_ENTRY : ADAPTIVE_ENTRY;
-        return text.append(entry.replace("NAME", symbol)
-                        .replace("NUMBER", number())
-                        .replace("DIMENSION", String.valueOf(field.dimension())))
-                .toString();
+        number(text, "STRETCH", StepControl.STRETCH);
+        number(text, "MOST_SQUARE", StepControl.MOST_SQUARE);
+        number(text, "LOG2_FIRST_ERROR", StepControl.LOG2_FIRST_ERROR);
+        number(text, "LOG2_SAFETY", StepControl.LOG2_SAFETY);
+        number(text, "LOG2_LEAST_FACTOR", StepControl.LOG2_LEAST_FACTOR);
+        number(text, "LOG2_MOST_FACTOR", StepControl.LOG2_MOST_FACTOR);
+        number(text, "SMALL_NORM", StepControl.SMALL_NORM);
+        number(text, "SMALL_STEP", StepControl.SMALL_STEP);
+        number(text, "FIRST_SHARE", StepControl.FIRST_SHARE);
+        number(text, "NO_CURVATURE", StepControl.NO_CURVATURE);
+        number(text, "MOST_GROWTH", StepControl.MOST_GROWTH);
+        number(text, "FLAT_SHARE", StepControl.FLAT_SHARE);
+        number(text, "LOG2_FIRST_SHARE", StepControl.LOG2_FIRST_SHARE);
+        line(text, 0, "");
+        line(text, 0, "}  // namespace ode");
+        line(text, 0, "}  // namespace quern");
+        return text.toString();
     }
 
-    private String number() {
-        return dtype == DType.FP64 ? "double" : "float";
+    private static String row(int stages, IntToDoubleFunction number) {
+        return list(IntStream.range(0, stages).mapToDouble(number).toArray());
     }
 
-    private static void constant(StringBuilder text, String name, int value) {
-        line(text, 1, "static constexpr int " + name + " = " + value + ";");
+    private static String list(double[] numbers) {
+        return Arrays.stream(numbers).mapToObj(Double::toString).collect(Collectors.joining(", ", "{", "}"));
+    }
+
+    private static void polynomial(StringBuilder text, String name, double[] coefficients) {
+        String terms = name + "_TERMS";
+        line(text, 0, "constexpr int " + terms + " = " + coefficients.length + ";");
+        line(text, 0, "constexpr Polynomial<" + terms + "> " + name + " = {" + list(coefficients) + "};");
+    }
+
+    private static void number(StringBuilder text, String name, double value) {
+        line(text, 0, "constexpr double " + name + " = " + value + ";");
     }
 
     private static void line(StringBuilder text, int depth, String line) {
         text.append("    ".repeat(depth)).append(line).append('\n');
     }
 
-    /** A function that gives what is carried its new values. */
-    private void write(StringBuilder text, String name, String given, Program program) {
-        List<Instruction> all = program.instructions();
-        String[] values = new String[all.size()]; // how to write down the value of each instruction
-        line(text, 0, "");
-        line(text, 1, "template <typename P>");
-        line(
-                text,
-                1,
-                "static __device__ __forceinline__ void " + name + "(Number (&carried)[CARRIED], " + given
-                        + ", const P& p) {");
-        line(text, 2, "using namespace quern::ode;");
-        for (int i = 0; i < values.length; i++) {
-            Instruction instruction = all.get(i);
-            switch (instruction.operation()) {
-                case CONSTANT -> values[i] = literal(instruction.value());
-                case INPUT -> {
-                    values[i] = input(instruction.a());
-                    if (values[i].startsWith("carried")) { // and will be written
-                        String kept = "c" + instruction.a();
-                        line(text, 2, "const Number " + kept + " = " + values[i] + ";");
-                        values[i] = kept;
-                    }
-                }
-                default -> {
-                    values[i] = "v" + i;
-                    line(text, 2, "const Number v" + i + " = " + operation(instruction, values) + ";");
-                }
-            }
+    /** {@return where an input of f is found} */
+    private static String input(int number, OdeField field) {
+        if (number == 0) {
+            return "t";
         }
-        for (int row = 0; row < program.outputs().size(); row++) {
-            line(text, 2, "carried[" + row + "] = " + values[program.outputs().get(row)] + ";");
-        }
-        line(text, 1, "}");
+        int parameter = number - 1 - field.dimension();
+        return parameter < 0 ? "y[" + (number - 1) + "]" : "p[" + parameter + "]";
     }
 
-    /** {@return where a row of the program is found} */
-    private String input(int row) {
-        OdeField field = ode.field();
-        if (kind == Kind.FIXED) {
-            if (row < StepProgram.fixedStart(field)) {
-                return "carried[" + row + "]";
-            }
-            if (row >= StepProgram.fixedParameters(field)) {
-                return "p[" + (row - StepProgram.fixedParameters(field)) + "]";
-            }
-            return row == StepProgram.fixedStart(field) ? "start" : "h";
-        }
-        if (row < StepProgram.end(field)) {
-            return "carried[" + row + "]";
-        }
-        if (row >= StepProgram.adaptiveParameters(field)) {
-            return "p[" + (row - StepProgram.adaptiveParameters(field)) + "]";
-        }
-        if (row >= StepProgram.absolute(field)) {
-            return "settings.absolute[" + (row - StepProgram.absolute(field)) + "]";
-        }
-        if (row >= StepProgram.relative(field)) {
-            return "settings.relative[" + (row - StepProgram.relative(field)) + "]";
-        }
-        List<String> settings = List.of("end", "settings.least", "settings.most", "settings.budget", "settings.first");
-        return settings.get(row - StepProgram.end(field));
-    }
-
-    private String literal(double value) {
+    private static String literal(double value, DType dtype) {
         double rounded = Arithmetic.of(dtype).round(value);
         if (dtype == DType.FP64) {
             return Double.isFinite(rounded)

@@ -25,8 +25,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Grids, blocks and arguments of the kernels that {@link CudaSource} writes and {@code cuda/ode/} has. What {@link
- * CudaCatalogue} has no kernel for, and save points and events, the reference solves, with tensors copied there and back.
+ * Grids, blocks and arguments of the kernels in {@code cuda/ode/}. Fields that {@link CudaCatalogue} lacks, and save points
+ * and events, the reference solves, with tensors copied there and back.
  */
 final class OdeCuda {
     /** Threads of a block, as {@code solve.cuh} says. */
@@ -55,16 +55,21 @@ final class OdeCuda {
 
     /** What the launches below declare, for the test that compares it with the PTX. */
     public static List<CudaSymbol> symbols() {
-        return CudaCatalogue.modules().stream()
-                .flatMap(module -> CudaCatalogue.kernels(module).stream().map(kernel -> symbol(kernel, module)))
+        return CudaCatalogue.all().values().stream()
+                .flatMap(field -> CudaCatalogue.kernels(field).stream())
+                .map(OdeCuda::symbol)
                 .toList();
     }
 
-    /** {@return a kernel as it is declared in a module} */
-    static CudaSymbol symbol(CudaSource kernel, String module) {
+    /** {@return a kernel as its module declares it; null where there is none} */
+    static CudaSymbol symbol(CudaKernel kernel) {
+        String field = CudaCatalogue.name(kernel.ode().field());
+        if (field == null) {
+            return null;
+        }
         List<CudaParameter> parameters = new ArrayList<>();
         parameters.addAll(nCopies(5, POINTER)); // state, parameters, start, end or step, out
-        if (kernel.kind() == CudaSource.Kind.FIXED) {
+        if (kernel.kind() == CudaKernel.Kind.FIXED) {
             parameters.addAll(nCopies(3, INT64)); // state: stride; parameters: stride, step
             parameters.addAll(nCopies(2, INT64)); // out: stride; batch
             parameters.addAll(nCopies(2, FLOAT64)); // start and end or step, of all
@@ -79,20 +84,20 @@ final class OdeCuda {
             int numbers = SETTINGS + 2 * kernel.ode().field().dimension();
             parameters.add(CudaParameter.structure(numbers * bytes, bytes));
         }
-        return new CudaSymbol(module, kernel.symbol(module), parameters);
+        return new CudaSymbol(kernel.module(field), kernel.symbol(field), parameters);
     }
 
     static Launch fixed(FixedSolve solve, Stream stream, Workspace workspace) {
         Trajectories trajectories = solve.trajectories();
-        CudaSource kernel = new CudaSource(solve.ode(), trajectories.dtype(), CudaSource.Kind.FIXED);
-        String module = CudaCatalogue.module(kernel);
-        if (module == null || solve.saves() != null) {
+        CudaKernel kernel = new CudaKernel(solve.ode(), trajectories.dtype(), CudaKernel.Kind.FIXED);
+        CudaSymbol symbol = symbol(kernel);
+        if (symbol == null || solve.saves() != null) {
             return FIXED_ON_HOST.bind(solve, stream, workspace);
         }
         if (trajectories.batch() == 0) {
             return NOTHING;
         }
-        CudaFunction function = stream.cuda().context().function(symbol(kernel, module));
+        CudaFunction function = stream.cuda().context().function(symbol);
         Times target = solve.size() != null ? solve.size() : solve.end();
         CudaLaunch.Builder launch = CudaLaunch.of(function, stream.cuda())
                 .grid(blocks(trajectories.batch(), BLOCK))
@@ -107,15 +112,15 @@ final class OdeCuda {
 
     static Launch adaptive(AdaptiveSolve solve, Stream stream, Workspace workspace) {
         Trajectories trajectories = solve.trajectories();
-        CudaSource kernel = new CudaSource(solve.ode(), trajectories.dtype(), CudaSource.Kind.ADAPTIVE);
-        String module = CudaCatalogue.module(kernel);
-        if (module == null || solve.saves() != null || solve.watch() != null) {
+        CudaKernel kernel = new CudaKernel(solve.ode(), trajectories.dtype(), CudaKernel.Kind.ADAPTIVE);
+        CudaSymbol symbol = symbol(kernel);
+        if (symbol == null || solve.saves() != null || solve.watch() != null) {
             return ADAPTIVE_ON_HOST.bind(solve, stream, workspace);
         }
         if (trajectories.batch() == 0) {
             return NOTHING;
         }
-        CudaFunction function = stream.cuda().context().function(symbol(kernel, module));
+        CudaFunction function = stream.cuda().context().function(symbol);
         return adaptive(solve, stream.cuda(), function, share(trajectories.batch(), function));
     }
 

@@ -31,11 +31,12 @@
  * <p>On the CPU a step of the method with the field put into it becomes bytecode of the Vector API, one trajectory a lane, when
  * a field is first solved by a method in a type. An adaptive solve gives a lane whose trajectory has ended the next one. A step
  * that comes to a save point or across an event says so; what lies within it is then computed for that trajectory alone, by the
- * reference's code. On CUDA the
- * fields of {@code CudaCatalogue} (decay, harmonic, Lorenz, Van der Pol, Kepler, Arenstorf, free fall) have kernels: RK4 in steps
- * of equal length and the three adaptive methods, a trajectory a thread, its state in registers. They are generated from the
- * programs that the CPU's bytecode is generated from, and have been executed on the emulator only. All other fields and methods,
- * save points and events are solved there by the reference, with tensors copied there and back; such a call cannot be captured
- * into a graph.
+ * reference's code.
+ *
+ * <p>On CUDA the fields of {@code CudaCatalogue} (decay, harmonic, Lorenz, Van der Pol, Kepler, Arenstorf, free fall, HIRES,
+ * Pleiades) have kernels for all methods, a trajectory a thread: one step, {@code cuda/ode/step.cuh}, into which the compiler
+ * puts a field's formulae and a method's tableau. States of up to 16 components lie in registers. The kernels have been
+ * executed on the emulator only. All other fields, save points and events are solved there by the reference, with tensors
+ * copied there and back; such a call cannot be captured into a graph.
  */
 package io.quern.ode;

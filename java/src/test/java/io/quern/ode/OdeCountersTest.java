@@ -94,12 +94,9 @@ class OdeCountersTest {
                     .out(out)
                     .statistics(statistics)
                     .arguments();
-            CudaSource kernel = new CudaSource(run.ode(), dtype, CudaSource.Kind.ADAPTIVE);
+            CudaKernel kernel = new CudaKernel(run.ode(), dtype, CudaKernel.Kind.ADAPTIVE);
             Launch launch = OdeCuda.adaptive(
-                    solve,
-                    stream.cuda(),
-                    stream.cuda().context().function(OdeCuda.symbol(kernel, CudaCatalogue.module(kernel))),
-                    512);
+                    solve, stream.cuda(), stream.cuda().context().function(OdeCuda.symbol(kernel)), 512);
             GOLDEN.check("Dormand-Prince in " + dtype + ", 512 trajectories a warp", () -> {
                 launch.run();
                 stream.synchronize();

@@ -1,25 +1,41 @@
 package io.quern.ode;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.quern.DType;
+import io.quern.Device;
 import io.quern.EmulatorModes;
+import io.quern.Outcome;
 import java.util.List;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
-/** The kernels under every check and adversarial mode of the emulator. */
+/** The kernels under every check and adversarial mode of the emulator: those of all fields of {@link CudaCatalogue}. */
 class OdeModesTest {
-    /** Of {@link CudaCatalogue}, as cases name them. */
-    private static final List<String> FIELDS =
-            List.of("decay", "harmonic", "Lorenz", "Van der Pol", "Kepler", "Arenstorf", "free fall");
+    private static final DType[] TYPES = {DType.FP64, DType.FP32};
 
     @TestFactory
     List<DynamicTest> onTheEmulator() {
-        return EmulatorModes.of("ode")
-                .cases(
-                        OdeCases.all(),
-                        FIELDS.stream()
-                                .flatMap(field -> Stream.of("fixed " + field, "adaptive " + field))
-                                .toArray(String[]::new))
-                .tests();
+        EmulatorModes modes = EmulatorModes.of("ode");
+        CudaCatalogue.all()
+                .forEach((name, field) -> modes.work("fixed " + name, device -> fixed(device, field))
+                        .work("adaptive " + name, device -> adaptive(device, field)));
+        return modes.tests();
+    }
+
+    private static void fixed(Device device, OdeField field) {
+        for (DType dtype : TYPES) {
+            for (Method method : Method.values()) {
+                Outcome outcome = OdeCases.methodSameBits(device, dtype, field, method);
+                assertTrue(outcome.passed(), () -> method + " in " + dtype + ": " + outcome);
+            }
+        }
+    }
+
+    private static void adaptive(Device device, OdeField field) {
+        for (DType dtype : TYPES) {
+            Outcome outcome = OdeCases.adaptiveSameBits(device, dtype, field);
+            assertTrue(outcome.passed(), () -> dtype + ": " + outcome);
+        }
     }
 }
