@@ -6,8 +6,10 @@ import io.quern.DeviceUnavailableException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntSupplier;
+import java.util.function.Supplier;
 import jcuda.driver.CUdevice;
 import jcuda.driver.JCudaDriver;
 
@@ -149,6 +151,17 @@ public final class CudaContext {
      */
     public CudaFunction function(CudaSymbol symbol) {
         return modules.function(symbol);
+    }
+
+    /**
+     * {@return a kernel of a module that ships as CUDA C++, and is compiled by nvcc when it is first asked for; none where there
+     * is no nvcc}
+     *
+     * @param source of the module, which includes no other file
+     * @throws IllegalStateException with nvcc's words where it fails or does not end
+     */
+    public Optional<CudaFunction> compiled(CudaSymbol symbol, Supplier<String> source) {
+        return modules.compiled(symbol, source);
     }
 
     /** Waits until all work of all streams is done, and reports what went wrong in any of it. */

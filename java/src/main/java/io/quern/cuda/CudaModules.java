@@ -7,6 +7,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
 import jcuda.Pointer;
 import jcuda.driver.CUjit_option;
 import jcuda.driver.CUmodule;
@@ -38,6 +40,26 @@ final class CudaModules {
                     symbol.name() + " is declared twice: as " + known.symbol() + " and as " + symbol);
         }
         return known;
+    }
+
+    /**
+     * {@return a kernel of a module that is compiled when it is first asked for; none where there is no compiler}
+     *
+     * @param source of the module
+     */
+    Optional<CudaFunction> compiled(CudaSymbol symbol, Supplier<String> source) {
+        synchronized (this) {
+            if (functions.containsKey(symbol.name())) {
+                return Optional.of(function(symbol));
+            }
+        }
+        return CudaCompiler.find().map(compiler -> {
+            byte[] ptx = compiler.compile(symbol.name(), source.get(), architecture()); // others need not wait
+            synchronized (this) {
+                modules.computeIfAbsent(symbol.module(), module -> load(ptx, module));
+                return function(symbol);
+            }
+        });
     }
 
     private CudaFunction find(CudaSymbol symbol) {
@@ -95,9 +117,13 @@ final class CudaModules {
         return folder() + module + ".ptx";
     }
 
-    /** compute_80 needs a device of capability 8.0 and is the better code there; compute_75 runs on all. */
     private String folder() {
-        return "/io/quern/ptx/" + (context.properties().atLeast(8, 0) ? "compute_80" : "compute_75") + "/";
+        return "/io/quern/ptx/" + architecture() + "/";
+    }
+
+    /** compute_80 needs a device of capability 8.0 and is the better code there; compute_75 runs on all. */
+    private String architecture() {
+        return context.properties().atLeast(8, 0) ? "compute_80" : "compute_75";
     }
 
     private static byte[] read(String resource) {

@@ -21,6 +21,9 @@ import java.util.List;
  * is compared byte by byte before it is used.
  */
 final class NativeCache {
+    /** System property: a folder that is taken before all others. */
+    private static final String PROPERTY = "io.quern.cache";
+
     private final List<Path> folders;
 
     /** @param folders where to put libraries; the first that works is taken */
@@ -28,9 +31,13 @@ final class NativeCache {
         this.folders = folders;
     }
 
-    /** {@return the user's cache folder, then the temporary one, whichever of them is named} */
+    /** {@return the property's folder, the user's cache folder, the temporary one, whichever of them is named} */
     static List<Path> folders() {
         List<Path> folders = new ArrayList<>();
+        String named = System.getProperty(PROPERTY);
+        if (named != null) {
+            folders.add(Path.of(named));
+        }
         String cache = System.getenv("XDG_CACHE_HOME");
         String home = System.getProperty("user.home");
         if (cache != null && Path.of(cache).isAbsolute()) {
@@ -68,6 +75,25 @@ final class NativeCache {
         throw new UnsatisfiedLinkError("no folder can hold " + file + ": " + String.join("; ", reasons));
     }
 
+    /**
+     * {@return a folder in the first of several that will have it, which only this user can enter}
+     *
+     * @throws IOException naming every folder that was tried and why it failed
+     */
+    static Path privateFolder(List<Path> folders, String name) throws IOException {
+        List<String> reasons = new ArrayList<>();
+        for (Path parent : folders) {
+            try {
+                makePrivate(parent);
+                makePrivate(parent.resolve(name));
+                return parent.resolve(name);
+            } catch (IOException e) {
+                reasons.add(e.toString());
+            }
+        }
+        throw new IOException("no folder can hold " + name + ": " + String.join("; ", reasons));
+    }
+
     private static void makePrivate(Path folder) throws IOException {
         Files.createDirectories(folder.getParent());
         if (!Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
@@ -92,7 +118,8 @@ final class NativeCache {
         }
     }
 
-    private static void write(byte[] content, Path file) throws IOException {
+    /** Writes a file that is there whole or not at all. */
+    static void write(byte[] content, Path file) throws IOException {
         if (Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)
                 && Files.size(file) == content.length
                 && Arrays.equals(Files.readAllBytes(file), content)) {
@@ -118,7 +145,7 @@ final class NativeCache {
         }
     }
 
-    private static String hash(byte[] content) {
+    static String hash(byte[] content) {
         try {
             return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content), 0, 16);
         } catch (NoSuchAlgorithmException e) {

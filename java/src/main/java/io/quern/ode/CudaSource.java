@@ -1,6 +1,10 @@
 package io.quern.ode;
 
 import io.quern.DType;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -82,6 +86,37 @@ final class CudaSource {
     static String kernels(String name, OdeField field) {
         return HEAD.formatted("f of a field, and its kernels")
                 + FIELD.formatted(formulae(field, DType.FP64), formulae(field, DType.FP32), name);
+    }
+
+    /**
+     * {@return the source of one kernel, which includes no other file}
+     *
+     * @param name what the field is called in its name
+     */
+    static String kernel(CudaKernel kernel, String name) {
+        StringBuilder text = new StringBuilder();
+        for (String header : List.of("arithmetic.cuh", "tableaux.cuh", "step.cuh", "solve.cuh")) {
+            text.append(header(header).replaceAll("(?m)^#(include|pragma once).*\n", ""));
+        }
+        String entry = "QUERN_ODE_%s(%s, %s, %s)\n"
+                .formatted(
+                        kernel.kind(),
+                        name,
+                        kernel.ode().method().toString().toLowerCase(Locale.ROOT),
+                        kernel.dtype().toString().toLowerCase(Locale.ROOT));
+        return text.append("namespace quern {\nnamespace ode {\n")
+                .append(formulae(kernel.ode().field(), kernel.dtype()))
+                .append(entry)
+                .append("}\n}\n")
+                .toString();
+    }
+
+    private static String header(String name) {
+        try (InputStream in = CudaSource.class.getResourceAsStream(name)) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + name, e);
+        }
     }
 
     /** {@return what {@code solve.cuh} needs to know of a field in a working type} */
@@ -190,7 +225,7 @@ final class CudaSource {
         if (dtype == DType.FP64) {
             return Double.isFinite(rounded)
                     ? Double.toHexString(rounded)
-                    : "ofBits(0x" + Long.toHexString(Double.doubleToLongBits(rounded)) + "ll)";
+                    : "ofBits(static_cast<long long>(0x" + Long.toHexString(Double.doubleToLongBits(rounded)) + "ull))";
         }
         float single = (float) rounded;
         return Float.isFinite(single)

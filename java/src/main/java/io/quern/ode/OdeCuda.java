@@ -4,6 +4,7 @@ import static io.quern.cuda.CudaParameter.FLOAT64;
 import static io.quern.cuda.CudaParameter.INT32;
 import static io.quern.cuda.CudaParameter.INT64;
 import static io.quern.cuda.CudaParameter.POINTER;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Collections.nCopies;
 
 import io.quern.DType;
@@ -13,6 +14,7 @@ import io.quern.StagedOnHost;
 import io.quern.Stream;
 import io.quern.Tensor;
 import io.quern.Workspace;
+import io.quern.cuda.CudaContext;
 import io.quern.cuda.CudaFunction;
 import io.quern.cuda.CudaLaunch;
 import io.quern.cuda.CudaParameter;
@@ -23,10 +25,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
 
 /**
- * Grids, blocks and arguments of the kernels in {@code cuda/ode/}. Fields that {@link CudaCatalogue} lacks, and save points
- * and events, the reference solves, with tensors copied there and back.
+ * Grids, blocks and arguments of the kernels in {@code cuda/ode/}. Fields that {@link CudaCatalogue} lacks are compiled when
+ * they are first solved. Where there is no compiler the reference solves them, with tensors copied there and back, as it does
+ * with save points and events.
  */
 final class OdeCuda {
     /** Threads of a block, as {@code solve.cuh} says. */
@@ -61,12 +66,13 @@ final class OdeCuda {
                 .toList();
     }
 
-    /** {@return a kernel as its module declares it; null where there is none} */
+    /** {@return a kernel of a field of the catalogue as its module declares it} */
     static CudaSymbol symbol(CudaKernel kernel) {
         String field = CudaCatalogue.name(kernel.ode().field());
-        if (field == null) {
-            return null;
-        }
+        return symbol(kernel, kernel.module(field), kernel.symbol(field));
+    }
+
+    private static CudaSymbol symbol(CudaKernel kernel, String module, String name) {
         List<CudaParameter> parameters = new ArrayList<>();
         parameters.addAll(nCopies(5, POINTER)); // state, parameters, start, end or step, out
         if (kernel.kind() == CudaKernel.Kind.FIXED) {
@@ -84,20 +90,34 @@ final class OdeCuda {
             int numbers = SETTINGS + 2 * kernel.ode().field().dimension();
             parameters.add(CudaParameter.structure(numbers * bytes, bytes));
         }
-        return new CudaSymbol(kernel.module(field), kernel.symbol(field), parameters);
+        return new CudaSymbol(module, name, parameters);
+    }
+
+    /** {@return a kernel that ships, or that can be compiled here} */
+    private static Optional<CudaFunction> function(CudaKernel kernel, CudaContext context) {
+        OdeField field = kernel.ode().field();
+        if (CudaCatalogue.name(field) != null) {
+            return Optional.of(context.function(symbol(kernel)));
+        }
+        String formulae = CudaSource.formulae(field, kernel.dtype());
+        String name =
+                UUID.nameUUIDFromBytes(formulae.getBytes(UTF_8)).toString().replace("-", "");
+        String module = kernel.symbol(name); // one for each kernel
+        return context.compiled(symbol(kernel, module, module), () -> CudaSource.kernel(kernel, name));
     }
 
     static Launch fixed(FixedSolve solve, Stream stream, Workspace workspace) {
         Trajectories trajectories = solve.trajectories();
         CudaKernel kernel = new CudaKernel(solve.ode(), trajectories.dtype(), CudaKernel.Kind.FIXED);
-        CudaSymbol symbol = symbol(kernel);
-        if (symbol == null || solve.saves() != null) {
-            return FIXED_ON_HOST.bind(solve, stream, workspace);
-        }
         if (trajectories.batch() == 0) {
             return NOTHING;
         }
-        CudaFunction function = stream.cuda().context().function(symbol);
+        CudaFunction function = solve.saves() != null
+                ? null
+                : function(kernel, stream.cuda().context()).orElse(null);
+        if (function == null) {
+            return FIXED_ON_HOST.bind(solve, stream, workspace);
+        }
         Times target = solve.size() != null ? solve.size() : solve.end();
         CudaLaunch.Builder launch = CudaLaunch.of(function, stream.cuda())
                 .grid(blocks(trajectories.batch(), BLOCK))
@@ -113,14 +133,15 @@ final class OdeCuda {
     static Launch adaptive(AdaptiveSolve solve, Stream stream, Workspace workspace) {
         Trajectories trajectories = solve.trajectories();
         CudaKernel kernel = new CudaKernel(solve.ode(), trajectories.dtype(), CudaKernel.Kind.ADAPTIVE);
-        CudaSymbol symbol = symbol(kernel);
-        if (symbol == null || solve.saves() != null || solve.watch() != null) {
-            return ADAPTIVE_ON_HOST.bind(solve, stream, workspace);
-        }
         if (trajectories.batch() == 0) {
             return NOTHING;
         }
-        CudaFunction function = stream.cuda().context().function(symbol);
+        CudaFunction function = solve.saves() != null || solve.watch() != null
+                ? null
+                : function(kernel, stream.cuda().context()).orElse(null);
+        if (function == null) {
+            return ADAPTIVE_ON_HOST.bind(solve, stream, workspace);
+        }
         return adaptive(solve, stream.cuda(), function, share(trajectories.batch(), function));
     }
 

@@ -36,7 +36,10 @@
  * <p>On CUDA the fields of {@code CudaCatalogue} (decay, harmonic, Lorenz, Van der Pol, Kepler, Arenstorf, free fall, HIRES,
  * Pleiades) have kernels for all methods, a trajectory a thread: one step, {@code cuda/ode/step.cuh}, into which the compiler
  * puts a field's formulae and a method's tableau. States of up to 16 components lie in registers. The kernels have been
- * executed on the emulator only. All other fields, save points and events are solved there by the reference, with tensors
- * copied there and back; such a call cannot be captured into a graph.
+ * executed on the emulator only. Any other field is put into the same step when it is first solved, and compiled by NVIDIA's
+ * nvcc, which takes some seconds; what came of it is kept on disk. nvcc is the one that {@code -Dio.quern.nvcc} names, else
+ * {@code $NVCC}, that of {@code $CUDA_HOME}, or the one on {@code $PATH}. Where there is none, or with
+ * {@code -Dio.quern.nvcc=off}, such fields are solved by the reference, with tensors copied there and back, as are save points
+ * and events; such a call cannot be captured into a graph.
  */
 package io.quern.ode;
