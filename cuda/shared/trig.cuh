@@ -16,6 +16,7 @@ struct QuarterTurns {
     double rest;  // within +-(1/2 + 2^-8)
     int64_t
         quadrant;  // the whole number, of which the two lowest bits count; unspecified where valid is false
+    double whole;  // the same as a number
     bool valid;    // |x * high| < 2^45: beyond, a product does not say where on the circle it lies
 };
 
@@ -25,9 +26,10 @@ __device__ __forceinline__ QuarterTurns reduce(double x, double high, double low
     double turns = __dmul_rn(x, high);
     double error = __fma_rn(x, high, -turns);
     double whole = __dadd_rn(turns, TO_INTEGER);
-    double fraction = __dsub_rn(turns, __dsub_rn(whole, TO_INTEGER));
+    double nearest = __dsub_rn(whole, TO_INTEGER);
+    double fraction = __dsub_rn(turns, nearest);
     double rest = __dadd_rn(fraction, __fma_rn(x, low, error));
-    return {rest, __double_as_longlong(whole), fabs(turns) < 0x1p45};
+    return {rest, __double_as_longlong(whole), nearest, fabs(turns) < 0x1p45};
 }
 
 __device__ __forceinline__ SinCos sinCos(double x, double high, double low) {

@@ -109,27 +109,46 @@ public final class Trig {
         return valid(x, high) ? (quadrant + 1 & 2) == 0 ? magnitude : -magnitude : Double.NaN;
     }
 
+    /** {@return the whole number of quarter turns nearest to x * high; NaN from 2^45 on} */
+    public static double whole(double x, double high) {
+        return valid(x, high) ? round(x * high) : Double.NaN;
+    }
+
+    /** {@return the whole number nearest to a number below 2^51} */
+    public static double round(double number) {
+        return number + TO_INTEGER - TO_INTEGER;
+    }
+
+    /** {@return what x * (high + low) quarter turns are more than {@link #whole}, within 1/2 + 2^-8} */
+    public static double rest(double x, double high, double low) {
+        double turns = x * high;
+        double error = Math.fma(x, high, -turns);
+        double fraction = turns - round(turns);
+        return fraction + Math.fma(x, low, error);
+    }
+
     /**
      * Replaces numbers x by the cosines and sines of x[i] * (high[i] + low[i]) quarter turns.
      *
      * <p>It goes over the numbers four times: all in one method would be more than C2 inlines, and it boxes the vectors of
      * calls that it does not inline ({@link Pass}).
      *
-     * @param factors FP64 (2, count): upper parts, lower parts
+     * @param factors FP64 (2, count), from {@code factorsOffset} bytes on: upper parts, lower parts
      * @param numbers FP64 (3, count): numbers, then room; written: cosines, sines, then nothing that means anything
      * @param offset of the first number, in bytes
      */
-    public static void cosSin(MemorySegment factors, MemorySegment numbers, long offset, int count) {
+    public static void cosSin(
+            MemorySegment factors, long factorsOffset, MemorySegment numbers, long offset, int count) {
         // C2 has no masks of two doubles: it boxes them, and one by one is faster.
         int vectorised = Lanes.DOUBLE.length() > 2 ? Lanes.DOUBLE.loopBound(count) : 0;
         long row = 8L * count;
         for (Pass pass : PASSES) {
-            pass.over(factors, numbers, offset, row, vectorised);
+            pass.over(factors, factorsOffset, numbers, offset, row, vectorised);
         }
         for (int i = vectorised; i < count; i++) {
             double x = numbers.get(DOUBLE, offset + 8L * i);
-            double high = factors.get(DOUBLE, 8L * i);
-            double low = factors.get(DOUBLE, row + 8L * i);
+            double high = factors.get(DOUBLE, factorsOffset + 8L * i);
+            double low = factors.get(DOUBLE, factorsOffset + row + 8L * i);
             numbers.set(DOUBLE, offset + 8L * i, cos(x, high, low));
             numbers.set(DOUBLE, offset + row + 8L * i, sin(x, high, low));
         }
@@ -143,20 +162,22 @@ public final class Trig {
     @FunctionalInterface
     private interface Pass {
         /**
+         * @param factors FP64 (2, row / 8), from {@code factorsAt} bytes on
          * @param numbers FP64 (3, row / 8), from {@code at} bytes on
          * @param row the bytes of a row of numbers or factors
          * @param count how many numbers, whole vectors
          */
-        void over(MemorySegment factors, MemorySegment numbers, long at, long row, int count);
+        void over(MemorySegment factors, long factorsAt, MemorySegment numbers, long at, long row, int count);
     }
 
     /** Replaces x by the rest, NaN where x is too large, and writes the quadrant, a number from -2 to 2. */
-    private static void reduce(MemorySegment factors, MemorySegment numbers, long xs, long row, int count) {
+    private static void reduce(
+            MemorySegment factors, long factorsAt, MemorySegment numbers, long xs, long row, int count) {
         long quadrants = xs + row;
         for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
             DoubleVector x = load(numbers, xs + 8L * i);
-            DoubleVector high = load(factors, 8L * i);
-            DoubleVector low = load(factors, row + 8L * i);
+            DoubleVector high = load(factors, factorsAt + 8L * i);
+            DoubleVector low = load(factors, factorsAt + row + 8L * i);
             DoubleVector turns = x.mul(high);
             DoubleVector error = x.fma(high, turns.neg());
             DoubleVector whole = turns.add(TO_INTEGER).sub(TO_INTEGER);
@@ -168,7 +189,8 @@ public final class Trig {
         }
     }
 
-    private static void sinPolynomial(MemorySegment factors, MemorySegment numbers, long rests, long row, int count) {
+    private static void sinPolynomial(
+            MemorySegment factors, long factorsAt, MemorySegment numbers, long rests, long row, int count) {
         long sines = rests + 2 * row;
         for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
             DoubleVector rest = load(numbers, rests + 8L * i);
@@ -183,7 +205,8 @@ public final class Trig {
         }
     }
 
-    private static void cosPolynomial(MemorySegment factors, MemorySegment numbers, long rests, long row, int count) {
+    private static void cosPolynomial(
+            MemorySegment factors, long factorsAt, MemorySegment numbers, long rests, long row, int count) {
         for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
             DoubleVector rest = load(numbers, rests + 8L * i);
             DoubleVector z = rest.mul(rest);
@@ -201,7 +224,8 @@ public final class Trig {
      * Exchanges the two where the quadrant is odd, and sets their signs by it: minus for the cosine in -2, 1 and 2, for the
      * sine in -2, -1 and 2. Masks of doubles throughout: one cast from a mask of longs is boxed.
      */
-    private static void place(MemorySegment factors, MemorySegment numbers, long cosines, long row, int count) {
+    private static void place(
+            MemorySegment factors, long factorsAt, MemorySegment numbers, long cosines, long row, int count) {
         long quadrants = cosines + row;
         long sines = quadrants + row;
         for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
@@ -247,13 +271,6 @@ public final class Trig {
     /** Whole quarter turns; its two lowest bits count. */
     private static long quadrant(double x, double high) {
         return Double.doubleToRawLongBits(x * high + TO_INTEGER);
-    }
-
-    private static double rest(double x, double high, double low) {
-        double turns = x * high;
-        double error = Math.fma(x, high, -turns);
-        double fraction = turns - (turns + TO_INTEGER - TO_INTEGER);
-        return fraction + Math.fma(x, low, error);
     }
 
     private static boolean valid(double x, double high) {

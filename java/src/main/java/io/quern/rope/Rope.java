@@ -19,8 +19,8 @@ import io.quern.TensorArena;
  *   (i, j)  =  (2k, 2k+1)  ADJACENT   |   (k, k + rotaryDim/2)  HALVES        k = 0 .. rotaryDim/2 - 1
  * </pre>
  *
- * Channels from rotaryDim on go through unchanged. Su et al., "RoFormer: Enhanced Transformer with Rotary Position
- * Embedding", arXiv 2104.09864, equations 14, 15 and 34.
+ * Channels are counted from rotaryOffset on; what lies before it and behind the last pair goes through unchanged. Su et al.,
+ * "RoFormer: Enhanced Transformer with Rotary Position Embedding", arXiv 2104.09864, equations 14, 15 and 34.
  *
  * <p>x is (tokens, heads, headDim) or (batch, tokens, heads, headDim), any view of it whose last axis is contiguous. Data
  * laid out as (batch, heads, tokens, headDim) is rotated through {@code x.transpose(1, 2)}. Queries and keys of packed rows
@@ -35,6 +35,11 @@ import io.quern.TensorArena;
  * call.run();                                                                // as often as one likes
  * }</pre>
  *
+ * <p>Positions may be fractions, and have several axes: then p w_k is a sum over these, which holds for images and videos
+ * ({@link Frequencies#axial}), multimodal RoPE ({@link Frequencies#sections}) and anything between ({@link Frequencies#sum}).
+ * Sequences of different lengths one after another are {@link Rotation.Roles#sequenceStarts ragged batches}. {@link Generator}
+ * brings the most general rotations to this form.
+ *
  * <p>Models that were made to reach beyond the length they were trained at have scaled frequencies, some with a factor f of
  * cosines and sines: {@link Scaling}. {@code Rope.of(128).frequencies(Frequencies.powers(5e5, 128, Scaling.llama3(8, 8192)))}
  * is Llama 3.1's.
@@ -42,13 +47,17 @@ import io.quern.TensorArena;
  * <p>What is rounded, and where, is said in the package's description.
  *
  * @param headDim channels of a head, at least 2
+ * @param rotaryOffset the first channel that turns
  * @param pairing which two channels turn together
- * @param frequencies how fast each pair turns; as many as there are pairs, at most headDim/2
+ * @param frequencies how fast each pair turns; as many as there are pairs, which fit between rotaryOffset and headDim
  * @param rounding what is rounded on the way to an angle
  */
-public record Rope(int headDim, Pairing pairing, Frequencies frequencies, AngleRounding rounding) {
+public record Rope(int headDim, int rotaryOffset, Pairing pairing, Frequencies frequencies, AngleRounding rounding) {
     static final KernelSet<Rotation> ROTATION =
             new KernelSet<>("rope_apply", RopeReference::apply, RopeVector.APPLY, RopeCuda.APPLY);
+
+    static final KernelSet<JointRotation> JOINT_ROTATION =
+            new KernelSet<>("rope_joint", RopeReference::joint, RopeVector.JOINT, RopeCuda.JOINT);
 
     static final KernelSet<Tabulation> TABULATION =
             new KernelSet<>("rope_angles", RopeReference::angles, RopeVector.ANGLES, RopeCuda.ANGLES);
@@ -67,6 +76,7 @@ public record Rope(int headDim, Pairing pairing, Frequencies frequencies, AngleR
                 "rotaryDim (twice the number of frequencies)",
                 "at most headDim, " + headDim,
                 2L * frequencies.count());
+        Check.range("rotaryOffset", rotaryOffset, 0, headDim - 2 * frequencies.count());
     }
 
     /** {@return all channels turning, paired as HALVES, base 10,000, exact angles} */
@@ -82,22 +92,27 @@ public record Rope(int headDim, Pairing pairing, Frequencies frequencies, AngleR
      * @param base of the frequencies base^(-2k/rotaryDim), at least 1
      */
     public static Rope of(int headDim, int rotaryDim, double base) {
-        return new Rope(headDim, Pairing.HALVES, Frequencies.powers(base, rotaryDim), AngleRounding.EXACT);
+        return new Rope(headDim, 0, Pairing.HALVES, Frequencies.powers(base, rotaryDim), AngleRounding.EXACT);
+    }
+
+    /** {@return the same with the rotated channels from another one on, for heads that begin with channels that do not turn} */
+    public Rope rotaryOffset(int other) {
+        return new Rope(headDim, other, pairing, frequencies, rounding);
     }
 
     /** {@return the same with another pairing} */
     public Rope pairing(Pairing other) {
-        return new Rope(headDim, other, frequencies, rounding);
+        return new Rope(headDim, rotaryOffset, other, frequencies, rounding);
     }
 
     /** {@return the same with other frequencies, and with them another rotary dimension if their number differs} */
     public Rope frequencies(Frequencies other) {
-        return new Rope(headDim, pairing, other, rounding);
+        return new Rope(headDim, rotaryOffset, pairing, other, rounding);
     }
 
     /** {@return the same with another rounding of angles} */
     public Rope rounding(AngleRounding other) {
-        return new Rope(headDim, pairing, frequencies, other);
+        return new Rope(headDim, rotaryOffset, pairing, frequencies, other);
     }
 
     /** What cosines and sines are multiplied by, as rounded as angles are. */
@@ -111,7 +126,7 @@ public record Rope(int headDim, Pairing pairing, Frequencies frequencies, AngleR
         return frequencies.count();
     }
 
-    /** {@return how many channels turn, the first of each head} */
+    /** {@return how many channels of each head turn} */
     public int rotaryDim() {
         return 2 * pairs();
     }
@@ -122,10 +137,43 @@ public record Rope(int headDim, Pairing pairing, Frequencies frequencies, AngleR
     }
 
     /**
+     * {@return a rotation of queries and keys of the same tokens in one launch, whose tensors are named one by one} With slots,
+     * the rotated keys go into a contiguous cache, and values are copied into one beside it:
+     *
+     * <pre>{@code
+     * rope.rotateJointly().query(q).key(k, keyCache).value(v, valueCache).slots(s).table(table).positions(p).run(stream);
+     * }</pre>
+     *
+     * Each head has the bits of {@link #rotate}.
+     */
+    public JointRotation.Roles rotateJointly() {
+        return new JointRotation.Roles(this);
+    }
+
+    /**
+     * Computes the gradient with respect to x of a rotation. With y = f R x, f the attention factor, it is f R^T times the
+     * gradient with respect to y: the rotation the other way, {@link Direction#INVERSE}, which {@link #rotate} and {@link
+     * #rotateJointly} take in all their forms.
+     *
+     * @param outGradient the gradient with respect to out, of its shape
+     * @param positions those of the rotation
+     * @param xGradient of the type and shape of outGradient, written; outGradient itself, or apart from it
+     * @throws IllegalArgumentException naming the tensor, what was expected and what it is
+     */
+    public void gradient(Stream stream, Tensor outGradient, Tensor positions, Tensor xGradient) {
+        rotate().direction(Direction.INVERSE)
+                .x(outGradient)
+                .positions(positions)
+                .out(xGradient)
+                .run(stream);
+    }
+
+    /**
      * Rotates once, computing cosines and sines on the way.
      *
      * @param x (tokens, heads, headDim) or (batch, tokens, heads, headDim)
-     * @param positions INT32 or INT64, (tokens), (1, tokens) or (batch, tokens)
+     * @param positions INT32, INT64, FP32 or FP64, (tokens), (1, tokens) or (batch, tokens), after an axis of axes where
+     *     frequencies have several
      * @param out of the type and shape of x, written; x itself, or apart from it
      * @throws IllegalArgumentException naming the tensor, what was expected and what it is
      */
@@ -155,7 +203,7 @@ public record Rope(int headDim, Pairing pairing, Frequencies frequencies, AngleR
         return table;
     }
 
-    /** Prepares filling a table with the cosines and sines of consecutive positions from its start on. */
+    /** Prepares filling a table with the cosines and sines of consecutive positions from its start on, the same on each axis. */
     public BoundCall bindTable(Stream stream, RopeTable table) {
         return TABULATION.bind(new Tabulation(this, null, table), stream);
     }
@@ -164,7 +212,8 @@ public record Rope(int headDim, Pairing pairing, Frequencies frequencies, AngleR
      * Prepares filling a table with the cosines and sines of given positions, a row for each. Rotations that use it name no
      * positions: token i takes row i.
      *
-     * @param positions INT32 or INT64, (rows) or, of a table with batches, (1, rows) or (batch, rows)
+     * @param positions INT32, INT64, FP32 or FP64, (rows) or, of a table with batches, (1, rows) or (batch, rows), after an axis
+     *     of axes where frequencies have several
      * @param table written
      */
     public BoundCall bindTable(Stream stream, Tensor positions, RopeTable table) {

@@ -25,6 +25,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 
 /** Grids, blocks and arguments of the kernels of {@code cuda/rope/rope.cu}. */
@@ -33,7 +34,7 @@ final class RopeCuda {
         @Override
         public Launch bind(Rotation arguments, Stream stream, Workspace workspace) {
             return arguments.table() == null
-                    ? computedApply(arguments, stream, workspace)
+                    ? computed(arguments, stream, workspace, table -> apply(arguments.byRowsOf(table), stream.cuda()))
                     : apply(arguments, stream.cuda());
         }
 
@@ -43,7 +44,24 @@ final class RopeCuda {
         }
     };
 
-    static final Kernel<Tabulation> ANGLES = (arguments, stream, workspace) -> angles(arguments, stream.cuda());
+    static final Kernel<JointRotation> JOINT = new Kernel<>() {
+        @Override
+        public Launch bind(JointRotation arguments, Stream stream, Workspace workspace) {
+            Rotation query = arguments.query();
+            if (query.table() != null) {
+                return joint(arguments, stream.cuda());
+            }
+            return computed(query, stream, workspace, table -> joint(arguments.byRowsOf(table), stream.cuda()));
+        }
+
+        @Override
+        public long workspaceBytes(JointRotation arguments, Stream stream) {
+            return APPLY.workspaceBytes(arguments.query(), stream);
+        }
+    };
+
+    static final Kernel<Tabulation> ANGLES = (arguments, stream, workspace) ->
+            angles(arguments.rope(), arguments.positionsLayout(), arguments.table(), stream.cuda());
 
     private static final String ROOM = "rope";
 
@@ -68,6 +86,10 @@ final class RopeCuda {
                 applySymbol(DType.FP32),
                 applySymbol(DType.FP16),
                 applySymbol(DType.BF16),
+                jointSymbol(DType.FP64),
+                jointSymbol(DType.FP32),
+                jointSymbol(DType.FP16),
+                jointSymbol(DType.BF16),
                 anglesSymbol(DType.FP64),
                 anglesSymbol(DType.FP32));
     }
@@ -77,24 +99,40 @@ final class RopeCuda {
         parameters.addAll(nCopies(5, POINTER)); // x, out, cosine, sine, positions
         parameters.addAll(nCopies(6, INT64)); // x and out: strides of batch, token, head
         parameters.addAll(nCopies(5, INT64)); // cosine and sine: strides of batch, row; rows
-        parameters.add(INT32); // positions: bytes of an element
-        parameters.addAll(nCopies(3, INT64)); // positions: strides of batch, token; shift
-        parameters.addAll(nCopies(5, INT64)); // batches, tokens, heads, pairs, copied
+        parameters.addAll(positionParameters());
+        parameters.addAll(nCopies(6, INT64)); // batches, tokens, heads, pairs, copied, before
         parameters.add(dtype == DType.FP64 ? FLOAT64 : FLOAT32); // sign
         parameters.addAll(nCopies(2, INT32)); // pairing, packed
         return new CudaSymbol(ROOM, "rope_apply_" + suffix(dtype), parameters);
+    }
+
+    private static CudaSymbol jointSymbol(DType dtype) {
+        List<CudaParameter> parameters = new ArrayList<>();
+        parameters.addAll(nCopies(10, POINTER)); // query, key, value, each with out; cosine, sine, positions, slots
+        parameters.addAll(nCopies(18, INT64)); // these six: strides of batch, token, head
+        parameters.addAll(nCopies(5, INT64)); // cosine and sine: strides of batch, row; rows
+        parameters.addAll(positionParameters());
+        parameters.addAll(positionParameters()); // of slots
+        parameters.addAll(nCopies(5, INT64)); // capacity, batches, tokens, pairs, before
+        parameters.addAll(nCopies(6, INT64)); // of query and key: heads, copied; of value: heads, dim
+        parameters.add(dtype == DType.FP64 ? FLOAT64 : FLOAT32); // sign
+        parameters.addAll(nCopies(2, INT32)); // pairing, packed
+        return new CudaSymbol(ROOM, "rope_joint_" + suffix(dtype), parameters);
     }
 
     private static CudaSymbol anglesSymbol(DType dtype) {
         List<CudaParameter> parameters = new ArrayList<>();
         parameters.addAll(nCopies(4, POINTER)); // cosine, sine, frequencies, positions
         parameters.addAll(nCopies(4, INT64)); // cosine and sine: strides of batch, row
-        parameters.add(INT32); // positions: bytes of an element
-        parameters.addAll(nCopies(3, INT64)); // positions: strides of batch, token; shift
+        parameters.addAll(positionParameters());
         parameters.addAll(nCopies(3, INT64)); // batches, rows, pairs
-        parameters.add(INT32); // rounding
+        parameters.addAll(nCopies(2, INT32)); // axes, rounding
         parameters.add(FLOAT64); // attention factor
         return new CudaSymbol(ROOM, "rope_angles_" + suffix(dtype), parameters);
+    }
+
+    private static List<CudaParameter> positionParameters() {
+        return List.of(INT32, INT64, INT64, INT64, INT64, INT64); // kind; strides of axis, batch, token; shift; starts
     }
 
     private static String suffix(DType dtype) {
@@ -106,45 +144,118 @@ final class RopeCuda {
             return NOTHING;
         }
         HeadsLayout x = a.xLayout();
-        HeadsLayout out = a.outLayout();
         RopeTable table = a.table();
         PositionsLayout positions = a.positionsLayout();
         int pairs = a.rope().pairs();
-        int copied = a.inPlace() ? 0 : a.rope().headDim() - a.rope().rotaryDim();
-        boolean packed = packed(a, copied);
-
-        int packs = packed ? pairs / pairsOfPack(a) : pairs;
-        int blockX = Math.min(packs, BLOCK);
-        int blockY = (int) Math.min(x.heads(), BLOCK / blockX);
-        int blockZ = (int) Math.min(x.tokens(), Math.min(BLOCK / (blockX * blockY), MOST_THREADS_Z));
-        CudaLaunch.Builder launch = CudaLaunch.of(stream.context().function(applySymbol(a.x().dtype())), stream)
-                .grid(blocks(x.tokens(), blockZ, MOST_BLOCKS_X), blocks(x.batches(), 1, MOST_BLOCKS_Y))
-                .block(blockX, blockY, blockZ)
-                .pointer(a.x().address())
-                .pointer(a.out().address())
+        int copied = copied(a.rope(), a.inPlace());
+        int before = a.inPlace() ? 0 : a.rope().rotaryOffset();
+        long rotatedAt = (long) a.rope().rotaryOffset() * a.x().dtype().bytes();
+        boolean packed = packed(a) && aligned(a.x(), PACK) && aligned(a.out(), PACK);
+        CudaLaunch.Builder launch = launch(a, x.heads(), packed, applySymbol(a.x().dtype()), stream)
+                .pointer(a.x().address() + rotatedAt)
+                .pointer(a.out().address() + rotatedAt)
                 .pointer(table.cosine().address())
                 .pointer(table.sine().address())
                 .pointer(positions.address());
-        for (HeadsLayout layout : List.of(x, out)) {
-            launch.int64(layout.batchStride()).int64(layout.tokenStride()).int64(layout.headStride());
-        }
+        headStrides(launch, a.x(), a.out());
         tableStrides(launch, table).int64(table.rows());
         positions(launch, positions)
                 .int64(x.batches())
                 .int64(x.tokens())
                 .int64(x.heads())
                 .int64(pairs)
-                .int64(copied);
+                .int64(copied)
+                .int64(before);
+        way(launch, a, packed);
+        return launch.build()::run;
+    }
+
+    private static Launch joint(JointRotation a, CudaStream stream) {
+        Rotation query = a.query();
+        HeadsLayout x = query.xLayout();
+        if (x.batches() * x.tokens() == 0) {
+            return NOTHING;
+        }
+        Rope rope = query.rope();
+        RopeTable table = query.table();
+        DType dtype = query.x().dtype();
+        long rotatedAt = (long) rope.rotaryOffset() * dtype.bytes();
+        boolean hasValues = a.value() != null;
+        // Where there are no values, some tensors that are there; none of their heads is copied.
+        Tensor value = hasValues ? a.value() : a.key();
+        Tensor valueOut = hasValues ? a.valueOut() : a.keyOut();
+        long valueDim = hasValues ? value.size(-1) : 0;
+        boolean packed = packed(query) && valueDim * dtype.bytes() % PACK == 0;
+        for (Tensor tensor : List.of(query.x(), query.out(), a.key(), a.keyOut(), value, valueOut)) {
+            packed &= aligned(tensor, PACK);
+        }
+        CudaLaunch.Builder launch = launch(
+                        query, Math.max(x.heads(), a.key().size(-2)), packed, jointSymbol(dtype), stream)
+                .pointer(query.x().address() + rotatedAt)
+                .pointer(query.out().address() + rotatedAt)
+                .pointer(a.key().address() + rotatedAt)
+                .pointer(a.keyOut().address() + rotatedAt)
+                .pointer(value.address())
+                .pointer(valueOut.address())
+                .pointer(table.cosine().address())
+                .pointer(table.sine().address())
+                .pointer(query.positionsLayout().address())
+                .pointer(a.slotsLayout().address());
+        headStrides(launch, query.x(), query.out(), a.key(), a.keyOut(), value, valueOut);
+        tableStrides(launch, table).int64(table.rows());
+        positions(launch, query.positionsLayout());
+        positions(launch, a.slotsLayout())
+                .int64(a.capacity())
+                .int64(x.batches())
+                .int64(x.tokens())
+                .int64(rope.pairs())
+                .int64(rope.rotaryOffset())
+                .int64(x.heads())
+                .int64(copied(rope, query.inPlace()))
+                .int64(a.key().size(-2))
+                .int64(copied(rope, a.keyInPlace()))
+                .int64(hasValues ? value.size(-2) : 0)
+                .int64(valueDim);
+        way(launch, query, packed);
+        return launch.build()::run;
+    }
+
+    /** How many channels of a head go through unchanged. */
+    private static int copied(Rope rope, boolean inPlace) {
+        return inPlace ? 0 : rope.headDim() - rope.rotaryDim();
+    }
+
+    /** Threads along the pairs of a head, its token's heads and tokens; blocks along tokens and batches. */
+    private static CudaLaunch.Builder launch(
+            Rotation a, long heads, boolean packed, CudaSymbol symbol, CudaStream stream) {
+        HeadsLayout x = a.xLayout();
+        int packs = packed ? a.rope().pairs() / pairsOfPack(a) : a.rope().pairs();
+        int blockX = Math.min(packs, BLOCK);
+        int blockY = Math.clamp(heads, 1, BLOCK / blockX); // there may be values alone
+        int blockZ = (int) Math.min(x.tokens(), Math.min(BLOCK / (blockX * blockY), MOST_THREADS_Z));
+        return CudaLaunch.of(stream.context().function(symbol), stream)
+                .grid(blocks(x.tokens(), blockZ, MOST_BLOCKS_X), blocks(x.batches(), 1, MOST_BLOCKS_Y))
+                .block(blockX, blockY, blockZ);
+    }
+
+    private static void headStrides(CudaLaunch.Builder launch, Tensor... tensors) {
+        for (Tensor tensor : tensors) {
+            HeadsLayout layout = HeadsLayout.of(tensor);
+            launch.int64(layout.batchStride()).int64(layout.tokenStride()).int64(layout.headStride());
+        }
+    }
+
+    private static void way(CudaLaunch.Builder launch, Rotation a, boolean packed) {
         int sign = a.direction().sign();
         (a.x().dtype() == DType.FP64 ? launch.float64(sign) : launch.float32(sign))
                 .int32(a.rope().pairing().ordinal())
                 .int32(packed ? 1 : 0);
-        return launch.build()::run;
     }
 
-    /** Fills a table of the call's own in its workspace, a row a token, then rotates by it. */
-    private static Launch computedApply(Rotation a, Stream stream, Workspace workspace) {
-        if (a.x().elementCount() == 0) {
+    /** Fills a table of the call's own in its workspace, a row a token, then does what a launch with that table does. */
+    private static Launch computed(
+            Rotation a, Stream stream, Workspace workspace, Function<RopeTable, Launch> byTable) {
+        if (a.x().size(-3) == 0 || a.xLayout().batches() == 0) {
             return NOTHING;
         }
         Device.Cuda device = (Device.Cuda) stream.device();
@@ -154,9 +265,8 @@ final class RopeCuda {
                 Tensor.borrow(device, workspace.address(), dtype, shape),
                 Tensor.borrow(device, workspace.address() + computedPartBytes(a), dtype, shape),
                 a.start());
-        Launch angles = angles(new Tabulation(a.rope(), a.positions(), table), stream.cuda());
-        Launch apply =
-                apply(new Rotation(a.rope(), a.direction(), a.x(), table, null, a.start(), a.out()), stream.cuda());
+        Launch angles = angles(a.rope(), a.positionsLayout(), table, stream.cuda());
+        Launch apply = byTable.apply(table);
         return new Launch() {
             @Override
             public void run() {
@@ -177,30 +287,30 @@ final class RopeCuda {
         return Math.ceilDiv(entries * a.x().dtype().accumulator().bytes(), (long) PACK) * PACK;
     }
 
-    private static Launch angles(Tabulation a, CudaStream stream) {
-        RopeTable table = a.table();
+    private static Launch angles(Rope rope, PositionsLayout positions, RopeTable table, CudaStream stream) {
         if (table.cosine().elementCount() == 0) {
             return NOTHING;
         }
-        int pairs = a.rope().pairs();
+        int pairs = rope.pairs();
         int blockX = Math.min(pairs, BLOCK);
         int blockY = (int) Math.min(table.rows(), BLOCK / blockX);
         CudaContext context = stream.context();
-        long frequencies = upload(a.rope(), context);
+        long frequencies = upload(rope, context);
         CudaLaunch.Builder launch = CudaLaunch.of(context.function(anglesSymbol(table.dtype())), stream)
                 .grid(blocks(table.rows(), blockY, MOST_BLOCKS_X), blocks(table.batches(), 1, MOST_BLOCKS_Y))
                 .block(blockX, blockY)
                 .pointer(table.cosine().address())
                 .pointer(table.sine().address())
                 .pointer(frequencies)
-                .pointer(a.positionsLayout().address());
+                .pointer(positions.address());
         tableStrides(launch, table);
-        positions(launch, a.positionsLayout())
+        positions(launch, positions)
                 .int64(table.batches())
                 .int64(table.rows())
                 .int64(pairs)
-                .int32(a.rope().rounding().ordinal())
-                .float64(a.rope().attentionFactor());
+                .int32(rope.frequencies().axes())
+                .int32(rope.rounding().ordinal())
+                .float64(rope.attentionFactor());
         CudaLaunch built = launch.build();
         return new Launch() {
             @Override
@@ -219,15 +329,18 @@ final class RopeCuda {
         };
     }
 
-    /** FP64 (2, pairs): quarter turns a position in two doubles, or the frequency rounded to FP32 and nothing. */
+    /** FP64 (axes, 2, pairs): quarter turns a position in two doubles, or the frequency rounded to FP32 and nothing. */
     private static long upload(Rope rope, CudaContext context) {
         boolean exact = rope.rounding() == AngleRounding.EXACT;
+        Frequencies w = rope.frequencies();
         int pairs = rope.pairs();
-        double[] frequencies = new double[2 * pairs];
-        for (int k = 0; k < pairs; k++) {
-            frequencies[k] =
-                    exact ? rope.frequencies().turnsHigh(k) : rope.frequencies().radians(k);
-            frequencies[pairs + k] = exact ? rope.frequencies().turnsLow(k) : 0;
+        double[] frequencies = new double[2 * w.axes() * pairs];
+        for (int a = 0; a < w.axes(); a++) {
+            for (int k = 0; k < pairs; k++) {
+                int high = 2 * a * pairs + k;
+                frequencies[high] = exact ? w.turnsHigh(a, k) : w.radians(a, k);
+                frequencies[high + pairs] = exact ? w.turnsLow(a, k) : 0;
+            }
         }
         try (Arena staging = Arena.ofConfined()) {
             MemorySegment staged = staging.allocateFrom(ValueLayout.JAVA_DOUBLE, frequencies);
@@ -245,10 +358,12 @@ final class RopeCuda {
     }
 
     private static CudaLaunch.Builder positions(CudaLaunch.Builder launch, PositionsLayout positions) {
-        return launch.int32(positions.elementBytes())
+        return launch.int32(positions.kind().ordinal())
+                .int64(positions.axisStride())
                 .int64(positions.batchStride())
                 .int64(positions.tokenStride())
-                .int64(positions.shift());
+                .int64(positions.shift())
+                .int64(positions.starts());
     }
 
     /** How many pairs a thread takes at once: a pack of each half, or one pack of neighbours. */
@@ -257,14 +372,14 @@ final class RopeCuda {
         return a.rope().pairing() == Pairing.HALVES ? elements : elements / 2;
     }
 
-    /** Whether every pack of every row begins at a multiple of its size. */
-    private static boolean packed(Rotation a, int copied) {
-        int pairs = a.rope().pairs();
+    /** Whether rows cut into packs have each begin at a multiple of its size, if the tensors of data do. */
+    private static boolean packed(Rotation a) {
+        Rope rope = a.rope();
+        int bytes = a.x().dtype().bytes();
         int turnBytes = Math.min(PACK, pairsOfPack(a) * a.table().dtype().bytes());
-        return pairs % pairsOfPack(a) == 0
-                && copied * a.x().dtype().bytes() % PACK == 0
-                && aligned(a.x(), PACK)
-                && aligned(a.out(), PACK)
+        return rope.pairs() % pairsOfPack(a) == 0
+                && (rope.headDim() - rope.rotaryDim()) * bytes % PACK == 0
+                && rope.rotaryOffset() * bytes % PACK == 0
                 && aligned(a.table().cosine(), turnBytes)
                 && aligned(a.table().sine(), turnBytes);
     }

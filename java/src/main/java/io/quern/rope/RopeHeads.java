@@ -1,6 +1,7 @@
 package io.quern.rope;
 
 import io.quern.DType;
+import io.quern.Tensor;
 import io.quern.cpu.Fp32Blocks;
 import io.quern.cpu.Lanes;
 import java.lang.foreign.MemorySegment;
@@ -18,22 +19,28 @@ final class RopeHeads {
     private final long outStep;
     private final MemorySegment turns;
     private final int rotaryDim;
-    private final long copiedBytes; // of a head, after the rotated ones; 0 in place
+    private final long beforeBytes; // of a head, copied: before the rotated channels, and after them; 0 in place
+    private final long afterBytes;
+    private final long rotatedAt; // from where a head begins, in bytes
     private final int headsOfBlock; // how many are widened at once; 0 where one does not fit
 
-    RopeHeads(Rotation a, MemorySegment turns) {
-        this.dtype = a.x().dtype();
-        this.pairing = a.rope().pairing();
-        this.pairs = a.rope().pairs();
-        this.heads = a.xLayout().heads();
-        this.x = a.x().segment();
-        this.xStep = a.xLayout().headStride() * dtype.bytes();
-        this.out = a.out().segment();
-        this.outStep = a.outLayout().headStride() * dtype.bytes();
+    /** @param x (tokens, heads, headDim), perhaps with batches, as is out */
+    RopeHeads(Rope rope, Tensor x, Tensor out, MemorySegment turns) {
+        this.dtype = x.dtype();
+        this.pairing = rope.pairing();
+        this.pairs = rope.pairs();
+        this.heads = x.size(-2);
+        this.x = x.segment();
+        this.xStep = x.stride(-2) * dtype.bytes();
+        this.out = out.segment();
+        this.outStep = out.stride(-2) * dtype.bytes();
         this.turns = turns;
-        this.rotaryDim = a.rope().rotaryDim();
-        this.copiedBytes = a.inPlace() ? 0 : (long) (a.rope().headDim() - rotaryDim) * dtype.bytes();
+        this.rotaryDim = rope.rotaryDim();
+        this.rotatedAt = (long) rope.rotaryOffset() * dtype.bytes();
+        boolean inPlace = out.address() == x.address();
         long rotaryBytes = (long) rotaryDim * dtype.bytes();
+        this.beforeBytes = inPlace ? 0 : rotatedAt;
+        this.afterBytes = inPlace ? 0 : (long) rope.headDim() * dtype.bytes() - rotatedAt - rotaryBytes;
         boolean adjoining = heads == 1 || xStep == rotaryBytes && outStep == rotaryBytes;
         this.headsOfBlock = Math.min(Fp32Blocks.LENGTH / rotaryDim, adjoining ? Integer.MAX_VALUE : 1);
     }
@@ -46,23 +53,30 @@ final class RopeHeads {
      * @param turnsAt where its turns begin, in bytes
      */
     void rotate(long xAt, long outAt, long turnsAt) {
+        long from = xAt + rotatedAt;
+        long to = outAt + rotatedAt;
         switch (dtype) {
-            case FP64 -> fp64(xAt, outAt, turnsAt);
-            case FP32 -> fp32(x, xAt, xStep, out, outAt, outStep, heads, turnsAt);
+            case FP64 -> fp64(from, to, turnsAt);
+            case FP32 -> fp32(x, from, xStep, out, to, outStep, heads, turnsAt);
             default -> {
                 if (headsOfBlock == 0) {
-                    wide(xAt, outAt, turnsAt);
+                    wide(from, to, turnsAt);
                 } else {
-                    blocks(xAt, outAt, turnsAt);
+                    blocks(from, to, turnsAt);
                 }
             }
         }
-        if (copiedBytes != 0) {
-            long rotaryBytes = (long) rotaryDim * dtype.bytes();
-            for (long h = 0; h < heads; h++) {
-                MemorySegment.copy(
-                        x, xAt + h * xStep + rotaryBytes, out, outAt + h * outStep + rotaryBytes, copiedBytes);
-            }
+        copy(xAt, outAt, beforeBytes);
+        long rotaryBytes = (long) rotaryDim * dtype.bytes();
+        copy(from + rotaryBytes, to + rotaryBytes, afterBytes);
+    }
+
+    private void copy(long from, long to, long bytes) {
+        if (bytes == 0) {
+            return;
+        }
+        for (long h = 0; h < heads; h++) {
+            MemorySegment.copy(x, from + h * xStep, out, to + h * outStep, bytes);
         }
     }
 

@@ -19,43 +19,91 @@ final class RopeReference {
         return () -> apply(a);
     }
 
+    static Launch joint(JointRotation a, Stream stream, Workspace workspace) {
+        return () -> joint(a);
+    }
+
     static Launch angles(Tabulation a, Stream stream, Workspace workspace) {
         return () -> angles(a);
     }
 
     private static void apply(Rotation a) {
-        HeadsLayout x = a.xLayout();
-        HeadsLayout out = a.outLayout();
-        for (long b = 0; b < x.batches(); b++) {
-            for (long t = 0; t < x.tokens(); t++) {
+        apply(a, a.x(), a.out(), PositionsLayout.consecutive(0));
+    }
+
+    private static void joint(JointRotation a) {
+        apply(a.query());
+        PositionsLayout slots = a.slotsLayout();
+        apply(a.query(), a.key(), a.keyOut(), slots);
+        if (a.value() != null) {
+            copyValues(a.value(), a.valueOut(), slots);
+        }
+    }
+
+    /** Rotates x by the turns of a rotation. Each token goes to its slot of out, or nowhere. */
+    private static void apply(Rotation a, Tensor x, Tensor out, PositionsLayout slots) {
+        HeadsLayout from = HeadsLayout.of(x);
+        HeadsLayout to = HeadsLayout.of(out);
+        for (long b = 0; b < from.batches(); b++) {
+            for (long t = 0; t < from.tokens(); t++) {
+                long slot = slots.whole(slots.segment(), 0, b, t);
+                if (slot < 0 || slot >= to.tokens()) {
+                    continue;
+                }
                 for (int k = 0; k < a.rope().pairs(); k++) {
                     double[] turn = turn(a, b, t, k);
-                    for (long h = 0; h < x.heads(); h++) {
+                    for (long h = 0; h < from.heads(); h++) {
                         rotate(
-                                a,
-                                x.at(b, t) + h * x.headStride(),
-                                out.at(b, t) + h * out.headStride(),
+                                a.rope(),
+                                x,
+                                from.at(b, t) + h * from.headStride(),
+                                out,
+                                to.at(b, slot) + h * to.headStride(),
                                 k,
                                 turn[0],
                                 turn[1]);
                     }
                 }
-                for (long h = 0; h < x.heads(); h++) {
-                    copyRest(a, x.at(b, t) + h * x.headStride(), out.at(b, t) + h * out.headStride());
+                for (long h = 0; h < from.heads(); h++) {
+                    copyRest(
+                            a.rope(),
+                            x,
+                            from.at(b, t) + h * from.headStride(),
+                            out,
+                            to.at(b, slot) + h * to.headStride());
+                }
+            }
+        }
+    }
+
+    private static void copyValues(Tensor value, Tensor cache, PositionsLayout slots) {
+        HeadsLayout from = HeadsLayout.of(value);
+        HeadsLayout to = HeadsLayout.of(cache);
+        for (long b = 0; b < from.batches(); b++) {
+            for (long t = 0; t < from.tokens(); t++) {
+                long slot = slots.whole(slots.segment(), 0, b, t);
+                if (slot < 0 || slot >= to.tokens()) {
+                    continue;
+                }
+                for (long h = 0; h < from.heads(); h++) {
+                    for (long i = 0; i < value.size(-1); i++) {
+                        double v = value.dtype().get(value.segment(), from.at(b, t) + h * from.headStride() + i);
+                        value.dtype().set(cache.segment(), to.at(b, slot) + h * to.headStride() + i, v);
+                    }
                 }
             }
         }
     }
 
     /** One pair of one head. Both channels are read before either is written: x may be out. */
-    private static void rotate(Rotation a, long x, long out, int k, double cosine, double sine) {
-        int pairs = a.rope().pairs();
-        boolean halves = a.rope().pairing() == Pairing.HALVES;
-        int first = halves ? k : 2 * k;
-        int second = halves ? k + pairs : 2 * k + 1;
-        DType dtype = a.x().dtype();
-        double x0 = dtype.get(a.x().segment(), x + first);
-        double x1 = dtype.get(a.x().segment(), x + second);
+    private static void rotate(
+            Rope rope, Tensor x, long xAt, Tensor out, long outAt, int k, double cosine, double sine) {
+        boolean halves = rope.pairing() == Pairing.HALVES;
+        int first = rope.rotaryOffset() + (halves ? k : 2 * k);
+        int second = first + (halves ? rope.pairs() : 1);
+        DType dtype = x.dtype();
+        double x0 = dtype.get(x.segment(), xAt + first);
+        double x1 = dtype.get(x.segment(), xAt + second);
         double y0;
         double y1;
         if (dtype == DType.FP64) {
@@ -65,31 +113,34 @@ final class RopeReference {
             y0 = Math.fma((float) x0, (float) cosine, -((float) x1 * (float) sine));
             y1 = Math.fma((float) x1, (float) cosine, (float) x0 * (float) sine);
         }
-        dtype.set(a.out().segment(), out + first, y0);
-        dtype.set(a.out().segment(), out + second, y1);
+        dtype.set(out.segment(), outAt + first, y0);
+        dtype.set(out.segment(), outAt + second, y1);
     }
 
-    private static void copyRest(Rotation a, long x, long out) {
-        DType dtype = a.x().dtype();
-        for (int i = a.rope().rotaryDim(); i < a.rope().headDim(); i++) {
-            dtype.set(a.out().segment(), out + i, dtype.get(a.x().segment(), x + i));
+    private static void copyRest(Rope rope, Tensor x, long xAt, Tensor out, long outAt) {
+        int begin = rope.rotaryOffset();
+        for (int i = 0; i < rope.headDim(); i++) {
+            if (i < begin || i >= begin + rope.rotaryDim()) {
+                out.dtype().set(out.segment(), outAt + i, x.dtype().get(x.segment(), xAt + i));
+            }
         }
     }
 
     /** Cosine and sine of pair k of a token, in the direction asked for, not yet rounded where they are computed. */
     private static double[] turn(Rotation a, long b, long t, int k) {
         PositionsLayout positions = a.positionsLayout();
-        long position = positions.at(positions.segment(), b, t);
         int sign = a.direction().sign();
         if (a.table() == null) {
-            return new double[] {cos(a.rope(), position, k), sign * sin(a.rope(), position, k)};
+            double[] turn = turn(a.rope(), positions, b, t, k);
+            return new double[] {turn[0], sign * turn[1]};
         }
-        if (position < 0 || position >= a.table().rows()) {
+        long row = positions.whole(positions.segment(), 0, b, t);
+        if (row < 0 || row >= a.table().rows()) {
             return new double[] {Double.NaN, Double.NaN};
         }
         return new double[] {
-            entry(a.table(), a.table().cosine(), b, position, k),
-            sign * entry(a.table(), a.table().sine(), b, position, k)
+            entry(a.table(), a.table().cosine(), b, row, k),
+            sign * entry(a.table(), a.table().sine(), b, row, k)
         };
     }
 
@@ -103,35 +154,45 @@ final class RopeReference {
 
     private static void angles(Tabulation a) {
         RopeTable table = a.table();
-        PositionsLayout positions = a.positionsLayout();
-        MemorySegment cosine = table.cosine().segment();
-        MemorySegment sine = table.sine().segment();
         for (long b = 0; b < table.batches(); b++) {
             for (long row = 0; row < table.rows(); row++) {
-                long position = positions.at(positions.segment(), b, row);
                 for (int k = 0; k < a.rope().pairs(); k++) {
-                    table.dtype().set(cosine, index(table, table.cosine(), b, row, k), cos(a.rope(), position, k));
-                    table.dtype().set(sine, index(table, table.sine(), b, row, k), sin(a.rope(), position, k));
+                    double[] turn = turn(a.rope(), a.positionsLayout(), b, row, k);
+                    table.dtype().set(table.cosine().segment(), index(table, table.cosine(), b, row, k), turn[0]);
+                    table.dtype().set(table.sine().segment(), index(table, table.sine(), b, row, k), turn[1]);
                 }
             }
         }
     }
 
-    private static double cos(Rope rope, long position, int k) {
+    /** Cosine and sine of pair k, with their factor: of one axis' product, or of a sum of whole quarter turns and a rest. */
+    private static double[] turn(Rope rope, PositionsLayout positions, long b, long t, int k) {
         Frequencies w = rope.frequencies();
-        double cosine = switch (rope.rounding()) {
-            case EXACT -> Trig.cos(position, w.turnsHigh(k), w.turnsLow(k));
-            case FP32 -> Trig.cos((float) position * w.radians(k), TURNS_HIGH, TURNS_LOW);
-        };
-        return cosine * rope.attentionFactor();
+        MemorySegment memory = positions.segment();
+        if (rope.rounding() == AngleRounding.FP32) {
+            float angle = positions.rounded(memory, 0, b, t) * w.radians(0, k);
+            for (int axis = 1; axis < w.axes(); axis++) {
+                angle += positions.rounded(memory, axis, b, t) * w.radians(axis, k);
+            }
+            return turn(rope, angle, TURNS_HIGH, TURNS_LOW);
+        }
+        if (w.axes() == 1) {
+            return turn(rope, positions.exact(memory, 0, b, t), w.turnsHigh(0, k), w.turnsLow(0, k));
+        }
+        double whole = 0;
+        double rest = 0;
+        for (int axis = 0; axis < w.axes(); axis++) {
+            double position = positions.exact(memory, axis, b, t);
+            whole += Trig.whole(position, w.turnsHigh(axis, k));
+            rest += Trig.rest(position, w.turnsHigh(axis, k), w.turnsLow(axis, k));
+        }
+        double carried = Trig.round(rest);
+        return turn(rope, 1, whole + carried, rest - carried);
     }
 
-    private static double sin(Rope rope, long position, int k) {
-        Frequencies w = rope.frequencies();
-        double sine = switch (rope.rounding()) {
-            case EXACT -> Trig.sin(position, w.turnsHigh(k), w.turnsLow(k));
-            case FP32 -> Trig.sin((float) position * w.radians(k), TURNS_HIGH, TURNS_LOW);
+    private static double[] turn(Rope rope, double x, double high, double low) {
+        return new double[] {
+            Trig.cos(x, high, low) * rope.attentionFactor(), Trig.sin(x, high, low) * rope.attentionFactor()
         };
-        return sine * rope.attentionFactor();
     }
 }

@@ -27,6 +27,18 @@ final class RopeVector {
         }
     };
 
+    static final Kernel<JointRotation> JOINT = new Kernel<>() {
+        @Override
+        public Launch bind(JointRotation arguments, Stream stream, Workspace workspace) {
+            return new Joint(arguments, ((Device.Cpu) stream.device()).threads(), workspace);
+        }
+
+        @Override
+        public long workspaceBytes(JointRotation arguments, Stream stream) {
+            return parts(arguments).count() * new TurnLayout(arguments.query()).scratchBytes();
+        }
+    };
+
     static final Kernel<Tabulation> ANGLES = new Kernel<>() {
         @Override
         public Launch bind(Tabulation arguments, Stream stream, Workspace workspace) {
@@ -35,7 +47,7 @@ final class RopeVector {
 
         @Override
         public long workspaceBytes(Tabulation arguments, Stream stream) {
-            return parts(arguments).count() * new TokenAngles(arguments.rope()).bytes();
+            return parts(arguments).count() * new TokenAngles(arguments.rope(), arguments.positionsLayout()).bytes();
         }
     };
 
@@ -46,6 +58,11 @@ final class RopeVector {
 
     private static RowParts parts(Rotation a) {
         HeadsLayout x = a.xLayout();
+        return RowParts.of(x.batches() * x.tokens(), a.bytes(), PART_BYTES);
+    }
+
+    private static RowParts parts(JointRotation a) {
+        HeadsLayout x = a.query().xLayout();
         return RowParts.of(x.batches() * x.tokens(), a.bytes(), PART_BYTES);
     }
 
@@ -65,7 +82,7 @@ final class RopeVector {
 
         Apply(Rotation a, int threads, Workspace workspace) {
             this.turns = new TurnLayout(a);
-            this.heads = new RopeHeads(a, workspace.segment());
+            this.heads = new RopeHeads(a.rope(), a.x(), a.out(), workspace.segment());
             this.x = a.xLayout();
             this.out = a.outLayout();
             this.scratch = workspace.segment();
@@ -92,11 +109,97 @@ final class RopeVector {
         }
     }
 
+    private static final class Joint implements Launch, WorkerPool.Task {
+        /** Of the queries, of the keys: one call rotates either, since C2 would not inline the vectors of two. */
+        private final RopeHeads[] heads;
+
+        private final HeadsLayout[] from;
+        private final HeadsLayout[] to;
+        private final TurnLayout turns;
+        private final MemorySegment value; // null where there are none
+        private final MemorySegment valueOut;
+        private final HeadsLayout valueLayout;
+        private final HeadsLayout valueOutLayout;
+        private final long valueBytes; // of a head
+        private final PositionsLayout slots;
+        private final MemorySegment slotsMemory;
+        private final long capacity;
+        private final MemorySegment scratch;
+        private final int elementBytes;
+        private final RowParts parts;
+        private final int threads;
+
+        Joint(JointRotation a, int threads, Workspace workspace) {
+            Rotation query = a.query();
+            Rope rope = query.rope();
+            boolean hasValues = a.value() != null;
+            this.heads = new RopeHeads[] {
+                new RopeHeads(rope, query.x(), query.out(), workspace.segment()),
+                new RopeHeads(rope, a.key(), a.keyOut(), workspace.segment())
+            };
+            this.from = new HeadsLayout[] {query.xLayout(), HeadsLayout.of(a.key())};
+            this.to = new HeadsLayout[] {query.outLayout(), HeadsLayout.of(a.keyOut())};
+            this.turns = new TurnLayout(query);
+            this.value = hasValues ? a.value().segment() : null;
+            this.valueOut = hasValues ? a.valueOut().segment() : null;
+            this.valueLayout = hasValues ? HeadsLayout.of(a.value()) : null;
+            this.valueOutLayout = hasValues ? HeadsLayout.of(a.valueOut()) : null;
+            this.elementBytes = a.key().dtype().bytes();
+            this.valueBytes = hasValues ? a.value().size(-1) * elementBytes : 0;
+            this.slots = a.slotsLayout();
+            this.slotsMemory = slots.segment();
+            this.capacity = a.capacity();
+            this.scratch = workspace.segment();
+            this.parts = parts(a);
+            this.threads = threads;
+        }
+
+        @Override
+        public void run() {
+            WorkerPool.run(this, parts.count(), threads);
+        }
+
+        @Override
+        public void run(int part) {
+            long tokens = from[0].tokens();
+            long end = parts.end(part);
+            long turnsAt = part * turns.scratchBytes();
+            for (long i = parts.begin(part); i < end; i++) {
+                long b = i / tokens;
+                long t = i % tokens;
+                long slot = slots.whole(slotsMemory, 0, b, t);
+                boolean kept = slot >= 0 && slot < capacity;
+                turns.place(b, t, scratch, turnsAt);
+                for (int side = 0; side < (kept ? 2 : 1); side++) {
+                    long outAt = to[side].at(b, side == 0 ? t : slot);
+                    heads[side].rotate(from[side].at(b, t) * elementBytes, outAt * elementBytes, turnsAt);
+                }
+                if (kept) {
+                    copyValues(b, t, slot);
+                }
+            }
+        }
+
+        private void copyValues(long b, long t, long slot) {
+            if (value == null) {
+                return;
+            }
+            long from = valueLayout.at(b, t) * elementBytes;
+            long to = valueOutLayout.at(b, slot) * elementBytes;
+            for (long h = 0; h < valueLayout.heads(); h++) {
+                MemorySegment.copy(
+                        value,
+                        from + h * valueLayout.headStride() * elementBytes,
+                        valueOut,
+                        to + h * valueOutLayout.headStride() * elementBytes,
+                        valueBytes);
+            }
+        }
+    }
+
     private static final class Angles implements Launch, WorkerPool.Task {
         private final TokenAngles angles;
         private final RopeTable table;
-        private final PositionsLayout positions;
-        private final MemorySegment positionsMemory;
         private final MemorySegment cosine;
         private final MemorySegment sine;
         private final MemorySegment scratch;
@@ -105,10 +208,8 @@ final class RopeVector {
         private final int threads;
 
         Angles(Tabulation a, int threads, Workspace workspace) {
-            this.angles = new TokenAngles(a.rope());
+            this.angles = new TokenAngles(a.rope(), a.positionsLayout());
             this.table = a.table();
-            this.positions = a.positionsLayout();
-            this.positionsMemory = positions.segment();
             this.cosine = table.cosine().segment();
             this.sine = table.sine().segment();
             this.scratch = workspace.segment();
@@ -130,7 +231,7 @@ final class RopeVector {
             for (long i = parts.begin(part); i < end; i++) {
                 long b = i / rows;
                 long row = i % rows;
-                angles.compute(positions.at(positionsMemory, b, row), scratch, at);
+                angles.compute(b, row, scratch, at);
                 store(
                         at,
                         cosine,

@@ -17,12 +17,23 @@ import java.util.List;
  * @param direction which way the pairs turn
  * @param x (tokens, heads, headDim) or (batch, tokens, heads, headDim), floating
  * @param table cosines and sines, FP64 for FP64 data and FP32 for all other; null: they are computed
- * @param positions INT32 or INT64, (tokens), (1, tokens) or (batch, tokens); null: consecutive from {@code start}
- * @param start the position of token 0; 0 where there are positions
+ * @param positions INT32, INT64, FP32 or FP64, (tokens), (1, tokens) or (batch, tokens), with an axis of axes before these
+ *     where frequencies have several; with a table its rows: INT32 or INT64, without that axis; null: consecutive from
+ *     {@code start}, the same on each axis
+ * @param sequenceStarts INT32 or INT64, (sequences) or more, ascending: at each of these tokens positions begin anew from
+ *     {@code start}; null: they do not; none where there are positions
+ * @param start the position of token 0, and of the first token of each sequence; 0 where there are positions
  * @param out of the type and shape of x, written; x itself, or apart from it
  */
 public record Rotation(
-        Rope rope, Direction direction, Tensor x, RopeTable table, Tensor positions, long start, Tensor out)
+        Rope rope,
+        Direction direction,
+        Tensor x,
+        RopeTable table,
+        Tensor positions,
+        Tensor sequenceStarts,
+        long start,
+        Tensor out)
         implements Arguments {
     /** Checks everything but the device. */
     public Rotation {
@@ -41,9 +52,25 @@ public record Rotation(
         if (positions == null) {
             Check.range("start", start, Long.MIN_VALUE, Long.MAX_VALUE - layout.tokens());
         } else {
-            PositionsLayout.check(positions, layout.batches(), layout.tokens());
+            if (table == null) {
+                PositionsLayout.check(
+                        "positions",
+                        positions,
+                        rope.frequencies().axes(),
+                        layout.batches(),
+                        layout.tokens(),
+                        rope.frequencies().positionTypes());
+            } else {
+                PositionsLayout.check(
+                        "positions", positions, 1, layout.batches(), layout.tokens(), DType.INT32, DType.INT64);
+            }
             Check.that(start == 0, "start", "0 where positions are given", start);
+            Check.that(sequenceStarts == null, "sequenceStarts", "absent where positions are given", sequenceStarts);
             Check.disjoint("out", out, "positions", positions);
+        }
+        if (sequenceStarts != null) {
+            PositionsLayout.checkStarts(sequenceStarts);
+            Check.disjoint("out", out, "sequenceStarts", sequenceStarts);
         }
         if (table != null) {
             check(table, rope, x, layout.batches());
@@ -87,12 +114,29 @@ public record Rotation(
 
     /** Positions, or where there is a table its rows. */
     PositionsLayout positionsLayout() {
-        return PositionsLayout.of(positions, table == null ? start : start - table.start());
+        long shift = table == null ? start : start - table.start();
+        if (positions != null) {
+            return PositionsLayout.of(positionAxes(), positions, shift);
+        }
+        return sequenceStarts == null
+                ? PositionsLayout.consecutive(shift)
+                : PositionsLayout.ofSequences(sequenceStarts, shift);
+    }
+
+    /** The same by the rows of a table made for it, one a token. */
+    Rotation byRowsOf(RopeTable rows) {
+        return new Rotation(rope, direction, x, rows, null, null, start, out);
     }
 
     /** How many different rows of cosines and sines there are where they are computed, for each {@link #angleBatches}. */
     long angleBatches() {
-        return positions != null && positions.rank() == 2 ? positions.size(0) : 1;
+        boolean batched = positions != null && positions.rank() == (positionAxes() > 1 ? 3 : 2);
+        return batched ? positions.size(-2) : 1;
+    }
+
+    /** A position for each axis where angles are computed; a table has one row a token. */
+    private int positionAxes() {
+        return table == null ? rope.frequencies().axes() : 1;
     }
 
     @Override
@@ -105,6 +149,9 @@ public record Rotation(
         }
         if (positions != null) {
             roles.add(Role.read("positions", positions));
+        }
+        if (sequenceStarts != null) {
+            roles.add(Role.read("sequenceStarts", sequenceStarts));
         }
         roles.add(Role.written("out", out));
         return List.copyOf(roles);
@@ -122,9 +169,9 @@ public record Rotation(
             tableBytes =
                     2 * table.batches() * used * rope.pairs() * table.dtype().bytes();
         }
-        long positionBytes = positions == null
-                ? 0
-                : positions.elementCount() * positions.dtype().bytes();
+        Tensor read = positions == null ? sequenceStarts : positions;
+        long positionBytes =
+                read == null ? 0 : read.elementCount() * read.dtype().bytes();
         return 2 * rows * channels * x.dtype().bytes() + tableBytes + positionBytes;
     }
 
@@ -146,6 +193,7 @@ public record Rotation(
         private Tensor x;
         private RopeTable table;
         private Tensor positions;
+        private Tensor sequenceStarts;
         private long start;
         private Tensor out;
 
@@ -171,13 +219,25 @@ public record Rotation(
             return this;
         }
 
-        /** The position of each token, INT32 or INT64, (tokens), (1, tokens) or (batch, tokens). */
+        /**
+         * The position of each token, INT32, INT64, FP32 or FP64, (tokens), (1, tokens) or (batch, tokens), with an axis of
+         * axes before these where frequencies have several. With a table, its row: a whole number, on one axis.
+         */
         public Roles positions(Tensor positions) {
             this.positions = positions;
             return this;
         }
 
-        /** Consecutive positions from this one on, the same in each batch. */
+        /**
+         * A ragged batch: sequences one after another, whose positions each begin anew at the token where it starts. The
+         * total number of tokens may follow the starts, as {@code queryStarts} of attention have it.
+         */
+        public Roles sequenceStarts(Tensor sequenceStarts) {
+            this.sequenceStarts = sequenceStarts;
+            return this;
+        }
+
+        /** Consecutive positions from this one on, the same in each batch, and on each axis. */
         public Roles start(long start) {
             this.start = start;
             return this;
@@ -207,7 +267,7 @@ public record Rotation(
 
         /** {@return the arguments, checked} */
         public Rotation arguments() {
-            return new Rotation(rope, direction, x, table, positions, start, out);
+            return new Rotation(rope, direction, x, table, positions, sequenceStarts, start, out);
         }
     }
 }

@@ -11,7 +11,8 @@ import java.util.List;
  * The arguments of {@link Rope#bindTable(io.quern.Stream, RopeTable)}.
  *
  * @param rope the settings
- * @param positions INT32 or INT64, (rows) or (batch, rows); null: consecutive from the table's start
+ * @param positions INT32, INT64, FP32 or FP64, (rows), (1, rows) or (batch, rows); with an axis of axes before these where
+ *     frequencies have several; null: consecutive from the table's start, the same on each axis
  * @param table written: row i of batch b belongs to positions[b][i]
  */
 public record Tabulation(Rope rope, Tensor positions, RopeTable table) implements Arguments {
@@ -31,7 +32,13 @@ public record Tabulation(Rope rope, Tensor positions, RopeTable table) implement
         Check.writable("sine", table.sine());
         Check.disjoint("cosine", table.cosine(), "sine", table.sine());
         if (positions != null) {
-            PositionsLayout.check(positions, table.batches(), table.rows());
+            PositionsLayout.check(
+                    "positions",
+                    positions,
+                    rope.frequencies().axes(),
+                    table.batches(),
+                    table.rows(),
+                    rope.frequencies().positionTypes());
             Check.disjoint("cosine", table.cosine(), "positions", positions);
             Check.disjoint("sine", table.sine(), "positions", positions);
         }
@@ -39,7 +46,9 @@ public record Tabulation(Rope rope, Tensor positions, RopeTable table) implement
 
     /** Where the positions come from. */
     PositionsLayout positionsLayout() {
-        return PositionsLayout.of(positions, positions == null ? table.start() : 0);
+        return positions == null
+                ? PositionsLayout.consecutive(table.start())
+                : PositionsLayout.of(rope.frequencies().axes(), positions, 0);
     }
 
     @Override

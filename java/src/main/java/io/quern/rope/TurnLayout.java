@@ -69,7 +69,7 @@ final class TurnLayout {
         adjacent = a.rope().pairing() == Pairing.ADJACENT;
         positions = a.positionsLayout();
         positionsMemory = positions.segment();
-        angles = table == null ? new TokenAngles(a.rope()) : null;
+        angles = table == null ? new TokenAngles(a.rope(), positions) : null;
         cosine = table == null ? null : table.cosine().segment();
         sine = table == null ? null : table.sine().segment();
         tableRows = table == null ? 0 : table.rows();
@@ -91,12 +91,11 @@ final class TurnLayout {
 
     /** Lays a token's cosines and sines out in scratch memory, from {@code at} on. */
     void place(long batch, long token, MemorySegment scratch, long at) {
-        long position = positions.at(positionsMemory, batch, token);
         long row = at + rowAt;
         if (angles == null) {
-            look(batch, position, scratch, row);
+            look(batch, positions.whole(positionsMemory, 0, batch, token), scratch, row);
         } else {
-            angles.compute(position, scratch, at + angleAt);
+            angles.compute(batch, token, scratch, at + angleAt);
             if (!wide) {
                 narrow(scratch, at + angleAt, scratch, row, 2 * pairs);
             }

@@ -76,7 +76,7 @@ class TrigTest {
                     factors.setAtIndex(ValueLayout.JAVA_DOUBLE, count + i, high * 0x1p-55);
                     numbers.setAtIndex(ValueLayout.JAVA_DOUBLE, i, x[i]);
                 }
-                Trig.cosSin(factors, numbers, 0, count);
+                Trig.cosSin(factors, 0, numbers, 0, count);
                 for (int i = 0; i < count; i++) {
                     double high = factors.getAtIndex(ValueLayout.JAVA_DOUBLE, i);
                     double low = factors.getAtIndex(ValueLayout.JAVA_DOUBLE, count + i);

@@ -26,6 +26,9 @@ public final class RopeCases {
         againstTheOracle(cases);
         cases.addAll(RopeTableCases.all());
         cases.addAll(RopeScalingCases.all());
+        cases.addAll(RopeAxesCases.all());
+        cases.addAll(RopeJointCases.all());
+        cases.addAll(RopeGeneratorCases.all());
         cases.addAll(RopeProperties.all());
         cases.addAll(RopeViews.all());
         cases.addAll(RopeRefusals.all());

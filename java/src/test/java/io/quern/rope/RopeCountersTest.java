@@ -25,6 +25,7 @@ import org.junit.jupiter.api.TestFactory;
 class RopeCountersTest {
     private static final int TOKENS = 6;
     private static final int HEADS = 32;
+    private static final int KEY_HEADS = 8;
     private static final int DIM = 128;
     private static final int SECTOR = 32;
     private static final GoldenCounters GOLDEN = GoldenCounters.of("rope");
@@ -41,6 +42,10 @@ class RopeCountersTest {
                 tests.add(DynamicTest.dynamicTest("FP32 " + pairing, () -> traffic(device, DType.FP32, pairing)));
                 tests.add(DynamicTest.dynamicTest("FP16 " + pairing, () -> traffic(device, DType.FP16, pairing)));
                 tests.add(DynamicTest.dynamicTest("BF16 " + pairing, () -> traffic(device, DType.BF16, pairing)));
+                for (DType dtype : List.of(DType.FP64, DType.FP32, DType.FP16, DType.BF16)) {
+                    tests.add(DynamicTest.dynamicTest(
+                            "cache " + dtype + " " + pairing, () -> appended(device, dtype, pairing)));
+                }
                 tests.add(DynamicTest.dynamicTest("beyond 2^32 " + pairing, () -> beyond2To32(device, pairing)));
             }
         }
@@ -68,6 +73,38 @@ class RopeCountersTest {
             Tensor x = arena.allocate(dtype, TOKENS, HEADS, DIM).fill(1);
             RopeTable table = rope.table(stream, arena, dtype.accumulator(), 0, TOKENS);
             try (BoundCall call = rope.rotate().x(x).table(table).out(x).bind(stream)) {
+                call.run();
+                stream.synchronize();
+            }
+        }
+    }
+
+    /** Queries in place, keys and values to the slots of a cache: each is stored once, by one launch. */
+    private static void appended(Device device, DType dtype, Pairing pairing) {
+        String name = dtype + " " + pairing + " of " + TOKENS + " x " + HEADS + " + 2 x " + KEY_HEADS + " x " + DIM;
+        GOLDEN.check(name + " to a cache", () -> append(device, dtype, pairing));
+        KernelCounters joint = only("rope_joint");
+        long bytes = (long) TOKENS * (HEADS + 2 * KEY_HEADS) * DIM * dtype.bytes();
+        assertEquals(bytes, joint.globalStores().requestedBytes());
+        assertEquals(0, joint.divergentBranches());
+    }
+
+    private static void append(Device device, DType dtype, Pairing pairing) {
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Rope rope = RopeCases.rope(pairing, DIM, DIM);
+            Tensor packed =
+                    arena.allocate(dtype, TOKENS, HEADS + 2 * KEY_HEADS, DIM).fill(1);
+            RopeTable table = rope.table(stream, arena, dtype.accumulator(), 0, TOKENS);
+            try (BoundCall call = rope.rotateJointly()
+                    .query(packed.slice(1, 0, HEADS))
+                    .key(packed.slice(1, HEADS, HEADS + KEY_HEADS), arena.allocate(dtype, 9, KEY_HEADS, DIM))
+                    .value(
+                            packed.slice(1, HEADS + KEY_HEADS, HEADS + 2 * KEY_HEADS),
+                            arena.allocate(dtype, 9, KEY_HEADS, DIM))
+                    .slots(arena.allocate(DType.INT32, TOKENS).copyFrom(new int[] {8, 0, 3, 2, 7, 5}))
+                    .table(table)
+                    .bind(stream)) {
                 call.run();
                 stream.synchronize();
             }

@@ -10,7 +10,16 @@ class RopeModesTest {
     @TestFactory
     List<DynamicTest> onTheEmulator() {
         return EmulatorModes.of("rope")
-                .cases(RopeCases.all(), "table bits", "scaled Llama", "packed qkv", "unaligned rows")
+                .cases(
+                        RopeCases.all(),
+                        "table bits",
+                        "scaled Llama",
+                        "packed qkv",
+                        "unaligned rows",
+                        "axes rotation",
+                        "ragged",
+                        "offset",
+                        "joint")
                 .tests();
     }
 }

@@ -9,10 +9,12 @@ import io.quern.Stream;
 import io.quern.Tensor;
 import io.quern.TensorArena;
 import java.util.List;
+import java.util.function.BiConsumer;
 
 /** What a rotation refuses, naming the tensor, what it should be and what it is, with every output as it was. */
 final class RopeRefusals {
     private static final Rope ROPE = Rope.of(8);
+    private static final Rope ON_AXES = ROPE.frequencies(ROPE.frequencies().sections(1, 3));
 
     private RopeRefusals() {}
 
@@ -28,6 +30,10 @@ final class RopeRefusals {
 
         Rotation.Roles roles() {
             return ROPE.rotate().x(x).positions(positions).out(out());
+        }
+
+        JointRotation.Roles joint() {
+            return ROPE.rotateJointly().query(x, out()).positions(positions);
         }
     }
 
@@ -105,11 +111,75 @@ final class RopeRefusals {
                 refused("out of another type", r -> r.roles().x(r.tensor(DType.FP64, 3, 2, 8)), "out", "FP64", "FP32"),
                 refused("out overlaps x in part", RopeRefusals::overlapping, "out", "x", "overlap"),
                 refused("out is part of the table", RopeRefusals::outInTable, "out", "cosine", "overlap"),
+                settings(
+                        "an offset beyond the head",
+                        () -> Rope.of(8, 6, 1e4).rotaryOffset(3),
+                        "rotaryOffset",
+                        "2",
+                        "3"),
+                settings(
+                        "sections of another number of pairs",
+                        () -> Frequencies.powers(1e4, 8).sections(1, 2),
+                        "pairs",
+                        "4",
+                        "3"),
+                settings(
+                        "axes of different numbers of pairs",
+                        () -> Frequencies.sum(Frequencies.of(1), Frequencies.of(1, 2)),
+                        "ofAxis[1]",
+                        "1",
+                        "2"),
+                settings(
+                        "axes of different attention factors",
+                        () -> Frequencies.axial(
+                                Frequencies.of(1), Frequencies.of(1).attentionFactor(2)),
+                        "ofAxis[1]",
+                        "1.0",
+                        "2.0"),
+                settings(
+                        "axes of axes",
+                        () -> Frequencies.of(1, 2).sections(1, 1).sections(2),
+                        "ofAxis[0]",
+                        "one axis",
+                        "2"),
                 refused(
-                        "positions of floats",
-                        r -> r.roles().positions(r.tensor(DType.FP32, 3)),
+                        "positions of 16 bits",
+                        r -> r.roles().positions(r.tensor(DType.BF16, 3)),
+                        "positions",
+                        "FP64",
+                        "BF16 [3]"),
+                refused(
+                        "fractional rows of a table",
+                        r -> r.roles().table(r.table()).positions(r.tensor(DType.FP32, 3)),
                         "positions",
                         "INT32 or INT64",
+                        "FP32 [3]"),
+                refused(
+                        "positions without an axis of axes",
+                        r -> ON_AXES.rotate().x(r.x()).positions(r.positions()).out(r.out()),
+                        "positions",
+                        "[2 x 3] or [2 x 1 x 3]",
+                        "INT32 [3]"),
+                refused(
+                        "positions of another number of axes",
+                        r -> ON_AXES.rotate()
+                                .x(r.x())
+                                .positions(r.tensor(DType.INT32, 3, 3))
+                                .out(r.out()),
+                        "positions",
+                        "[2 x 3]",
+                        "[3 x 3]"),
+                refused(
+                        "positions and starts of sequences",
+                        r -> r.roles().sequenceStarts(r.positions()),
+                        "sequenceStarts",
+                        "absent",
+                        "INT32 [3]"),
+                refused(
+                        "starts of sequences in floats",
+                        r -> r.roles().positions(null).sequenceStarts(r.tensor(DType.FP32, 3)),
+                        "sequenceStarts",
+                        "INT64",
                         "FP32 [3]"),
                 refused(
                         "positions too few",
@@ -154,6 +224,52 @@ final class RopeRefusals {
                         "1",
                         "[2 x 3 x 4]"),
                 refused("sine unlike cosine", r -> r.roles().table(unlike(r)), "sine", "[4 x 4]", "[5 x 4]"),
+                joint(
+                        "keys of other tokens",
+                        r -> r.joint().key(r.tensor(DType.FP32, 4, 2, 8)),
+                        "key",
+                        "[3 x any x 8]",
+                        "[4 x 2 x 8]"),
+                joint("keys of another type", r -> r.joint().key(r.tensor(DType.FP64, 3, 2, 8)), "key", "FP32", "FP64"),
+                joint("keys that are the queries", r -> r.joint().key(r.x()), "keyOut", "overlap"),
+                joint(
+                        "a cache without slots",
+                        r -> r.joint().key(r.x(), r.tensor(DType.FP32, 9, 2, 8)),
+                        "keyOut",
+                        "[3 x 2 x 8]",
+                        "[9 x 2 x 8]"),
+                joint(
+                        "values without slots",
+                        r -> r.joint()
+                                .key(r.tensor(DType.FP32, 3, 2, 8))
+                                .value(r.tensor(DType.FP32, 3, 2, 8), r.tensor(DType.FP32, 3, 2, 8)),
+                        "value",
+                        "absent"),
+                joint(
+                        "a cache of other heads",
+                        r -> r.joint()
+                                .key(r.tensor(DType.FP32, 3, 2, 8), r.tensor(DType.FP32, 9, 3, 8))
+                                .slots(r.positions()),
+                        "keyOut",
+                        "(slots, heads, width)",
+                        "[9 x 3 x 8]"),
+                joint(
+                        "caches of different lengths",
+                        r -> r.joint()
+                                .key(r.tensor(DType.FP32, 3, 2, 8), r.tensor(DType.FP32, 9, 2, 8))
+                                .value(r.tensor(DType.FP32, 3, 2, 8), r.tensor(DType.FP32, 8, 2, 8))
+                                .slots(r.positions()),
+                        "valueOut",
+                        "9",
+                        "[8 x 2 x 8]"),
+                joint(
+                        "slots in floats",
+                        r -> r.joint()
+                                .key(r.tensor(DType.FP32, 3, 2, 8), r.tensor(DType.FP32, 9, 2, 8))
+                                .slots(r.tensor(DType.FP32, 3)),
+                        "slots",
+                        "INT64",
+                        "FP32 [3]"),
                 elsewhere(),
                 closed());
     }
@@ -188,17 +304,28 @@ final class RopeRefusals {
     }
 
     private static Case refused(String name, Wrong wrong, String... parts) {
+        return refusal(name, (right, stream) -> wrong.from(right).run(stream), parts);
+    }
+
+    private static Case refusal(String name, BiConsumer<Right, Stream> wrong, String... parts) {
         return new Case("rope", "refuses " + name, Case.Kind.REFUSAL, DType.FP32, device -> {
             try (TensorArena arena = TensorArena.open(device);
                     Stream stream = Stream.open(device)) {
                 Right right = right(arena, stream);
-                return Outcome.refusal(
-                                IllegalArgumentException.class,
-                                () -> wrong.from(right).run(stream),
-                                parts)
+                return Outcome.refusal(IllegalArgumentException.class, () -> wrong.accept(right, stream), parts)
                         .and(untouched(right));
             }
         });
+    }
+
+    /** A wrong joint rotation. */
+    @FunctionalInterface
+    private interface WrongJoint {
+        JointRotation.Roles from(Right right);
+    }
+
+    private static Case joint(String name, WrongJoint wrong, String... parts) {
+        return refusal(name, (right, stream) -> wrong.from(right).run(stream), parts);
     }
 
     private static Case elsewhere() {
