@@ -57,6 +57,15 @@ const auto* const ENVIRONMENT = ::testing::AddGlobalTestEnvironment(new Compared
 
 }  // namespace
 
+Mismatches::~Mismatches() {
+    if (count_ > SHOWN) ADD_FAILURE() << instruction_ << ": " << count_ << " of " << compared_ << " differ";
+}
+
+void Mismatches::report(const std::string& operands, const std::string& actual,
+                        const std::string& expected) const {
+    ADD_FAILURE() << instruction_ << "\n  of " << operands << "\n  is " << actual << "\n  not " << expected;
+}
+
 std::vector<u64> evaluate(const std::string& body, int resultBytes, const std::vector<Column>& operands,
                           int target) {
     std::vector<u64> results;

@@ -103,10 +103,7 @@ inline u64 comparedValues = 0;
 class Mismatches {
   public:
     explicit Mismatches(std::string instruction) : instruction_(std::move(instruction)) {}
-    ~Mismatches() {
-        if (count_ > SHOWN)
-            ADD_FAILURE() << instruction_ << ": " << count_ << " of " << compared_ << " differ";
-    }
+    ~Mismatches();
 
     template <class D, class E, class... S>
     void compare(D actual, const E& expected, S... operands) {
@@ -115,21 +112,36 @@ class Mismatches {
         if (matches(actual, expected) || ++count_ > SHOWN) return;
         std::string of;
         ((of += (of.empty() ? "" : ", ") + show(operands)), ...);
-        ADD_FAILURE() << instruction_ << "\n  of " << of << "\n  is " << show(actual) << "\n  not "
-                      << show(expected);
+        report(of, show(actual), show(expected));
     }
 
   private:
     static constexpr int SHOWN = 3;
+    void report(const std::string& operands, const std::string& actual, const std::string& expected) const;
+
     std::string instruction_;
     int count_ = 0;
     int compared_ = 0;
 };
 
-/// Runs `body` on every row of operands and holds each result to reference(operands...).
-template <class D, class F, class... S>
-void expectRows(const std::string& body, F reference, const std::vector<std::tuple<S...>>& rows,
-                int target = 80) {
+/// A function of operands, whichever it is: what uses it is compiled once for each signature, not for each function.
+template <class E, class... S>
+class Reference {
+  public:
+    template <class F>
+    explicit Reference(F& function)
+        : function_(&function),
+          call_([](void* of, S... operands) -> E { return (*static_cast<F*>(of))(operands...); }) {}
+    E operator()(S... operands) const { return call_(function_, operands...); }
+
+  private:
+    void* function_;
+    E (*call_)(void*, S...);
+};
+
+template <class D, class E, class... S>
+void expectRowsOf(const std::string& body, Reference<E, S...> reference,
+                  const std::vector<std::tuple<S...>>& rows, int target) {
     std::vector<Column> columns{Column{sizeof(S), {}}...};
     for (const auto& row : rows) {
         std::apply(
@@ -149,6 +161,14 @@ void expectRows(const std::string& body, F reference, const std::vector<std::tup
             },
             rows[i]);
     }
+}
+
+/// Runs `body` on every row of operands and holds each result to reference(operands...).
+template <class D, class F, class... S>
+void expectRows(const std::string& body, F reference, const std::vector<std::tuple<S...>>& rows,
+                int target = 80) {
+    using E = std::invoke_result_t<F&, S...>;
+    expectRowsOf<D>(body, Reference<E, S...>(reference), rows, target);
 }
 
 template <class T>
