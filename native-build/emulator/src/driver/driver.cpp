@@ -18,6 +18,7 @@ Driver& Driver::instance() {
 
 void Driver::readSettings() {
     try {
+        settings_.log = Settings::logFromEnvironment();
         Settings settings = Settings::fromEnvironment();
         emulator::Options options = emulator::Options::fromEnvironment();
         // An order is carried out once, not again whenever some other setting changes.

@@ -70,10 +70,16 @@ Settings Settings::fromEnvironment() {
     }
     choose("QUERN_EMULATOR_STREAMS", "eager", "late", settings.eagerStreams);
     choose("QUERN_EMULATOR_LAUNCH", "discard", "run", settings.discardLaunches);
-    choose("QUERN_EMULATOR_LOG", "on", "off", settings.log);
+    settings.log = logFromEnvironment();
     settings.registers = variable("QUERN_EMULATOR_REGISTERS").value_or("");
     settings.fail = variable("QUERN_EMULATOR_FAIL").value_or("");
     return settings;
+}
+
+bool Settings::logFromEnvironment() {
+    bool log = false;
+    choose("QUERN_EMULATOR_LOG", "on", "off", log);
+    return log;
 }
 
 }  // namespace quern::driver

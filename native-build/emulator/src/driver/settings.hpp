@@ -22,6 +22,9 @@ struct Settings {
     /// _REGISTERS (a file) and _FAIL (KIND:N:RESULT, ...).
     /// Throws std::invalid_argument naming the variable and what it accepts.
     static Settings fromEnvironment();
+
+    /// What `log` becomes, for where the other settings are refused.
+    static bool logFromEnvironment();
 };
 
 }  // namespace quern::driver

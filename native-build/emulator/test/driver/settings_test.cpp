@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 
+#include "driver/driver.hpp"
+#include "driver/failure.hpp"
 #include "options.hpp"
 
 namespace quern::driver::test {
@@ -64,6 +67,21 @@ TEST(Settings, RefuseWhatTheyDoNotKnow) {
             EXPECT_NE(std::string::npos, std::string(refused.what()).find(name)) << refused.what();
         }
     }
+}
+
+TEST(Settings, WhatIsRefusedIsLogged) {
+    Driver& driver = Driver::instance();
+    const std::lock_guard<std::mutex> guard(driver.mutex);
+    {
+        const Variable log("QUERN_EMULATOR_LOG", "on");
+        const Variable schedule("QUERN_EMULATOR_SCHEDULE", "sideways");
+        EXPECT_THROW(driver.readSettings(), Failure);
+    }
+    ::testing::internal::CaptureStderr();
+    driver.keepReport("the refusal");
+    EXPECT_NE(std::string::npos, ::testing::internal::GetCapturedStderr().find("the refusal"));
+    driver.readSettings();
+    driver.forgetReports();
 }
 
 }  // namespace
