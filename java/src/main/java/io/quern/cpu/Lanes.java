@@ -19,6 +19,10 @@ public final class Lanes {
     /** Lanes of 32-bit floating point. */
     public static final VectorSpecies<Float> FLOAT = VectorSpecies.of(float.class, SHAPE);
 
+    /** Lanes of 32-bit floating point, half a vector: as many as {@link #DOUBLE} has. */
+    public static final VectorSpecies<Float> HALF_FLOAT =
+            VectorSpecies.of(float.class, VectorShape.forBitSize(BITS / 2));
+
     /** Lanes of 64-bit floating point. */
     public static final VectorSpecies<Double> DOUBLE = VectorSpecies.of(double.class, SHAPE);
 

@@ -13,14 +13,17 @@ final class Coefficients {
     final Rounding rounding;
     final boolean skipsElements;
     final boolean zeroesGradients;
+    final boolean cautious;
+    final double direction; // 1, or -1 to go up
 
     private final double weightDecay;
-    private final double direction; // 1, or -1 to go up
     private double learningRate;
     private double decay; // learningRate * weightDecay
     private double lossScale;
     private double rest1; // (1 - beta1) * direction / lossScale: the gradient's weight in the step
     private double rest2; // the same of beta2: its weight in the momentum
+    private double[] cautiousRates; // of each tensor in this run
+    private double clip = 1; // what the gradients of this run are multiplied by; where a device knows it, 1
     private long step; // the number of the next run; where the counter lies on a device, of the first
     private Runnable changed = () -> {};
     private Runnable stepSet = () -> {};
@@ -29,6 +32,7 @@ final class Coefficients {
         this.rounding = settings.rounding();
         this.skipsElements = settings.nanPolicy() == NanPolicy.SKIP_ELEMENT;
         this.zeroesGradients = settings.gradients() == Lion.Gradients.ZEROED;
+        this.cautious = settings.caution() == Lion.Caution.CAUTIOUS;
         this.beta1 = settings.beta1();
         this.beta2 = settings.beta2();
         this.weightDecay = settings.weightDecay();
@@ -41,6 +45,16 @@ final class Coefficients {
         return learningRate;
     }
 
+    /** {@return the learning rate of a tensor in this run, on the host} */
+    double learningRate(HostTensors tensors) {
+        return cautious ? cautiousRates[tensors.number()] : learningRate;
+    }
+
+    /** Has each tensor step by a rate of its own, on the host. */
+    void setCautiousRates(double[] rates) {
+        cautiousRates = rates;
+    }
+
     double decay() {
         return decay;
     }
@@ -50,15 +64,20 @@ final class Coefficients {
     }
 
     double rest1() {
-        return rest1;
+        return rest1 * clip;
     }
 
     double rest2() {
-        return rest2;
+        return rest2 * clip;
     }
 
     long step() {
         return step;
+    }
+
+    /** Has the gradients of this run multiplied, on the host. */
+    void setClip(double value) {
+        clip = value;
     }
 
     /** Counts a run, on the host. */

@@ -6,12 +6,14 @@ import java.lang.foreign.MemorySegment;
 /**
  * What is updated together, as memory of the host.
  *
+ * @param number of the tensor, in the order of the list
  * @param first the number of the first element, counted through all tensors of the call
  * @param copyType the type of the copy; null: there is none
  * @param copy null: there is none
  */
 record HostTensors(
         Storage storage,
+        int number,
         long first,
         DType copyType,
         MemorySegment parameter,
@@ -25,6 +27,7 @@ record HostTensors(
         for (int t = 0; t < all.length; t++) {
             all[t] = new HostTensors(
                     step.storage(),
+                    t,
                     first,
                     step.copyType(),
                     step.parameters().get(t).segment(),

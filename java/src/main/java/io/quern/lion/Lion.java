@@ -59,6 +59,9 @@ import java.util.List;
  * @param rounding of new parameters; stochastic only to FP16 and BF16
  * @param nanPolicy what happens where gradients are not finite
  * @param gradients what becomes of them
+ * @param maxNorm the largest norm of all gradients together, divided by the loss scale; where theirs is larger, all are scaled
+ *     down to it. Infinite: as large as they are; otherwise gradients are read once more. The package says how the norm is summed
+ * @param caution whether steps against the gradient are taken
  */
 public record Lion(
         double learningRate,
@@ -69,7 +72,9 @@ public record Lion(
         double lossScale,
         Rounding rounding,
         NanPolicy nanPolicy,
-        Gradients gradients) {
+        Gradients gradients,
+        double maxNorm,
+        Caution caution) {
     private static final double LARGEST_SCALE = 0x1p64; // so that (1 - beta) / lossScale is a normal FP32 number
 
     /** Where steps lead. */
@@ -88,6 +93,19 @@ public record Lion(
         double sign() {
             return sign;
         }
+    }
+
+    /** Whether steps against the gradient are taken. */
+    public enum Caution {
+        /** All are. */
+        NONE,
+        /**
+         * Only those where c has the sign of the gradient; weight decay and momenta are as always. The others of a tensor grow in
+         * turn: their learning rate is divided by the share of its parameters that step, but by no less than 1/1000 (Liang et
+         * al., "Cautious Optimizers: Improving Training with One Line of Code", arXiv:2411.16085, algorithm 1 with its
+         * scaling). Momenta and gradients are read once more.
+         */
+        CAUTIOUS
     }
 
     /** What a step leaves of gradients. */
@@ -109,6 +127,8 @@ public record Lion(
         Check.present("rounding", rounding);
         Check.present("nanPolicy", nanPolicy);
         Check.present("gradients", gradients);
+        Check.that(maxNorm > 0, "maxNorm", "above 0", maxNorm);
+        Check.present("caution", caution);
     }
 
     /** {@return Lion with the betas of the paper, 0.9 and 0.99, and no weight decay} */
@@ -122,7 +142,9 @@ public record Lion(
                 1,
                 Rounding.nearest(),
                 NanPolicy.PROPAGATE,
-                Gradients.KEPT);
+                Gradients.KEPT,
+                Double.POSITIVE_INFINITY,
+                Caution.NONE);
     }
 
     /**
@@ -137,49 +159,161 @@ public record Lion(
     /** {@return the same with another learning rate} */
     public Lion withLearningRate(double newLearningRate) {
         return new Lion(
-                newLearningRate, beta1, beta2, weightDecay, direction, lossScale, rounding, nanPolicy, gradients);
+                newLearningRate,
+                beta1,
+                beta2,
+                weightDecay,
+                direction,
+                lossScale,
+                rounding,
+                nanPolicy,
+                gradients,
+                maxNorm,
+                caution);
     }
 
     /** {@return the same with other betas; the paper takes 0.95 and 0.98 for language models} */
     public Lion withBetas(double newBeta1, double newBeta2) {
         return new Lion(
-                learningRate, newBeta1, newBeta2, weightDecay, direction, lossScale, rounding, nanPolicy, gradients);
+                learningRate,
+                newBeta1,
+                newBeta2,
+                weightDecay,
+                direction,
+                lossScale,
+                rounding,
+                nanPolicy,
+                gradients,
+                maxNorm,
+                caution);
     }
 
     /** {@return the same with another weight decay} */
     public Lion withWeightDecay(double newWeightDecay) {
         return new Lion(
-                learningRate, beta1, beta2, newWeightDecay, direction, lossScale, rounding, nanPolicy, gradients);
+                learningRate,
+                beta1,
+                beta2,
+                newWeightDecay,
+                direction,
+                lossScale,
+                rounding,
+                nanPolicy,
+                gradients,
+                maxNorm,
+                caution);
     }
 
     /** {@return the same in another direction} */
     public Lion withDirection(Direction newDirection) {
         return new Lion(
-                learningRate, beta1, beta2, weightDecay, newDirection, lossScale, rounding, nanPolicy, gradients);
+                learningRate,
+                beta1,
+                beta2,
+                weightDecay,
+                newDirection,
+                lossScale,
+                rounding,
+                nanPolicy,
+                gradients,
+                maxNorm,
+                caution);
     }
 
     /** {@return the same for gradients of a loss that was multiplied by something else} */
     public Lion withLossScale(double newLossScale) {
         return new Lion(
-                learningRate, beta1, beta2, weightDecay, direction, newLossScale, rounding, nanPolicy, gradients);
+                learningRate,
+                beta1,
+                beta2,
+                weightDecay,
+                direction,
+                newLossScale,
+                rounding,
+                nanPolicy,
+                gradients,
+                maxNorm,
+                caution);
     }
 
     /** {@return the same with another rounding of new parameters} */
     public Lion withRounding(Rounding newRounding) {
         return new Lion(
-                learningRate, beta1, beta2, weightDecay, direction, lossScale, newRounding, nanPolicy, gradients);
+                learningRate,
+                beta1,
+                beta2,
+                weightDecay,
+                direction,
+                lossScale,
+                newRounding,
+                nanPolicy,
+                gradients,
+                maxNorm,
+                caution);
     }
 
     /** {@return the same with another policy for gradients that are not finite} */
     public Lion withNanPolicy(NanPolicy newNanPolicy) {
         return new Lion(
-                learningRate, beta1, beta2, weightDecay, direction, lossScale, rounding, newNanPolicy, gradients);
+                learningRate,
+                beta1,
+                beta2,
+                weightDecay,
+                direction,
+                lossScale,
+                rounding,
+                newNanPolicy,
+                gradients,
+                maxNorm,
+                caution);
+    }
+
+    /** {@return the same with another largest norm} */
+    public Lion withMaxNorm(double newMaxNorm) {
+        return new Lion(
+                learningRate,
+                beta1,
+                beta2,
+                weightDecay,
+                direction,
+                lossScale,
+                rounding,
+                nanPolicy,
+                gradients,
+                newMaxNorm,
+                caution);
+    }
+
+    /** {@return the same with other caution} */
+    public Lion withCaution(Caution newCaution) {
+        return new Lion(
+                learningRate,
+                beta1,
+                beta2,
+                weightDecay,
+                direction,
+                lossScale,
+                rounding,
+                nanPolicy,
+                gradients,
+                maxNorm,
+                newCaution);
     }
 
     /** {@return the same that leaves gradients otherwise} */
     public Lion withGradients(Gradients newGradients) {
         return new Lion(
-                learningRate, beta1, beta2, weightDecay, direction, lossScale, rounding, nanPolicy, newGradients);
+                learningRate,
+                beta1,
+                beta2,
+                weightDecay,
+                direction,
+                lossScale,
+                rounding,
+                nanPolicy,
+                newGradients,
+                maxNorm,
+                caution);
     }
 
     /**
@@ -279,7 +413,32 @@ public record Lion(
      */
     public LionCall bind(
             Stream stream, List<Tensor> parameters, List<Tensor> momenta, List<Tensor> gradients, List<Tensor> copies) {
-        Step step = new Step(this, parameters, momenta, gradients, copies);
+        return bind(stream, new Step(this, parameters, momenta, gradients, copies, null));
+    }
+
+    /**
+     * Binds a step of many tensors that also says in how many places their gradients are not finite; gradients are read once
+     * more for that.
+     *
+     * @param parameters theta, one or more, all stored alike; written
+     * @param momenta m of each parameter; written
+     * @param gradients g of each parameter
+     * @param copies as above, or an empty list
+     * @param found of each tensor, how many gradients are NaN or infinite: INT64, as many as parameters; written
+     * @throws IllegalArgumentException naming the tensor that cannot be taken
+     */
+    public LionCall bind(
+            Stream stream,
+            List<Tensor> parameters,
+            List<Tensor> momenta,
+            List<Tensor> gradients,
+            List<Tensor> copies,
+            Tensor found) {
+        Check.present("found", found);
+        return bind(stream, new Step(this, parameters, momenta, gradients, copies, found));
+    }
+
+    private LionCall bind(Stream stream, Step step) {
         Coefficients coefficients = new Coefficients(this);
         return new LionCall(kernels(coefficients).bind(step, stream), coefficients);
     }
@@ -308,9 +467,15 @@ public record Lion(
      * @param momenta m of each parameter, of its shape; written
      * @param gradients g of each parameter, of its shape
      * @param copies the new theta of each parameter, of its shape; none, or as many as parameters; written
+     * @param found how many gradients of each tensor are not finite; written. Null: nobody asks
      */
     public record Step(
-            Lion settings, List<Tensor> parameters, List<Tensor> momenta, List<Tensor> gradients, List<Tensor> copies)
+            Lion settings,
+            List<Tensor> parameters,
+            List<Tensor> momenta,
+            List<Tensor> gradients,
+            List<Tensor> copies,
+            Tensor found)
             implements Arguments {
         /** Checks everything that does not depend on the stream. */
         public Step {
@@ -337,6 +502,12 @@ public record Lion(
             checkShapes(roles, size);
             checkStorage(roles, size);
             checkRounding(settings, roles.get(2 * size));
+            if (found != null) {
+                Check.dtype("found", found, DType.INT64);
+                Check.shape("found", found, size);
+                Check.dense("found", found);
+                roles.add(Role.written("found", found));
+            }
             checkDisjoint(roles);
         }
 
@@ -347,7 +518,11 @@ public record Lion(
 
         @Override
         public List<Role> roles() {
-            return roles(settings, parameters, momenta, gradients, copies);
+            List<Role> roles = roles(settings, parameters, momenta, gradients, copies);
+            if (found != null) {
+                roles.add(Role.written("found", found));
+            }
+            return roles;
         }
 
         @Override
@@ -356,7 +531,16 @@ public record Lion(
             int zeroed = settings.gradients() == Gradients.ZEROED
                     ? storage().gradient().bytes()
                     : 0;
-            return elementCount() * (storage().bytesPerParameter() + copied + zeroed);
+            int looked = looksFirst() ? storage().gradient().bytes() : 0;
+            int counted = settings.caution() == Caution.CAUTIOUS
+                    ? storage().momentum().bytes() + storage().gradient().bytes()
+                    : 0;
+            return elementCount() * (storage().bytesPerParameter() + copied + zeroed + looked + counted);
+        }
+
+        /** {@return whether all gradients are read before anything is written} */
+        boolean looksFirst() {
+            return found != null || settings.nanPolicy().looksFirst() || settings.maxNorm() < Double.POSITIVE_INFINITY;
         }
 
         /** {@inheritDoc} For each parameter three fma, two products and a difference. */

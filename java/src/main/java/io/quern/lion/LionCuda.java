@@ -27,9 +27,10 @@ import java.util.Locale;
 /**
  * Grids, blocks and arguments of the kernels of {@code cuda/lion/lion.cu}.
  *
- * <p>The workspace of a call holds its rates and the number of its next step and, if it has many tensors, copies or stochastic
- * rounding, the table of its tensors. All are written when the call is bound; the rates once more by a small kernel whenever
- * they change, the step number by another one after each run that rounds stochastically.
+ * <p>The workspace of a call holds its rates and the number of its next step and, if there is more than one tensor and its update,
+ * the table of its tensors. All are written when the call is bound; the rates once more by a small kernel whenever they change,
+ * the step number by another one after each run that rounds stochastically. Where gradients are looked at first, it also
+ * holds what comes of that, and each run consists of four launches; five with caution.
  */
 final class LionCuda implements Kernel<Lion.Step> {
     private static final String ROOM = "lion";
@@ -49,11 +50,22 @@ final class LionCuda implements Kernel<Lion.Step> {
     /** The step number, and what keeps the table aligned. */
     private static final long NUMBER_BYTES = 2 * Long.BYTES;
 
-    /** A row of the table: four addresses, element count, first chunk, first element. */
-    private static final long ENTRY_BYTES = 7 * Long.BYTES;
+    /** What rates are made of by the kernel that decides: rest1, rest2, loss scale. */
+    private static final long BASE_BYTES = 3 * Double.BYTES;
+
+    /** A row of the table: four addresses, element count, first chunk, first element, first chunk of the look. */
+    private static final long ENTRY_BYTES = 8 * Long.BYTES;
+
+    private static final int WARP = 32;
 
     /** Sets a step number to a value and {@code kept} times the old one. */
     private static final CudaSymbol NUMBER = CudaSymbol.of(ROOM, "lion_number", POINTER, INT64, INT64);
+
+    /** Sets counts to zero: address, how many. */
+    private static final CudaSymbol CLEAR = CudaSymbol.of(ROOM, "lion_clear", POINTER, INT64);
+
+    /** Writes what rates are made of. */
+    private static final CudaSymbol BASE = CudaSymbol.of(ROOM, "lion_base", POINTER, FLOAT64, FLOAT64, FLOAT64);
 
     private final Coefficients coefficients;
 
@@ -71,6 +83,18 @@ final class LionCuda implements Kernel<Lion.Step> {
         symbols.add(ratesSymbol(DType.FP32));
         symbols.add(ratesSymbol(DType.FP64));
         symbols.add(NUMBER);
+        symbols.add(CLEAR);
+        symbols.add(BASE);
+        for (DType dtype : List.of(DType.FP64, DType.FP32, DType.FP16, DType.BF16)) {
+            symbols.add(lookSymbol(dtype));
+        }
+        for (Storage storage : Storage.values()) {
+            if (!symbols.contains(agreeSymbol(storage))) {
+                symbols.add(agreeSymbol(storage));
+            }
+        }
+        symbols.add(decideSymbol(DType.FP64));
+        symbols.add(decideSymbol(DType.FP32));
         return symbols;
     }
 
@@ -105,9 +129,11 @@ final class LionCuda implements Kernel<Lion.Step> {
                 INT32,
                 INT64,
                 POINTER,
-                // skipsElements, zeroesGradients
+                // policy, found, zeroesGradients, agreeing
                 INT32,
+                POINTER,
                 INT32,
+                POINTER,
                 // rates; beta1, beta2
                 POINTER,
                 c,
@@ -117,6 +143,50 @@ final class LionCuda implements Kernel<Lion.Step> {
     private static CudaSymbol ratesSymbol(DType compute) {
         CudaParameter c = parameterOf(compute);
         return CudaSymbol.of(ROOM, "lion_rates_" + compute.name().toLowerCase(Locale.ROOT), POINTER, c, c, c, c);
+    }
+
+    private static CudaSymbol lookSymbol(DType gradient) {
+        return CudaSymbol.of(
+                ROOM,
+                "lion_look_" + gradient.name().toLowerCase(Locale.ROOT),
+                // table, entries, chunks; passesOver; sums, found
+                POINTER,
+                INT32,
+                INT64,
+                INT32,
+                POINTER,
+                POINTER);
+    }
+
+    private static CudaSymbol agreeSymbol(Storage storage) {
+        String types = storage.momentum() + "_" + storage.gradient();
+        return CudaSymbol.of(
+                ROOM,
+                "lion_agree_" + types.toLowerCase(Locale.ROOT),
+                // table, entries, chunks
+                POINTER,
+                INT32,
+                INT64,
+                // rates, beta1; agreeing
+                POINTER,
+                parameterOf(storage.compute()),
+                POINTER);
+    }
+
+    private static CudaSymbol decideSymbol(DType compute) {
+        return CudaSymbol.of(
+                ROOM,
+                "lion_decide_" + compute.name().toLowerCase(Locale.ROOT),
+                // sums, chunks; found, entries, where they are told (or null)
+                POINTER,
+                INT64,
+                POINTER,
+                INT32,
+                POINTER,
+                // maxNorm, base; rates
+                FLOAT64,
+                POINTER,
+                POINTER);
     }
 
     private static CudaParameter parameterOf(DType compute) {
@@ -129,36 +199,78 @@ final class LionCuda implements Kernel<Lion.Step> {
 
     @Override
     public long workspaceBytes(Lion.Step step, Stream stream) {
-        return RATES_BYTES + NUMBER_BYTES + (plain(step) ? 0 : step.size() * ENTRY_BYTES);
+        return Places.of(step, 0).end;
+    }
+
+    /** Where things lie in the workspace. */
+    private record Places(
+            long rates, long number, long table, long base, long found, long agreeing, long sums, long end) {
+        static Places of(Lion.Step step, long address) {
+            long number = address + RATES_BYTES;
+            long table = number + NUMBER_BYTES;
+            long base = table + (plain(step) ? 0 : step.size() * ENTRY_BYTES);
+            if (!step.looksFirst() && !cautious(step)) {
+                return new Places(address, number, table, 0, 0, 0, 0, base);
+            }
+            long found = base + BASE_BYTES;
+            long agreeing = found + (step.size() + 1L) * Long.BYTES;
+            long sums = agreeing + (long) step.size() * Long.BYTES;
+            long end = sums + lookChunks(step) * Double.BYTES;
+            return new Places(address, number, table, base, found, agreeing, sums, end);
+        }
+    }
+
+    private static long lookChunks(Lion.Step step) {
+        return step.parameters().stream()
+                .mapToLong(parameter -> Math.ceilDiv(parameter.elementCount(), (long) Chunks.LENGTH))
+                .sum();
     }
 
     /** One tensor and nothing besides its update: no table is needed. */
     private static boolean plain(Lion.Step step) {
         return step.size() == 1
                 && step.copies().isEmpty()
+                && !step.looksFirst()
+                && !cautious(step)
                 && !step.settings().rounding().isStochastic()
                 && step.settings().nanPolicy() == NanPolicy.PROPAGATE
                 && step.settings().gradients() == Lion.Gradients.KEPT;
     }
 
+    private static boolean cautious(Lion.Step step) {
+        return step.settings().caution() == Lion.Caution.CAUTIOUS;
+    }
+
     @Override
     public Launch bind(Lion.Step step, Stream stream, Workspace workspace) {
-        if (step.elementCount() == 0) {
-            return () -> {};
+        CudaStream on = stream.cuda();
+        Places at = Places.of(step, workspace.address());
+        List<CudaLaunch> launches = new ArrayList<>();
+        keepRates(step, on, at);
+        if (plain(step) && step.elementCount() > 0) {
+            launches.add(stepOne(step, on, at));
+        } else if (!plain(step)) {
+            if (step.looksFirst() || cautious(step)) {
+                launches.add(clear(step, on, at));
+            }
+            if (step.looksFirst()) {
+                launches.addAll(look(step, on, at));
+            }
+            if (cautious(step) && step.elementCount() > 0) {
+                launches.add(agree(step, on, at));
+            }
+            if (step.elementCount() > 0) {
+                launches.add(stepMany(step, on, at));
+            }
+            if (step.settings().rounding().isStochastic()) {
+                launches.add(keepNumber(on, at.number));
+            }
         }
-        long rates = workspace.address();
-        keepRates(step.storage().compute(), stream.cuda(), rates);
-        if (plain(step)) {
-            return stepOne(step, stream.cuda(), rates)::run;
-        }
-        CudaLaunch launch = stepMany(step, stream.cuda(), rates);
-        if (!step.settings().rounding().isStochastic()) {
-            return launch::run;
-        }
-        CudaLaunch count = keepNumber(stream.cuda(), rates + RATES_BYTES);
+        CudaLaunch[] inOrder = launches.toArray(CudaLaunch[]::new);
         return () -> {
-            launch.run();
-            count.run();
+            for (CudaLaunch launch : inOrder) {
+                launch.run();
+            }
         };
     }
 
@@ -187,43 +299,142 @@ final class LionCuda implements Kernel<Lion.Step> {
                 .build();
     }
 
-    private void keepRates(DType compute, CudaStream stream, long rates) {
+    /** Puts into the workspace what may change, and has it written there anew, in the stream's order, when it does. */
+    private void keepRates(Lion.Step step, CudaStream stream, Places at) {
+        DType compute = step.storage().compute();
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment values = arena.allocate(RATES_BYTES, Double.BYTES);
-            compute.set(values, 0, coefficients.learningRate());
-            compute.set(values, 1, coefficients.decay());
-            compute.set(values, 2, coefficients.rest1());
-            compute.set(values, 3, coefficients.rest2());
-            stream.context().copyIn(rates, values);
+            MemorySegment rates = arena.allocate(RATES_BYTES, Double.BYTES);
+            compute.set(rates, 0, coefficients.learningRate());
+            compute.set(rates, 1, coefficients.decay());
+            compute.set(rates, 2, coefficients.rest1());
+            compute.set(rates, 3, coefficients.rest2());
+            stream.context().copyIn(at.rates, rates);
+            if (step.looksFirst()) {
+                MemorySegment base = arena.allocateFrom(
+                        ValueLayout.JAVA_DOUBLE, coefficients.rest1(), coefficients.rest2(), coefficients.lossScale());
+                stream.context().copyIn(at.base, base);
+            }
         }
-        CudaLaunch.Builder builder = CudaLaunch.of(stream.context().function(ratesSymbol(compute)), stream)
+        Runnable writesRates = compute == DType.FP64 ? writesFp64(stream, at.rates) : writesFp32(stream, at.rates);
+        if (!step.looksFirst()) {
+            coefficients.onChange(writesRates);
+            return;
+        }
+        CudaLaunch base = CudaLaunch.of(stream.context().function(BASE), stream)
                 .grid(1)
                 .block(1)
-                .pointer(rates);
-        if (compute == DType.FP64) {
-            CudaLaunch write =
-                    builder.float64(0).float64(0).float64(0).float64(0).build();
-            coefficients.onChange(() -> {
-                write.setFloat64(1, coefficients.learningRate());
-                write.setFloat64(2, coefficients.decay());
-                write.setFloat64(3, coefficients.rest1());
-                write.setFloat64(4, coefficients.rest2());
-                write.run();
-            });
-        } else {
-            CudaLaunch write =
-                    builder.float32(0).float32(0).float32(0).float32(0).build();
-            coefficients.onChange(() -> {
-                write.setFloat32(1, (float) coefficients.learningRate());
-                write.setFloat32(2, (float) coefficients.decay());
-                write.setFloat32(3, (float) coefficients.rest1());
-                write.setFloat32(4, (float) coefficients.rest2());
-                write.run();
-            });
-        }
+                .pointer(at.base)
+                .float64(0)
+                .float64(0)
+                .float64(0)
+                .build();
+        coefficients.onChange(() -> {
+            writesRates.run();
+            base.setFloat64(1, coefficients.rest1());
+            base.setFloat64(2, coefficients.rest2());
+            base.setFloat64(3, coefficients.lossScale());
+            base.run();
+        });
     }
 
-    private CudaLaunch stepOne(Lion.Step step, CudaStream stream, long rates) {
+    private Runnable writesFp64(CudaStream stream, long rates) {
+        CudaLaunch write = CudaLaunch.of(stream.context().function(ratesSymbol(DType.FP64)), stream)
+                .grid(1)
+                .block(1)
+                .pointer(rates)
+                .float64(0)
+                .float64(0)
+                .float64(0)
+                .float64(0)
+                .build();
+        return () -> {
+            write.setFloat64(1, coefficients.learningRate());
+            write.setFloat64(2, coefficients.decay());
+            write.setFloat64(3, coefficients.rest1());
+            write.setFloat64(4, coefficients.rest2());
+            write.run();
+        };
+    }
+
+    private Runnable writesFp32(CudaStream stream, long rates) {
+        CudaLaunch write = CudaLaunch.of(stream.context().function(ratesSymbol(DType.FP32)), stream)
+                .grid(1)
+                .block(1)
+                .pointer(rates)
+                .float32(0)
+                .float32(0)
+                .float32(0)
+                .float32(0)
+                .build();
+        return () -> {
+            write.setFloat32(1, (float) coefficients.learningRate());
+            write.setFloat32(2, (float) coefficients.decay());
+            write.setFloat32(3, (float) coefficients.rest1());
+            write.setFloat32(4, (float) coefficients.rest2());
+            write.run();
+        };
+    }
+
+    /** Counts to zero: those of what was found, their sum, and those of what agrees. */
+    private static CudaLaunch clear(Lion.Step step, CudaStream stream, Places at) {
+        long counts = 2L * step.size() + 1;
+        return CudaLaunch.of(stream.context().function(CLEAR), stream)
+                .grid(blocks(Math.ceilDiv(counts, BLOCK)))
+                .block(BLOCK)
+                .pointer(at.found)
+                .int64(counts)
+                .build();
+    }
+
+    private CudaLaunch agree(Lion.Step step, CudaStream stream, Places at) {
+        long chunks = lookChunks(step);
+        CudaLaunch.Builder builder = CudaLaunch.of(stream.context().function(agreeSymbol(step.storage())), stream)
+                .grid(blocks(Math.ceilDiv(chunks, BLOCK / WARP)))
+                .block(BLOCK)
+                .pointer(at.table)
+                .int32(step.size())
+                .int64(chunks)
+                .pointer(at.rates);
+        builder = step.storage().compute() == DType.FP64
+                ? builder.float64(coefficients.beta1)
+                : builder.float32((float) coefficients.beta1);
+        return builder.pointer(at.agreeing).build();
+    }
+
+    /** The look itself, a warp for each chunk; then one block decides. */
+    private static List<CudaLaunch> look(Lion.Step step, CudaStream stream, Places at) {
+        CudaContext context = stream.context();
+        long chunks = lookChunks(step);
+        List<CudaLaunch> launches = new ArrayList<>();
+        if (chunks > 0) {
+            launches.add(
+                    CudaLaunch.of(context.function(lookSymbol(step.storage().gradient())), stream)
+                            .grid(blocks(Math.ceilDiv(chunks, BLOCK / WARP)))
+                            .block(BLOCK)
+                            .pointer(at.table)
+                            .int32(step.size())
+                            .int64(chunks)
+                            .int32(step.settings().nanPolicy() == NanPolicy.PROPAGATE ? 0 : 1)
+                            .pointer(at.sums)
+                            .pointer(at.found)
+                            .build());
+        }
+        launches.add(CudaLaunch.of(context.function(decideSymbol(step.storage().compute())), stream)
+                .grid(1)
+                .block(BLOCK)
+                .pointer(at.sums)
+                .int64(chunks)
+                .pointer(at.found)
+                .int32(step.size())
+                .pointer(step.found() == null ? 0 : step.found().address())
+                .float64(step.settings().maxNorm())
+                .pointer(at.base)
+                .pointer(at.rates)
+                .build());
+        return launches;
+    }
+
+    private CudaLaunch stepOne(Lion.Step step, CudaStream stream, Places at) {
         Tensor parameter = step.parameters().getFirst();
         long count = parameter.elementCount();
         CudaLaunch.Builder builder = CudaLaunch.of(stream.context().function(stepSymbol(step.storage())), stream)
@@ -233,28 +444,28 @@ final class LionCuda implements Kernel<Lion.Step> {
                 .pointer(step.momenta().getFirst().address())
                 .pointer(step.gradients().getFirst().address())
                 .int64(count)
-                .pointer(rates);
+                .pointer(at.rates);
         return withBetas(builder, step.storage()).build();
     }
 
-    private CudaLaunch stepMany(Lion.Step step, CudaStream stream, long rates) {
-        long number = rates + RATES_BYTES;
-        long table = number + NUMBER_BYTES;
-        long chunks = writeTable(step, stream.context(), table);
+    private CudaLaunch stepMany(Lion.Step step, CudaStream stream, Places at) {
+        long chunks = writeTable(step, stream.context(), at.table);
         CudaLaunch.Builder builder = CudaLaunch.of(stream.context().function(stepManySymbol(step.storage())), stream)
                 .grid(blocks(chunks))
                 .block(BLOCK)
-                .pointer(table)
+                .pointer(at.table)
                 .int32(step.size())
                 .int64(chunks)
                 .int64(chunkLength(step.storage()))
                 .int32(copyType(step.copyType()))
                 .int32(step.settings().rounding().isStochastic() ? 1 : 0)
                 .int64(step.settings().rounding().seed())
-                .pointer(number)
-                .int32(coefficients.skipsElements ? 1 : 0)
+                .pointer(at.number)
+                .int32(step.settings().nanPolicy().ordinal())
+                .pointer(at.found)
                 .int32(coefficients.zeroesGradients ? 1 : 0)
-                .pointer(rates);
+                .pointer(coefficients.cautious ? at.agreeing : 0)
+                .pointer(at.rates);
         return withBetas(builder, step.storage()).build();
     }
 
@@ -263,6 +474,7 @@ final class LionCuda implements Kernel<Lion.Step> {
         long chunkLength = chunkLength(step.storage());
         long chunks = 0;
         long elements = 0;
+        long lookChunks = 0;
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment rows = arena.allocate(step.size() * ENTRY_BYTES, Long.BYTES);
             for (int t = 0; t < step.size(); t++) {
@@ -279,6 +491,8 @@ final class LionCuda implements Kernel<Lion.Step> {
                 row.setAtIndex(ValueLayout.JAVA_LONG, 4, count);
                 row.setAtIndex(ValueLayout.JAVA_LONG, 5, chunks);
                 row.setAtIndex(ValueLayout.JAVA_LONG, 6, elements);
+                row.setAtIndex(ValueLayout.JAVA_LONG, 7, lookChunks);
+                lookChunks += Math.ceilDiv(count, (long) Chunks.LENGTH);
                 elements += count;
                 chunks += Math.ceilDiv(count, chunkLength);
             }

@@ -16,7 +16,7 @@ import jdk.incubator.vector.VectorOperators;
  * Lion by the Vector API. All tensors together are one sequence of elements, cut into parts of equal length that threads
  * take in turn, so that one large tensor and a thousand small ones balance alike.
  *
- * <p>FP32 and FP64 are updated in place. For 16-bit storage a block at a time is widened, updated as FP32 and rounded; copies
+ * <p>FP32 and FP64 are updated in place; FP64 with caution by the reference's loop. For 16-bit storage a block at a time is widened, updated as FP32 and rounded; copies
  * are made block by block, while parameters are in the first-level cache. What
  * is left of a piece beyond whole vectors goes through the reference's loop, which gives the same bits.
  */
@@ -39,6 +39,8 @@ final class LionVector implements Launch, WorkerPool.Task {
     private final Coefficients coefficients;
     private final int parts;
     private final int threads;
+    private final GradientLook look; // null: nobody looks
+    private final CautionCount caution; // null: none
 
     LionVector(Lion.Step step, Coefficients coefficients, int threads) {
         this.tensors = HostTensors.of(step);
@@ -49,6 +51,8 @@ final class LionVector implements Launch, WorkerPool.Task {
         this.coefficients = coefficients;
         this.parts = Math.toIntExact(Math.ceilDiv(begins[step.size()], (long) PART));
         this.threads = threads;
+        this.caution = coefficients.cautious ? new CautionCount(step, coefficients, CautionVector::agreeing) : null;
+        this.look = step.looksFirst() ? new GradientLook(step, coefficients, SquaresVector::sum) : null;
     }
 
     /** {@return how many parts {@link #run(int)} knows} */
@@ -58,6 +62,14 @@ final class LionVector implements Launch, WorkerPool.Task {
 
     @Override
     public void run() {
+        if (look != null) {
+            WorkerPool.run(look, look.chunks(), threads);
+            look.decide();
+        }
+        if (caution != null) {
+            WorkerPool.run(caution, caution.chunks(), threads);
+            caution.decide();
+        }
         WorkerPool.run(this, parts, threads);
         coefficients.advance();
     }
@@ -70,7 +82,11 @@ final class LionVector implements Launch, WorkerPool.Task {
             long length = begins[t + 1] - begins[t];
             long begin = cut(from - begins[t]);
             long end = to < begins[t + 1] ? cut(to - begins[t]) : length;
-            update(tensors[t], begin, end);
+            if (look != null && look.skips(t)) {
+                LionReference.pass(tensors[t], begin, end, coefficients);
+            } else {
+                update(tensors[t], begin, end);
+            }
         }
     }
 
@@ -114,7 +130,8 @@ final class LionVector implements Launch, WorkerPool.Task {
 
     private void updateVectors(HostTensors at, long begin, long end) {
         int lanes = at.storage() == Storage.FP64 ? DOUBLE_LANES : FLOAT_LANES;
-        long vectorised = begin + (end - begin) / lanes * lanes;
+        boolean plainLoop = coefficients.cautious && at.storage() == Storage.FP64;
+        long vectorised = plainLoop ? begin : begin + (end - begin) / lanes * lanes;
         if (at.storage() == Storage.FP64) {
             updateFp64(at.parameter(), at.momentum(), at.gradient(), begin, vectorised, coefficients);
         } else if (at.storage() == Storage.FP32 && at.copy() == null) {
@@ -126,6 +143,7 @@ final class LionVector implements Launch, WorkerPool.Task {
                     at.gradient(),
                     4 * begin,
                     vectorised - begin,
+                    (float) coefficients.learningRate(at),
                     coefficients);
         } else {
             updateBlocks(at, begin, vectorised);
@@ -150,6 +168,7 @@ final class LionVector implements Launch, WorkerPool.Task {
                     widened(blocks, 2, storage.gradient(), at.gradient(), i, count),
                     offset(storage.gradient(), i),
                     count,
+                    (float) coefficients.learningRate(at),
                     coefficients);
             if (coefficients.rounding.isStochastic()) {
                 RoundingVector.round(
@@ -170,8 +189,7 @@ final class LionVector implements Launch, WorkerPool.Task {
     }
 
     /** {@return where elements from {@code i} on are as FP32: a block, or the tensor itself if that is FP32} */
-    private static MemorySegment widened(
-            Fp32Blocks blocks, int block, DType dtype, MemorySegment tensor, long i, int count) {
+    static MemorySegment widened(Fp32Blocks blocks, int block, DType dtype, MemorySegment tensor, long i, int count) {
         switch (dtype) {
             case FP32 -> {
                 return tensor;
@@ -183,7 +201,7 @@ final class LionVector implements Launch, WorkerPool.Task {
         return blocks.segment(block);
     }
 
-    private static long offset(DType dtype, long i) {
+    static long offset(DType dtype, long i) {
         return dtype == DType.FP32 ? 4 * i : 0;
     }
 
@@ -204,8 +222,21 @@ final class LionVector implements Launch, WorkerPool.Task {
             MemorySegment gradient,
             long gradientByte,
             long count,
+            float learningRate,
             Coefficients coefficients) {
-        float learningRate = (float) coefficients.learningRate();
+        if (coefficients.cautious) {
+            CautionVector.updateFp32(
+                    parameter,
+                    parameterByte,
+                    momentum,
+                    momentumByte,
+                    gradient,
+                    gradientByte,
+                    count,
+                    learningRate,
+                    coefficients);
+            return;
+        }
         FloatVector minusDecay = FloatVector.broadcast(Lanes.FLOAT, -(float) coefficients.decay());
         FloatVector beta1 = FloatVector.broadcast(Lanes.FLOAT, (float) coefficients.beta1);
         FloatVector beta2 = FloatVector.broadcast(Lanes.FLOAT, (float) coefficients.beta2);
@@ -224,7 +255,7 @@ final class LionVector implements Launch, WorkerPool.Task {
     }
 
     /** {@return learningRate * sign(c)}; what is neither above nor below zero stays as it is: zeros, and NaN */
-    private static FloatVector signedRate(float learningRate, FloatVector c) {
+    static FloatVector signedRate(float learningRate, FloatVector c) {
         return c.blend(learningRate, c.compare(VectorOperators.GT, 0f))
                 .blend(-learningRate, c.compare(VectorOperators.LT, 0f));
     }

@@ -8,5 +8,13 @@ public enum NanPolicy {
     /** Computes with it: parameter and momentum at that place become NaN or infinite. Costs nothing. */
     PROPAGATE,
     /** Leaves parameter and momentum at that place as they are. Costs nothing. */
-    SKIP_ELEMENT
+    SKIP_ELEMENT,
+    /** Leaves all of a tensor as it is. Looks first: gradients are read once more. */
+    SKIP_TENSOR,
+    /** Leaves all tensors as they are. Looks first: gradients are read once more. */
+    SKIP_STEP;
+
+    boolean looksFirst() {
+        return this == SKIP_TENSOR || this == SKIP_STEP;
+    }
 }

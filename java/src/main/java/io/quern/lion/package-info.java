@@ -21,12 +21,24 @@
  *
  * <p>A loss scale that is a power of two changes no bit, where the scaled gradients neither overflowed nor became subnormal.
  *
+ * <p><b>The norm</b> of all gradients is summed in FP64 by one tree, the same on every device. Each tensor is cut into chunks of
+ * 4,096 elements. Sum i of 32 is that of the squares of the chunk's elements i, i + 32, ..., by fma in their order; then sum i
+ * takes in sum i + 16 for i below 16, sum i + 8 for i below 8, and so on. The chunks of all tensors, in order, are added in
+ * the same way to 256 sums. With {@code norm = sqrt(sum) / lossScale}, above the largest norm, gradients are multiplied by
+ * {@code maxNorm / norm}: in the formula above, rest1 and rest2 are, before they are rounded to C. So the last bits of a norm, and
+ * no others, depend on how a list is cut into tensors. A norm that is NaN clips nothing. Unless NaN propagate, gradients that are not finite are left out of the norm.
+ *
+ * <p><b>Caution.</b> A cautious step replaces sign(c) by 0 where c and g, or -g to maximize, have not one sign, NaN of c aside. The
+ * learning rate of a tensor is then {@code [[learningRate] / max(share, 0.001)]}, with the share of its elements where they have,
+ * a quotient in FP64; the decay stays that of the learning rate itself.
+ *
  * <p><b>Signs.</b> sign(+0) = +0, sign(-0) = -0 and sign(NaN) = NaN. Where c is a zero, weight decay alone moves the
  * parameter.
  *
- * <p><b>NaN</b> propagates unless {@link io.quern.lion.NanPolicy} says otherwise: a NaN in the momentum or the gradient makes parameter and momentum NaN at that place and nowhere
- * else; a NaN parameter stays one. An infinite parameter becomes NaN, because its decay is taken from it. An infinite gradient
- * moves the parameter by the learning rate, and the momentum becomes infinite.
+ * <p><b>NaN</b> propagates unless {@link io.quern.lion.NanPolicy} says otherwise: a NaN in the momentum or the gradient makes
+ * parameter and momentum NaN at that place and nowhere else; a NaN parameter stays one. An infinite parameter becomes NaN,
+ * because its decay is taken from it. An infinite gradient moves the parameter by the learning rate, and the momentum becomes
+ * infinite.
  *
  * <p><b>Small steps.</b> A parameter in 16 bits takes no step that is less than half its last place: BF16 holds 8 bits, so
  * one of size 1 ignores learning rates below 2^-9 downwards and 2^-8 upwards. FP32 parameters fed by BF16 gradients take them;

@@ -55,6 +55,16 @@ class LionCountersTest {
                 tests.add(DynamicTest.dynamicTest(
                         "golden " + storage,
                         () -> GOLDEN.check("3 tensors of " + storage, () -> stepOfMany(device, storage, LION))));
+                tests.add(DynamicTest.dynamicTest(
+                        "golden " + storage + ", clipped",
+                        () -> GOLDEN.check(
+                                "3 tensors of " + storage + ", clipped",
+                                () -> stepOfMany(device, storage, LION.withMaxNorm(1)))));
+                tests.add(DynamicTest.dynamicTest(
+                        "golden " + storage + ", cautious",
+                        () -> GOLDEN.check(
+                                "3 tensors of " + storage + ", cautious",
+                                () -> stepOfMany(device, storage, LION.withCaution(Lion.Caution.CAUTIOUS)))));
                 if (storage.parameter().bytes() == 2) {
                     tests.add(DynamicTest.dynamicTest(
                             "golden " + storage + ", stochastic",
@@ -163,7 +173,7 @@ class LionCountersTest {
             LionState.OnDevice tensors = start.on(arena);
             Tensor copy = arena.allocate(DType.BF16, tail);
             boolean copied = storage.parameter() == DType.FP32;
-            MemorySegment entry = host.allocate(7 * Long.BYTES, Long.BYTES);
+            MemorySegment entry = host.allocate(8 * Long.BYTES, Long.BYTES);
             entry.setAtIndex(ValueLayout.JAVA_LONG, 0, addressBefore(tensors.parameter(), before));
             entry.setAtIndex(ValueLayout.JAVA_LONG, 1, addressBefore(tensors.momentum(), before));
             entry.setAtIndex(ValueLayout.JAVA_LONG, 2, addressBefore(tensors.gradient(), before));
@@ -177,7 +187,7 @@ class LionCountersTest {
             compute.set(rates, 1, coefficients.decay());
             compute.set(rates, 2, coefficients.rest1());
             compute.set(rates, 3, coefficients.rest2());
-            Tensor table = arena.allocate(DType.INT64, 7);
+            Tensor table = arena.allocate(DType.INT64, 8);
             Tensor ratesOnDevice = arena.allocate(DType.INT64, 4);
             stream.cuda().context().copyIn(table.address(), entry);
             stream.cuda().context().copyIn(ratesOnDevice.address(), rates);
@@ -194,7 +204,9 @@ class LionCountersTest {
                     .int64(0)
                     .pointer(0)
                     .int32(0)
+                    .pointer(0)
                     .int32(0)
+                    .pointer(0)
                     .pointer(ratesOnDevice.address());
             for (double beta : new double[] {coefficients.beta1, coefficients.beta2}) {
                 launch = compute == DType.FP64 ? launch.float64(beta) : launch.float32((float) beta);

@@ -20,12 +20,18 @@ import java.math.MathContext;
  * u belongs to the compute type; uM and uP to storage, and are zero where that is the compute type. Where c is nearer to zero
  * than its own error, rounding decides the sign, and any of the three steps is right.
  */
-record LionOracle(Lion lion, Storage storage) {
+record LionOracle(Lion lion, Storage storage, int gradientRoundings) {
     /** Of the one quotient, which may never end: its rounding is nothing beside u of FP64. */
     private static final MathContext DIGITS = new MathContext(60);
 
     static LionOracle of(Lion lion, Storage storage) {
-        return new LionOracle(lion, storage);
+        return new LionOracle(lion, storage, 4);
+    }
+
+    /** {@return the same for gradients that were divided by a loss scale which itself was rounded so many times, in FP64} */
+    LionOracle withRoundedScale(int roundings) {
+        int more = storage.compute() == DType.FP64 ? roundings : 1;
+        return new LionOracle(lion, storage, gradientRoundings + more);
     }
 
     /** {@return half a last place of a number of this type, relative to it} */
@@ -90,9 +96,9 @@ record LionOracle(Lion lion, Storage storage) {
         BigDecimal momentum =
                 beta2.multiply(new BigDecimal(m)).add(one.subtract(beta2).multiply(gradient));
         double size = Math.abs(gradient.doubleValue());
-        double cError = u * (2 * lion.beta1() * Math.abs(m) + 4 * (1 - lion.beta1()) * size);
+        double cError = u * (2 * lion.beta1() * Math.abs(m) + gradientRoundings * (1 - lion.beta1()) * size);
         double momentumError = storageUnit(storage.momentum()) * Math.abs(momentum.doubleValue())
-                + u * (2 * lion.beta2() * Math.abs(m) + 4 * (1 - lion.beta2()) * size)
+                + u * (2 * lion.beta2() * Math.abs(m) + gradientRoundings * (1 - lion.beta2()) * size)
                 + halfOfSmallest(storage.momentum());
         return new Exact(c, cError, decayed, rate, Math.abs(theta), momentum, momentumError);
     }

@@ -87,6 +87,11 @@ final class LionRefusals {
                 "fewer copies than parameters",
                 (at, stream) -> copiesRefused(at, stream, List.of(new int[] {0, 6}), "copies", "2", "1")));
         cases.add(refused(
+                "counts that are not INT64", (at, stream) -> foundRefused(at, stream, at.allocate(DType.FP32))));
+        cases.add(refused(
+                "counts for another number of tensors",
+                (at, stream) -> foundRefused(at, stream, at.allocate(DType.INT64))));
+        cases.add(refused(
                 "stochastic rounding to FP32",
                 (at, stream) -> Outcome.refusal(
                                 IllegalArgumentException.class,
@@ -148,6 +153,21 @@ final class LionRefusals {
                         IllegalArgumentException.class,
                         () -> LION.step(stream, parameter, momentum, gradient, copy),
                         parts)
+                .and(at.untouched());
+    }
+
+    private static Outcome foundRefused(Tensors at, Stream stream, Tensor found) {
+        return Outcome.refusal(
+                        IllegalArgumentException.class,
+                        () -> LION.bind(
+                                stream,
+                                List.of(at.parameter),
+                                List.of(at.momentum),
+                                List.of(at.gradient),
+                                List.of(),
+                                found),
+                        "found",
+                        found.dtype().name())
                 .and(at.untouched());
     }
 
@@ -273,6 +293,9 @@ final class LionRefusals {
         for (double scale : new double[] {0, -1, Double.NaN, 0x1p65, 0x1p-65}) {
             outcome = outcome.and(settingRefused(() -> LION.withLossScale(scale), "lossScale", scale));
         }
+        for (double norm : new double[] {0, -1, Double.NaN}) {
+            outcome = outcome.and(settingRefused(() -> LION.withMaxNorm(norm), "maxNorm", norm));
+        }
         outcome = outcome.and(Outcome.refusal(
                         IllegalArgumentException.class, () -> LION.withDirection(null), "direction", "null"))
                 .and(Outcome.refusal(IllegalArgumentException.class, () -> LION.withRounding(null), "rounding", "null"))
@@ -280,7 +303,8 @@ final class LionRefusals {
                 .and(Outcome.refusal(
                         IllegalArgumentException.class, () -> LION.withNanPolicy(null), "nanPolicy", "null"))
                 .and(Outcome.refusal(
-                        IllegalArgumentException.class, () -> LION.withGradients(null), "gradients", "null"));
+                        IllegalArgumentException.class, () -> LION.withGradients(null), "gradients", "null"))
+                .and(Outcome.refusal(IllegalArgumentException.class, () -> LION.withCaution(null), "caution", "null"));
         try (LionCall call = LION.bind(stream, at.parameter, at.momentum, at.gradient)) {
             outcome = outcome.and(settingRefused(() -> call.setLearningRate(-1), "learningRate", -1))
                     .and(settingRefused(() -> call.setLossScale(0), "lossScale", 0))

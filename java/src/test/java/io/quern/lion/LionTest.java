@@ -70,6 +70,9 @@ class LionTest {
                     LionState.random(storage, 17, 8).on(arena));
             Lion lion = storage.parameter().bytes() == 2 ? LION.withRounding(Rounding.stochastic(1)) : LION;
             try (LionCall single = lion.bind(stream, one.parameter(), one.momentum(), one.gradient());
+                    LionCall clipped = LION.withMaxNorm(1)
+                            .withCaution(Lion.Caution.CAUTIOUS)
+                            .bind(stream, one.parameter(), one.momentum(), one.gradient());
                     LionCall list = LION.withNanPolicy(NanPolicy.SKIP_ELEMENT)
                             .withGradients(Lion.Gradients.ZEROED)
                             .bind(
@@ -96,6 +99,7 @@ class LionTest {
                     single.setLossScale(3 - single.lossScale());
                     single.run();
                     list.run();
+                    clipped.run();
                 });
             }
         }
@@ -133,7 +137,8 @@ class LionTest {
             parameter.slice(0, count - tail, count).copyFrom(start.parameter());
             momentum.slice(0, count - tail, count).copyFrom(start.momentum());
             gradient.slice(0, count - tail, count).copyFrom(start.gradient());
-            Lion.Step step = new Lion.Step(LION, List.of(parameter), List.of(momentum), List.of(gradient), List.of());
+            Lion.Step step =
+                    new Lion.Step(LION, List.of(parameter), List.of(momentum), List.of(gradient), List.of(), null);
             LionVector kernel = new LionVector(step, new Coefficients(LION), 1);
             assertEquals(count * storage.bytesPerParameter(), step.bytes());
             kernel.run(kernel.parts() - 1);
@@ -168,6 +173,17 @@ class LionTest {
             try (LionCall call = LION.bind(stream, parameter, momentum, gradient)) {
                 assertEquals(15 * expected, call.call().bytes());
                 assertEquals(15 * 9, call.call().flops());
+            }
+            for (Lion looking : List.of(LION.withMaxNorm(1), LION.withNanPolicy(NanPolicy.SKIP_STEP))) {
+                try (LionCall call = looking.bind(stream, parameter, momentum, gradient)) {
+                    assertEquals(
+                            15 * (expected + storage.gradient().bytes()),
+                            call.call().bytes());
+                }
+            }
+            try (LionCall call = LION.withCaution(Lion.Caution.CAUTIOUS).bind(stream, parameter, momentum, gradient)) {
+                int counted = storage.momentum().bytes() + storage.gradient().bytes();
+                assertEquals(15 * (expected + counted), call.call().bytes());
             }
             Lion zeroing = LION.withGradients(Lion.Gradients.ZEROED);
             try (LionCall call = zeroing.bind(stream, parameter, momentum, gradient)) {

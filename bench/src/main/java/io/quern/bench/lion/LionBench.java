@@ -38,6 +38,11 @@ public final class LionBench {
     /** As many small tensors as a model has: what one call for all of them costs beside one large tensor. */
     private static final int MANY = 1000;
 
+    /** Tensors that are no multiple of a vector, 10,000 of them beside one of as many elements. */
+    private static final long SMALL = 1000;
+
+    private static final long SMALL_IN_ALL = 10_000_000;
+
     private LionBench() {}
 
     /**
@@ -82,6 +87,8 @@ public final class LionBench {
             }
         }
         subjects.add(subject(STORAGES.getFirst(), MANY, SIZES[0]));
+        subjects.add(subject(STORAGES.getFirst(), 1, SMALL_IN_ALL));
+        subjects.add(subject(STORAGES.getFirst(), Math.toIntExact(SMALL_IN_ALL / SMALL), SMALL));
         return subjects;
     }
 
