@@ -9,6 +9,7 @@ import io.quern.Workspace;
 import io.quern.cpu.HostMemory;
 import io.quern.cpu.Slots;
 import io.quern.cpu.WorkerPool;
+import java.util.BitSet;
 
 /**
  * Steps chosen for each trajectory, by a compiled kernel. A lane whose trajectory has ended takes the next one of the part, so
@@ -101,8 +102,8 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         StepKernels kernels = solve.ode().field().kernels();
         DType dtype = solve.trajectories().dtype();
         return solve.followed()
-                ? kernels.attemptFollowed(solve.ode(), dtype, solve.events())
-                : kernels.attempt(solve.ode(), dtype);
+                ? kernels.attemptFollowed(solve.ode(), dtype, solve.events(), uniform(solve, shift(solve)))
+                : kernels.attempt(solve.ode(), dtype, uniform(solve, 0));
     }
 
     private static StepCompiler.Compiled start(AdaptiveSolve solve) {
@@ -110,7 +111,25 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         return solve.ode()
                 .field()
                 .kernels()
-                .start(solve.ode(), solve.trajectories().dtype(), firstGiven);
+                .start(solve.ode(), solve.trajectories().dtype(), firstGiven, uniform(solve, 0));
+    }
+
+    /** {@return how much further rows that are not carried lie where steps are looked into} */
+    private static int shift(AdaptiveSolve solve) {
+        return FollowedRows.adaptive(solve.ode(), solve.events().size()).count();
+    }
+
+    /** {@return the rows that are the same for all trajectories} */
+    private static BitSet uniform(AdaptiveSolve solve, int shift) {
+        OdeField field = solve.ode().field();
+        BitSet rows = new BitSet();
+        rows.set(shift + StepProgram.end(field), solve.end().each() == null);
+        rows.set(shift + StepProgram.least(field), shift + StepProgram.adaptiveParameters(field));
+        rows.set(
+                shift + StepProgram.adaptiveParameters(field),
+                shift + StepProgram.adaptiveRows(field),
+                solve.trajectories().oneParameterSet());
+        return rows;
     }
 
     /**
@@ -147,9 +166,22 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
             own.end = Math.min(own.next + PART, trajectories.batch());
             own.taken = 0;
             own.ready = 0;
+            loadUniform(own);
             solve(own);
         } finally {
             slots.release(slot);
+        }
+    }
+
+    /** Rows that are the same for all trajectories, but may be others in the next run. */
+    private void loadUniform(Lanes own) {
+        int shift = followed == null ? 0 : followed.count();
+        if (solve.end().each() == null) {
+            running.loadTimes(solve.end(), 0, 0, row(attempt, own.running, shift + StepProgram.end(field)));
+        }
+        if (trajectories.oneParameterSet()) {
+            long rows = row(attempt, own.running, shift + StepProgram.adaptiveParameters(field));
+            running.loadParameters(0, 0, rows);
         }
     }
 
@@ -193,10 +225,13 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         for (int row = 0; row < StepProgram.end(field); row++) {
             copy(own.waiting, row, from, own, row, lane);
         }
-        copy(own.waiting, StepProgram.end(field), from, own, shift + StepProgram.end(field), lane);
-        for (int p = 0; p < field.parameters(); p++) {
-            int row = StepProgram.adaptiveParameters(field) + p;
-            copy(own.waiting, row, from, own, shift + row, lane);
+        if (solve.end().each() != null) {
+            copy(own.waiting, StepProgram.end(field), from, own, shift + StepProgram.end(field), lane);
+        }
+        if (!trajectories.oneParameterSet()) {
+            for (int row = StepProgram.adaptiveParameters(field); row < StepProgram.adaptiveRows(field); row++) {
+                copy(own.waiting, row, from, own, shift + row, lane);
+            }
         }
         if (followed != null) {
             follow(own, lane);

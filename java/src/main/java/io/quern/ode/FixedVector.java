@@ -9,6 +9,7 @@ import io.quern.Workspace;
 import io.quern.cpu.HostMemory;
 import io.quern.cpu.Slots;
 import io.quern.cpu.WorkerPool;
+import java.util.BitSet;
 
 /** Steps of equal length by a compiled kernel: block after block of trajectories, each from its start to its end. */
 final class FixedVector implements Launch, WorkerPool.Task {
@@ -48,9 +49,7 @@ final class FixedVector implements Launch, WorkerPool.Task {
         this.workspace = workspace;
         this.parts = Math.toIntExact(Math.ceilDiv(solve.trajectories().batch(), (long) compiled.lanes()));
         this.followed = solve.saves() == null ? null : FollowedRows.fixed(solve.ode());
-        this.shift = followed == null
-                ? 0
-                : followed.carried() - StepProgram.fixedStart(solve.ode().field());
+        this.shift = followed == null ? 0 : shift(solve);
         this.followers = new Follower[followed == null ? 0 : threads];
         for (int slot = 0; slot < followers.length; slot++) {
             followers[slot] = new Follower(solve.ode(), solve.trajectories(), solve.saves(), null, compiled.lanes());
@@ -64,7 +63,33 @@ final class FixedVector implements Launch, WorkerPool.Task {
     private static StepCompiler.Compiled compile(FixedSolve solve) {
         StepKernels kernels = solve.ode().field().kernels();
         DType dtype = solve.trajectories().dtype();
-        return solve.saves() == null ? kernels.fixed(solve.ode(), dtype) : kernels.fixedFollowed(solve.ode(), dtype);
+        return solve.saves() == null
+                ? kernels.fixed(solve.ode(), dtype, uniform(solve, 0))
+                : kernels.fixedFollowed(solve.ode(), dtype, uniform(solve, shift(solve)));
+    }
+
+    /** {@return how much further rows that are not carried lie where steps are looked into} */
+    private static int shift(FixedSolve solve) {
+        return FollowedRows.fixed(solve.ode()).carried()
+                - StepProgram.fixedStart(solve.ode().field());
+    }
+
+    /** {@return the rows that are the same for all trajectories} */
+    private static BitSet uniform(FixedSolve solve, int shift) {
+        OdeField field = solve.ode().field();
+        boolean start = solve.trajectories().start().each() == null;
+        boolean step = solve.size() != null
+                ? solve.size().each() == null
+                : start && solve.end().each() == null;
+        BitSet rows = new BitSet();
+        rows.set(StepProgram.NUMBER);
+        rows.set(shift + StepProgram.fixedStart(field), start);
+        rows.set(shift + StepProgram.fixedStep(field), step);
+        rows.set(
+                shift + StepProgram.fixedParameters(field),
+                shift + StepProgram.fixedRows(field),
+                solve.trajectories().oneParameterSet());
+        return rows;
     }
 
     @Override

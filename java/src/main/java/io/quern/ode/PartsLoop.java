@@ -21,6 +21,14 @@ import java.util.Set;
  * needs lies in rows of the block between them. The methods of what is the same in all steps run before the loop.
  */
 final class PartsLoop {
+    /**
+     * Of a part. As it loads and stores between its operations, these take other shares of the compiler's registers than in a
+     * {@link RegisterLoop}: these weights are in halves of an addition. What it stores is not weighed.
+     */
+    private static final int MOST_WEIGHT = 400;
+
+    private static final int LOAD_WEIGHT = 8;
+
     private static final MethodTypeDesc PART = MethodTypeDesc.of(CD_void, CD_long);
 
     /** The block's address, the only argument of a part. */
@@ -74,17 +82,17 @@ final class PartsLoop {
             if (varies[i] != which || operation == Operation.INPUT || operation == Operation.CONSTANT) {
                 continue;
             }
-            if (weight >= StepCompiler.MOST_WEIGHT) {
+            if (weight >= MOST_WEIGHT) {
                 parts.add(part);
                 part = new ArrayList<>();
                 loaded.clear();
                 weight = 0;
             }
-            weight += StepCompiler.weight(operation);
+            weight += weight(operation);
             for (int j = 0; j < operation.operands(); j++) {
                 int operand = program.instructions().get(i).operand(j);
                 boolean constant = program.instructions().get(operand).operation() == Operation.CONSTANT;
-                weight += !constant && loaded.add(operand) ? StepCompiler.MEMORY_WEIGHT : 0;
+                weight += !constant && loaded.add(operand) ? LOAD_WEIGHT : 0;
             }
             loaded.add(i);
             partOf[i] = parts.size();
@@ -93,6 +101,17 @@ final class PartsLoop {
         if (!part.isEmpty()) {
             parts.add(part);
         }
+    }
+
+    private static int weight(Operation operation) {
+        return switch (operation) {
+            case INPUT, CONSTANT -> 0;
+            case FMA -> 1;
+            case SELECT_LESS, SELECT_AT_MOST, SELECT_EQUAL -> 16;
+            case DIVIDE, NEGATE, ABS, SQRT -> 6;
+            case POWER_OF_TWO, SIGNIFICAND, EXPONENT -> 40; // stored and loaded twice
+            default -> 2;
+        };
     }
 
     /** Gives rows to what later parts need; {@return how many rows there are then} */

@@ -5,12 +5,13 @@ import java.lang.classfile.CodeBuilder;
 import java.lang.classfile.Label;
 import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Deque;
 import java.util.List;
 
 /**
  * A short program as one method, several vectors in flight, everything that is carried in registers from the first step to the
- * last. What is the same in all steps is computed before the loop.
+ * last. What is the same in all steps is computed before the loop, what is the same in all vectors once for them.
  */
 final class RegisterLoop {
     private static final int BLOCK = StepCompiler.BLOCK;
@@ -19,22 +20,26 @@ final class RegisterLoop {
     private final Program program;
     private final int carried;
     private final int status;
+    private final BitSet uniformRows;
     private final int vectors;
     private final NumberCode numbers;
 
+    private final boolean[] uniform; // whether an instruction's value is the same in all vectors, which share its local
     private final boolean[] varies; // whether an instruction changes from step to step
     private final int[] lastUse; // the instruction that needs it last; MAX where the loop needs it again
     private final int[][] locals; // of each instruction and vector
     private final Deque<Integer> free = new ArrayDeque<>();
     private int nextLocal = StepCompiler.FIRST_LOCAL;
 
-    RegisterLoop(Program program, int carried, int status, int vectors, NumberCode numbers) {
+    RegisterLoop(Program program, int carried, int status, BitSet uniformRows, int vectors, NumberCode numbers) {
         this.program = program;
         this.carried = carried;
         this.status = status;
+        this.uniformRows = uniformRows;
         this.vectors = vectors;
         this.numbers = numbers;
         int count = program.instructions().size();
+        this.uniform = StepCompiler.uniform(program, uniformRows);
         this.varies = StepCompiler.varies(program, carried);
         this.lastUse = new int[count];
         this.locals = new int[count][];
@@ -64,7 +69,7 @@ final class RegisterLoop {
         List<Instruction> all = program.instructions();
         int[][] state = new int[carried][]; // the locals of what is carried
         for (int row = 0; row < carried; row++) {
-            state[row] = allocate();
+            state[row] = allocate(uniformRows.get(row));
             load(code, row, state[row]);
         }
         for (int i = 0; i < all.size(); i++) {
@@ -95,7 +100,7 @@ final class RegisterLoop {
         code.goto_(loop);
         code.labelBinding(end);
         for (int row = 0; row < carried; row++) {
-            for (int v = 0; v < vectors; v++) {
+            for (int v = 0; v < vectorsOf(row); v++) {
                 numbers.store(code, BLOCK, offset(row, v), state[row][v]);
             }
         }
@@ -105,12 +110,12 @@ final class RegisterLoop {
     /** All new values onto the stack, then into the locals: one may be another's old one. */
     private void carryOver(CodeBuilder code, int[][] state) {
         for (int row = 0; row < carried; row++) {
-            for (int v = 0; v < vectors; v++) {
+            for (int v = 0; v < vectorsOf(row); v++) {
                 push(code, program.outputs().get(row), v);
             }
         }
         for (int row = carried - 1; row >= 0; row--) {
-            for (int v = vectors - 1; v >= 0; v--) {
+            for (int v = vectorsOf(row) - 1; v >= 0; v--) {
                 numbers.storeLocal(code, state[row][v]);
             }
         }
@@ -118,12 +123,12 @@ final class RegisterLoop {
 
     private void writeInstruction(CodeBuilder code, int i) {
         Instruction instruction = program.instructions().get(i);
-        locals[i] = allocate();
+        locals[i] = allocate(uniform[i]);
         if (instruction.operation() == Operation.INPUT) {
             load(code, instruction.a(), locals[i]);
             return;
         }
-        for (int v = 0; v < vectors; v++) {
+        for (int v = 0; v < (uniform[i] ? 1 : vectors); v++) {
             int vector = v;
             numbers.write(
                     code,
@@ -145,7 +150,7 @@ final class RegisterLoop {
     }
 
     private void load(CodeBuilder code, int row, int[] to) {
-        for (int v = 0; v < vectors; v++) {
+        for (int v = 0; v < vectorsOf(row); v++) {
             numbers.load(code, BLOCK, offset(row, v));
             numbers.storeLocal(code, to[v]);
         }
@@ -157,10 +162,17 @@ final class RegisterLoop {
                 * numbers.dtype().bytes();
     }
 
-    private int[] allocate() {
+    private int vectorsOf(int row) {
+        return uniformRows.get(row) ? 1 : vectors;
+    }
+
+    /** {@return a local for each vector, or one for all} */
+    private int[] allocate(boolean one) {
         int[] all = new int[vectors];
         for (int v = 0; v < vectors; v++) {
-            if (free.isEmpty()) {
+            if (one && v > 0) {
+                all[v] = all[0];
+            } else if (free.isEmpty()) {
                 all[v] = nextLocal;
                 nextLocal += numbers.slots();
             } else {
@@ -180,8 +192,8 @@ final class RegisterLoop {
                 .distinct()
                 .filter(operand -> lastUse[operand] == i)
                 .forEach(operand -> {
-                    for (int local : locals[operand]) {
-                        free.push(local);
+                    for (int v = 0; v < (uniform[operand] ? 1 : vectors); v++) {
+                        free.push(locals[operand][v]);
                     }
                 });
     }

@@ -15,27 +15,29 @@ import java.lang.constant.MethodTypeDesc;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.lang.reflect.AccessFlag;
+import java.util.BitSet;
 import java.util.List;
 import java.util.function.Consumer;
 
 /**
  * Writes the bytecode of a {@link StepKernel}: a loop around a {@link StepProgram} for a block of trajectories, one a lane.
  *
- * <p>A block is rows of as many numbers as there are trajectories in flight: the program's inputs, and room behind them. The
+ * <p>A block is rows of as many numbers as there are trajectories in flight: the program's inputs, and room behind them. Of a
+ * row that is the same for all of them, only the first vector is read and written. The
  * methods of the Vector API are called directly: they are inlined whatever the size of the method around them, helpers of our
  * own would not be. Two lanes of doubles have no masks: there, numbers take the place of vectors.
  *
  * <p>Methods are kept short. The JVM's first compiler inlines the Vector API as the second does, and gives up in long methods
  * (out of virtual registers); if it gives up after it has once compiled the method without profiling, the second never comes,
- * and vectors stay boxed: 2 instead of 80 million steps a second. Weights are what a call was seen to take of its registers,
- * in halves of an addition; it gave up from 650 on.
+ * and vectors stay boxed: 2 instead of 80 million steps a second. Weights are roughly what a call was seen to take of its
+ * registers, in a method that loads first and stores last; of some fields it gave up from 700 on, and of HIRES from 600.
  */
 final class StepCompiler {
-    /** Of a method. */
-    static final int MOST_WEIGHT = 400;
+    /** Of a {@link RegisterLoop}. */
+    private static final int MOST_WEIGHT = 620;
 
     /** Of a load or a store. */
-    static final int MEMORY_WEIGHT = 8;
+    private static final int MEMORY_WEIGHT = 18;
 
     private static final int MOST_VECTORS = 4;
 
@@ -70,20 +72,35 @@ final class StepCompiler {
      *
      * @param carried how many of the inputs are carried
      * @param status the row that ends a run early; -1: none
+     * @param uniform the rows that are the same for all trajectories; of a carried one, its new values must be
      * @param mostVectors in flight
      */
-    static Compiled compile(Program program, DType dtype, int carried, int status, int mostVectors) {
+    static Compiled compile(Program program, DType dtype, int carried, int status, BitSet uniform, int mostVectors) {
         NumberCode numbers = NumberCode.of(dtype);
-        int weight = MEMORY_WEIGHT * (carried + program.inputs());
-        for (Instruction instruction : program.instructions()) {
-            weight += weight(instruction.operation());
+        boolean[] same = uniform(program, uniform);
+        for (int row = 0; row < carried; row++) {
+            if (uniform.get(row) && !same[program.outputs().get(row)]) {
+                throw new AssertionError("row " + row + " does not stay the same for all trajectories");
+            }
         }
-        int vectors = Math.clamp(MOST_WEIGHT / weight, 1, Math.min(mostVectors, MOST_VECTORS));
+        int once = 0; // the weight of what is computed once for all vectors in flight
+        int each = 0;
+        for (int row = 0; row < program.inputs(); row++) {
+            int memory = row < carried ? 2 * MEMORY_WEIGHT : MEMORY_WEIGHT;
+            once += uniform.get(row) ? memory : 0;
+            each += uniform.get(row) ? 0 : memory;
+        }
+        for (int i = 0; i < same.length; i++) {
+            int weight = weight(program.instructions().get(i).operation());
+            once += same[i] ? weight : 0;
+            each += same[i] ? 0 : weight;
+        }
+        int vectors = Math.clamp((MOST_WEIGHT - once) / each, 1, Math.min(mostVectors, MOST_VECTORS));
         int lanes = vectors * numbers.lanes();
         Consumer<ClassBuilder> writer;
         int rows;
-        if (weight <= MOST_WEIGHT) {
-            writer = new RegisterLoop(program, carried, status, vectors, numbers)::write;
+        if (once + each <= MOST_WEIGHT) {
+            writer = new RegisterLoop(program, carried, status, uniform, vectors, numbers)::write;
             rows = program.inputs() + 1;
         } else {
             PartsLoop parts = new PartsLoop(program, carried, status, numbers);
@@ -121,15 +138,28 @@ final class StepCompiler {
     }
 
     /** {@return what an operation takes of a method's weight} */
-    static int weight(Operation operation) {
+    private static int weight(Operation operation) {
         return switch (operation) {
             case INPUT, CONSTANT -> 0;
-            case FMA -> 1;
-            case SELECT_LESS, SELECT_AT_MOST, SELECT_EQUAL -> 16;
-            case DIVIDE, NEGATE, ABS, SQRT -> 6;
-            case POWER_OF_TWO, SIGNIFICAND, EXPONENT -> 4 * MEMORY_WEIGHT + 8;
-            default -> 2;
+            case DIVIDE, NEGATE, ABS, SQRT -> 4;
+            case SELECT_LESS, SELECT_AT_MOST, SELECT_EQUAL -> 10;
+            case POWER_OF_TWO, SIGNIFICAND, EXPONENT -> 4 * MEMORY_WEIGHT + 10;
+            default -> 1;
         };
+    }
+
+    /** {@return of each instruction, whether its value is the same for all trajectories} */
+    static boolean[] uniform(Program program, BitSet rows) {
+        List<Instruction> all = program.instructions();
+        boolean[] same = new boolean[all.size()];
+        for (int i = 0; i < same.length; i++) {
+            Instruction instruction = all.get(i);
+            same[i] = instruction.operation() != Operation.INPUT || rows.get(instruction.a());
+            for (int j = 0; j < instruction.operation().operands(); j++) {
+                same[i] &= same[instruction.operand(j)];
+            }
+        }
+        return same;
     }
 
     /** {@return of each instruction, whether its value changes from step to step} */

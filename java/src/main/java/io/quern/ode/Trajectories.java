@@ -67,6 +67,11 @@ record Trajectories(OdeField field, Tensor state, Tensor parameters, Times start
         return state.size(1);
     }
 
+    /** {@return whether all trajectories have the same parameters, or none} */
+    boolean oneParameterSet() {
+        return parameters == null || parameters.rank() == 1;
+    }
+
     void addInputs(List<Role> roles) {
         roles.add(Role.read("state", state));
         if (parameters != null) {

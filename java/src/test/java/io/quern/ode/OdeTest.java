@@ -1,5 +1,6 @@
 package io.quern.ode;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -48,6 +49,61 @@ class OdeTest {
                     .and(steps.sameBits(run.fixed(device, roles -> roles.end(1).steps(3))));
             assertTrue(outcome.passed(), () -> threads + " threads: " + outcome);
         }
+    }
+
+    /** What all trajectories share is laid out once, but read anew in every run. */
+    @ParameterizedTest
+    @EnumSource(names = {"FP64", "FP32"})
+    void parametersOfAllMayChangeBetweenRuns(DType dtype) {
+        int batch = 100;
+        OdeRun run = OdeCases.random(OdeCatalogue.LORENZ, Method.DORMAND_PRINCE_5_4, dtype, batch, 43);
+        Device device = Device.cpu(1);
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Tensor state = arena.allocate(dtype, 3, batch).copyFrom(run.state());
+            Tensor shared = arena.allocate(dtype, 3).copyFrom(new double[] {1, 2, 3});
+            Tensor own = arena.allocate(dtype, 3, batch);
+            Tensor[] out = new Tensor[4];
+            for (int i = 0; i < out.length; i++) {
+                out[i] = arena.allocate(dtype, 3, batch);
+            }
+            try (BoundCall fixed = fixed(run, state, shared, out[0]).bind(stream);
+                    BoundCall adaptive = adaptive(run, state, shared, out[1]).bind(stream)) {
+                fixed.run();
+                adaptive.run();
+                double[] changed = {10, 28, 2.5};
+                shared.copyFrom(changed);
+                for (int p = 0; p < changed.length; p++) {
+                    own.slice(0, p, p + 1).fill(changed[p]);
+                }
+                fixed.run();
+                adaptive.run();
+            }
+            fixed(run, state, own, out[2]).run(stream);
+            adaptive(run, state, own, out[3]).run(stream);
+            assertArrayEquals(out[2].toDoubleArray(), out[0].toDoubleArray());
+            assertArrayEquals(out[3].toDoubleArray(), out[1].toDoubleArray());
+        }
+    }
+
+    private static FixedSolve.Roles fixed(OdeRun run, Tensor state, Tensor parameters, Tensor out) {
+        return Ode.of(run.ode().field(), Method.RUNGE_KUTTA_4)
+                .fixed()
+                .state(state)
+                .parameters(parameters)
+                .end(1)
+                .steps(20)
+                .out(out);
+    }
+
+    private static AdaptiveSolve.Roles adaptive(OdeRun run, Tensor state, Tensor parameters, Tensor out) {
+        return run.ode()
+                .adaptive()
+                .state(state)
+                .parameters(parameters)
+                .end(1)
+                .tolerances(1e-3, 1e-3)
+                .out(out);
     }
 
     /** Of a short program, which is one method, and of a long one in parts. */
