@@ -27,7 +27,7 @@ final class SoftmaxBlock {
         FloatVector max = FloatVector.broadcast(Lanes.FLOAT, Float.NEGATIVE_INFINITY);
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            FloatVector v = load(x, i);
+            FloatVector v = FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER);
             max = max.blend(v, v.compare(VectorOperators.GT, max));
         }
         float result = max.reduceLanes(VectorOperators.MAX);
@@ -62,7 +62,7 @@ final class SoftmaxBlock {
         FloatVector lanes = FloatVector.zero(Lanes.FLOAT);
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            lanes = lanes.add(load(x, i));
+            lanes = lanes.add(FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER));
         }
         double sum = lanes.reduceLanes(VectorOperators.ADD);
         for (int i = vectorised; i < count; i++) {
@@ -75,7 +75,8 @@ final class SoftmaxBlock {
         FloatVector lanes = FloatVector.zero(Lanes.FLOAT);
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            lanes = load(x, i).fma(load(y, i), lanes);
+            lanes = FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER)
+                    .fma(FloatVector.fromMemorySegment(Lanes.FLOAT, y, 4L * i, ORDER), lanes);
         }
         double sum = lanes.reduceLanes(VectorOperators.ADD);
         for (int i = vectorised; i < count; i++) {
@@ -88,7 +89,9 @@ final class SoftmaxBlock {
     static void scale(MemorySegment x, int count, float factor) {
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            load(x, i).mul(factor).intoMemorySegment(x, 4L * i, ORDER);
+            FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER)
+                    .mul(factor)
+                    .intoMemorySegment(x, 4L * i, ORDER);
         }
         for (int i = vectorised; i < count; i++) {
             x.set(FLOAT, 4L * i, x.get(FLOAT, 4L * i) * factor);
@@ -99,7 +102,10 @@ final class SoftmaxBlock {
     static void subtract(MemorySegment x, int count, float first, float second) {
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            load(x, i).sub(first).sub(second).intoMemorySegment(x, 4L * i, ORDER);
+            FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER)
+                    .sub(first)
+                    .sub(second)
+                    .intoMemorySegment(x, 4L * i, ORDER);
         }
         for (int i = vectorised; i < count; i++) {
             x.set(FLOAT, 4L * i, x.get(FLOAT, 4L * i) - first - second);
@@ -110,7 +116,10 @@ final class SoftmaxBlock {
     static void weigh(MemorySegment y, MemorySegment dy, int count, float sum) {
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            load(y, i).mul(load(dy, i).sub(sum)).intoMemorySegment(y, 4L * i, ORDER);
+            FloatVector.fromMemorySegment(Lanes.FLOAT, y, 4L * i, ORDER)
+                    .mul(FloatVector.fromMemorySegment(Lanes.FLOAT, dy, 4L * i, ORDER)
+                            .sub(sum))
+                    .intoMemorySegment(y, 4L * i, ORDER);
         }
         for (int i = vectorised; i < count; i++) {
             y.set(FLOAT, 4L * i, y.get(FLOAT, 4L * i) * (dy.get(FLOAT, 4L * i) - sum));
@@ -121,9 +130,11 @@ final class SoftmaxBlock {
     static void subtractWeighted(MemorySegment p, MemorySegment dy, int count, float sum) {
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            load(p, i)
+            FloatVector.fromMemorySegment(Lanes.FLOAT, p, 4L * i, ORDER)
                     .neg()
-                    .fma(FloatVector.broadcast(Lanes.FLOAT, sum), load(dy, i))
+                    .fma(
+                            FloatVector.broadcast(Lanes.FLOAT, sum),
+                            FloatVector.fromMemorySegment(Lanes.FLOAT, dy, 4L * i, ORDER))
                     .intoMemorySegment(p, 4L * i, ORDER);
         }
         for (int i = vectorised; i < count; i++) {
@@ -140,7 +151,9 @@ final class SoftmaxBlock {
         int vectorised = vectorised(count);
         FloatVector all = FloatVector.broadcast(Lanes.FLOAT, weight);
         for (int i = 0; i < vectorised; i += LANES) {
-            load(y, i).fma(all, load(x, i)).intoMemorySegment(x, 4L * i, ORDER);
+            FloatVector.fromMemorySegment(Lanes.FLOAT, y, 4L * i, ORDER)
+                    .fma(all, FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER))
+                    .intoMemorySegment(x, 4L * i, ORDER);
         }
         for (int i = vectorised; i < count; i++) {
             x.set(FLOAT, 4L * i, Math.fma(y.get(FLOAT, 4L * i), weight, x.get(FLOAT, 4L * i)));
@@ -151,7 +164,9 @@ final class SoftmaxBlock {
     static void subtractBlock(MemorySegment x, MemorySegment y, int count) {
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            load(x, i).sub(load(y, i)).intoMemorySegment(x, 4L * i, ORDER);
+            FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER)
+                    .sub(FloatVector.fromMemorySegment(Lanes.FLOAT, y, 4L * i, ORDER))
+                    .intoMemorySegment(x, 4L * i, ORDER);
         }
         for (int i = vectorised; i < count; i++) {
             x.set(FLOAT, 4L * i, x.get(FLOAT, 4L * i) - y.get(FLOAT, 4L * i));
@@ -160,9 +175,5 @@ final class SoftmaxBlock {
 
     private static int vectorised(int count) {
         return count - count % LANES;
-    }
-
-    private static FloatVector load(MemorySegment memory, int i) {
-        return FloatVector.fromMemorySegment(Lanes.FLOAT, memory, 4L * i, ORDER);
     }
 }

@@ -34,7 +34,10 @@ public final class Fp32Powers {
      */
     public static void shift(MemorySegment x, int count, float shift, float factor) {
         for (int i = 0; i < count; i += LANES) {
-            load(x, i).sub(shift).mul(factor).intoMemorySegment(x, 4L * i, ORDER);
+            FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER)
+                    .sub(shift)
+                    .mul(factor)
+                    .intoMemorySegment(x, 4L * i, ORDER);
         }
     }
 
@@ -48,14 +51,16 @@ public final class Fp32Powers {
         polynomials(x, scratch, count);
         exponents(scratch, count);
         for (int i = 0; i < count; i += LANES) {
-            load(x, i).mul(load(scratch, i)).intoMemorySegment(x, 4L * i, ORDER);
+            FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER)
+                    .mul(FloatVector.fromMemorySegment(Lanes.FLOAT, scratch, 4L * i, ORDER))
+                    .intoMemorySegment(x, 4L * i, ORDER);
         }
     }
 
     /** Replaces x by p(f), and leaves n in the low bits of the scratch memory. */
     private static void polynomials(MemorySegment x, MemorySegment scratch, int count) {
         for (int i = 0; i < count; i += LANES) {
-            FloatVector v = load(x, i);
+            FloatVector v = FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER);
             FloatVector least = v.blend(LEAST, v.compare(VectorOperators.LT, LEAST)); // NaN stays
             FloatVector shifted = least.add(TO_INTEGER);
             shifted.intoMemorySegment(scratch, 4L * i, ORDER);
@@ -77,9 +82,5 @@ public final class Fp32Powers {
                     .lanewise(VectorOperators.LSHL, 23)
                     .intoMemorySegment(scratch, 4L * i, ORDER);
         }
-    }
-
-    private static FloatVector load(MemorySegment memory, int i) {
-        return FloatVector.fromMemorySegment(Lanes.FLOAT, memory, 4L * i, ORDER);
     }
 }

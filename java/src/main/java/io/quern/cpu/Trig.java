@@ -175,9 +175,9 @@ public final class Trig {
             MemorySegment factors, long factorsAt, MemorySegment numbers, long xs, long row, int count) {
         long quadrants = xs + row;
         for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
-            DoubleVector x = load(numbers, xs + 8L * i);
-            DoubleVector high = load(factors, factorsAt + 8L * i);
-            DoubleVector low = load(factors, factorsAt + row + 8L * i);
+            DoubleVector x = DoubleVector.fromMemorySegment(Lanes.DOUBLE, numbers, xs + 8L * i, ORDER);
+            DoubleVector high = DoubleVector.fromMemorySegment(Lanes.DOUBLE, factors, factorsAt + 8L * i, ORDER);
+            DoubleVector low = DoubleVector.fromMemorySegment(Lanes.DOUBLE, factors, factorsAt + row + 8L * i, ORDER);
             DoubleVector turns = x.mul(high);
             DoubleVector error = x.fma(high, turns.neg());
             DoubleVector whole = turns.add(TO_INTEGER).sub(TO_INTEGER);
@@ -193,7 +193,7 @@ public final class Trig {
             MemorySegment factors, long factorsAt, MemorySegment numbers, long rests, long row, int count) {
         long sines = rests + 2 * row;
         for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
-            DoubleVector rest = load(numbers, rests + 8L * i);
+            DoubleVector rest = DoubleVector.fromMemorySegment(Lanes.DOUBLE, numbers, rests + 8L * i, ORDER);
             DoubleVector z = rest.mul(rest);
             DoubleVector p = LANES_S5.fma(z, LANES_S4);
             p = p.fma(z, LANES_S3);
@@ -208,7 +208,7 @@ public final class Trig {
     private static void cosPolynomial(
             MemorySegment factors, long factorsAt, MemorySegment numbers, long rests, long row, int count) {
         for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
-            DoubleVector rest = load(numbers, rests + 8L * i);
+            DoubleVector rest = DoubleVector.fromMemorySegment(Lanes.DOUBLE, numbers, rests + 8L * i, ORDER);
             DoubleVector z = rest.mul(rest);
             DoubleVector p = LANES_C6.fma(z, LANES_C5);
             p = p.fma(z, LANES_C4);
@@ -229,9 +229,9 @@ public final class Trig {
         long quadrants = cosines + row;
         long sines = quadrants + row;
         for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
-            DoubleVector c = load(numbers, cosines + 8L * i);
-            DoubleVector s = load(numbers, sines + 8L * i);
-            DoubleVector quadrant = load(numbers, quadrants + 8L * i);
+            DoubleVector c = DoubleVector.fromMemorySegment(Lanes.DOUBLE, numbers, cosines + 8L * i, ORDER);
+            DoubleVector s = DoubleVector.fromMemorySegment(Lanes.DOUBLE, numbers, sines + 8L * i, ORDER);
+            DoubleVector quadrant = DoubleVector.fromMemorySegment(Lanes.DOUBLE, numbers, quadrants + 8L * i, ORDER);
             VectorMask<Double> odd = quadrant.abs().compare(EQ, 1);
             DoubleVector cosine = c.blend(s, odd);
             DoubleVector sine = s.blend(c, odd);
@@ -240,10 +240,6 @@ public final class Trig {
             cosine.blend(cosine.neg(), cosineFlips).intoMemorySegment(numbers, cosines + 8L * i, ORDER);
             sine.blend(sine.neg(), sineFlips).intoMemorySegment(numbers, quadrants + 8L * i, ORDER);
         }
-    }
-
-    private static DoubleVector load(MemorySegment memory, long offset) {
-        return DoubleVector.fromMemorySegment(Lanes.DOUBLE, memory, offset, ORDER);
     }
 
     private static double sinPolynomial(double rest) {
