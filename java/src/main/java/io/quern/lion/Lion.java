@@ -11,6 +11,7 @@ import io.quern.Tensor;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * Lion, the optimizer that steps by the sign of its momentum (Chen et al., "Symbolic Discovery of Optimization Algorithms",
@@ -156,164 +157,107 @@ public record Lion(
         return of(learningRate).withBetas(beta, beta);
     }
 
+    private Lion with(Consumer<Draft> change) {
+        Draft draft = new Draft(this);
+        change.accept(draft);
+        return draft.lion();
+    }
+
+    /** Settings that are about to change. */
+    private static final class Draft {
+        private double learningRate;
+        private double beta1;
+        private double beta2;
+        private double weightDecay;
+        private Direction direction;
+        private double lossScale;
+        private Rounding rounding;
+        private NanPolicy nanPolicy;
+        private Gradients gradients;
+        private double maxNorm;
+        private Caution caution;
+
+        Draft(Lion lion) {
+            learningRate = lion.learningRate;
+            beta1 = lion.beta1;
+            beta2 = lion.beta2;
+            weightDecay = lion.weightDecay;
+            direction = lion.direction;
+            lossScale = lion.lossScale;
+            rounding = lion.rounding;
+            nanPolicy = lion.nanPolicy;
+            gradients = lion.gradients;
+            maxNorm = lion.maxNorm;
+            caution = lion.caution;
+        }
+
+        Lion lion() {
+            return new Lion(
+                    learningRate,
+                    beta1,
+                    beta2,
+                    weightDecay,
+                    direction,
+                    lossScale,
+                    rounding,
+                    nanPolicy,
+                    gradients,
+                    maxNorm,
+                    caution);
+        }
+    }
+
     /** {@return the same with another learning rate} */
     public Lion withLearningRate(double newLearningRate) {
-        return new Lion(
-                newLearningRate,
-                beta1,
-                beta2,
-                weightDecay,
-                direction,
-                lossScale,
-                rounding,
-                nanPolicy,
-                gradients,
-                maxNorm,
-                caution);
+        return with(draft -> draft.learningRate = newLearningRate);
     }
 
     /** {@return the same with other betas; the paper takes 0.95 and 0.98 for language models} */
     public Lion withBetas(double newBeta1, double newBeta2) {
-        return new Lion(
-                learningRate,
-                newBeta1,
-                newBeta2,
-                weightDecay,
-                direction,
-                lossScale,
-                rounding,
-                nanPolicy,
-                gradients,
-                maxNorm,
-                caution);
+        return with(draft -> {
+            draft.beta1 = newBeta1;
+            draft.beta2 = newBeta2;
+        });
     }
 
     /** {@return the same with another weight decay} */
     public Lion withWeightDecay(double newWeightDecay) {
-        return new Lion(
-                learningRate,
-                beta1,
-                beta2,
-                newWeightDecay,
-                direction,
-                lossScale,
-                rounding,
-                nanPolicy,
-                gradients,
-                maxNorm,
-                caution);
+        return with(draft -> draft.weightDecay = newWeightDecay);
     }
 
     /** {@return the same in another direction} */
     public Lion withDirection(Direction newDirection) {
-        return new Lion(
-                learningRate,
-                beta1,
-                beta2,
-                weightDecay,
-                newDirection,
-                lossScale,
-                rounding,
-                nanPolicy,
-                gradients,
-                maxNorm,
-                caution);
+        return with(draft -> draft.direction = newDirection);
     }
 
     /** {@return the same for gradients of a loss that was multiplied by something else} */
     public Lion withLossScale(double newLossScale) {
-        return new Lion(
-                learningRate,
-                beta1,
-                beta2,
-                weightDecay,
-                direction,
-                newLossScale,
-                rounding,
-                nanPolicy,
-                gradients,
-                maxNorm,
-                caution);
+        return with(draft -> draft.lossScale = newLossScale);
     }
 
     /** {@return the same with another rounding of new parameters} */
     public Lion withRounding(Rounding newRounding) {
-        return new Lion(
-                learningRate,
-                beta1,
-                beta2,
-                weightDecay,
-                direction,
-                lossScale,
-                newRounding,
-                nanPolicy,
-                gradients,
-                maxNorm,
-                caution);
+        return with(draft -> draft.rounding = newRounding);
     }
 
     /** {@return the same with another policy for gradients that are not finite} */
     public Lion withNanPolicy(NanPolicy newNanPolicy) {
-        return new Lion(
-                learningRate,
-                beta1,
-                beta2,
-                weightDecay,
-                direction,
-                lossScale,
-                rounding,
-                newNanPolicy,
-                gradients,
-                maxNorm,
-                caution);
+        return with(draft -> draft.nanPolicy = newNanPolicy);
     }
 
     /** {@return the same with another largest norm} */
     public Lion withMaxNorm(double newMaxNorm) {
-        return new Lion(
-                learningRate,
-                beta1,
-                beta2,
-                weightDecay,
-                direction,
-                lossScale,
-                rounding,
-                nanPolicy,
-                gradients,
-                newMaxNorm,
-                caution);
+        return with(draft -> draft.maxNorm = newMaxNorm);
     }
 
     /** {@return the same with other caution} */
     public Lion withCaution(Caution newCaution) {
-        return new Lion(
-                learningRate,
-                beta1,
-                beta2,
-                weightDecay,
-                direction,
-                lossScale,
-                rounding,
-                nanPolicy,
-                gradients,
-                maxNorm,
-                newCaution);
+        return with(draft -> draft.caution = newCaution);
     }
 
     /** {@return the same that leaves gradients otherwise} */
     public Lion withGradients(Gradients newGradients) {
-        return new Lion(
-                learningRate,
-                beta1,
-                beta2,
-                weightDecay,
-                direction,
-                lossScale,
-                rounding,
-                nanPolicy,
-                newGradients,
-                maxNorm,
-                caution);
+        return with(draft -> draft.gradients = newGradients);
     }
 
     /**
