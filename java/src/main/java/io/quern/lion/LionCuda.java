@@ -215,15 +215,9 @@ final class LionCuda implements Kernel<Lion.Step> {
             long found = base + BASE_BYTES;
             long agreeing = found + (step.size() + 1L) * Long.BYTES;
             long sums = agreeing + (long) step.size() * Long.BYTES;
-            long end = sums + lookChunks(step) * Double.BYTES;
+            long end = sums + (long) new Chunks(step).count() * Double.BYTES;
             return new Places(address, number, table, base, found, agreeing, sums, end);
         }
-    }
-
-    private static long lookChunks(Lion.Step step) {
-        return step.parameters().stream()
-                .mapToLong(parameter -> Math.ceilDiv(parameter.elementCount(), (long) Chunks.LENGTH))
-                .sum();
     }
 
     /** One tensor and nothing besides its update: no table is needed. */
@@ -387,7 +381,7 @@ final class LionCuda implements Kernel<Lion.Step> {
     }
 
     private CudaLaunch agree(Lion.Step step, CudaStream stream, Places at) {
-        long chunks = lookChunks(step);
+        long chunks = new Chunks(step).count();
         CudaLaunch.Builder builder = CudaLaunch.of(stream.context().function(agreeSymbol(step.storage())), stream)
                 .grid(blocks(Math.ceilDiv(chunks, BLOCK / WARP)))
                 .block(BLOCK)
@@ -404,7 +398,7 @@ final class LionCuda implements Kernel<Lion.Step> {
     /** The look itself, a warp for each chunk; then one block decides. */
     private static List<CudaLaunch> look(Lion.Step step, CudaStream stream, Places at) {
         CudaContext context = stream.context();
-        long chunks = lookChunks(step);
+        long chunks = new Chunks(step).count();
         List<CudaLaunch> launches = new ArrayList<>();
         if (chunks > 0) {
             launches.add(
@@ -474,7 +468,7 @@ final class LionCuda implements Kernel<Lion.Step> {
         long chunkLength = chunkLength(step.storage());
         long chunks = 0;
         long elements = 0;
-        long lookChunks = 0;
+        Chunks look = new Chunks(step);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment rows = arena.allocate(step.size() * ENTRY_BYTES, Long.BYTES);
             for (int t = 0; t < step.size(); t++) {
@@ -491,8 +485,7 @@ final class LionCuda implements Kernel<Lion.Step> {
                 row.setAtIndex(ValueLayout.JAVA_LONG, 4, count);
                 row.setAtIndex(ValueLayout.JAVA_LONG, 5, chunks);
                 row.setAtIndex(ValueLayout.JAVA_LONG, 6, elements);
-                row.setAtIndex(ValueLayout.JAVA_LONG, 7, lookChunks);
-                lookChunks += Math.ceilDiv(count, (long) Chunks.LENGTH);
+                row.setAtIndex(ValueLayout.JAVA_LONG, 7, look.first(t));
                 elements += count;
                 chunks += Math.ceilDiv(count, chunkLength);
             }

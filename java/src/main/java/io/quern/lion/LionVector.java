@@ -16,9 +16,9 @@ import jdk.incubator.vector.VectorOperators;
  * Lion by the Vector API. All tensors together are one sequence of elements, cut into parts of equal length that threads
  * take in turn, so that one large tensor and a thousand small ones balance alike.
  *
- * <p>FP32 and FP64 are updated in place; FP64 with caution by the reference's loop. For 16-bit storage a block at a time is widened, updated as FP32 and rounded; copies
- * are made block by block, while parameters are in the first-level cache. What
- * is left of a piece beyond whole vectors goes through the reference's loop, which gives the same bits.
+ * <p>FP32 and FP64 are updated in place; FP64 with caution by the reference's loop. For 16-bit storage a block at a time is
+ * widened, updated as FP32 and rounded; copies are made block by block, while parameters are in the first-level cache. What is
+ * left of a piece beyond whole vectors goes through the reference's loop, which gives the same bits.
  */
 final class LionVector implements Launch, WorkerPool.Task {
     /** Elements of a part: some 30 microseconds of work at memory speed, a hundred times what handing it out costs. */
@@ -78,7 +78,7 @@ final class LionVector implements Launch, WorkerPool.Task {
     public void run(int part) {
         long from = (long) part * PART;
         long to = from + PART;
-        for (int t = tensorAt(from); t < tensors.length && begins[t] < to; t++) {
+        for (int t = Chunks.tensorAt(begins, from); t < tensors.length && begins[t] < to; t++) {
             long length = begins[t + 1] - begins[t];
             long begin = cut(from - begins[t]);
             long end = to < begins[t + 1] ? cut(to - begins[t]) : length;
@@ -88,21 +88,6 @@ final class LionVector implements Launch, WorkerPool.Task {
                 update(tensors[t], begin, end);
             }
         }
-    }
-
-    /** {@return the last tensor that does not begin beyond a position of the sequence} */
-    private int tensorAt(long position) {
-        int low = 0;
-        int high = tensors.length;
-        while (high - low > 1) {
-            int middle = low + high >>> 1;
-            if (begins[middle] <= position) {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        return low;
     }
 
     private static long cut(long position) {
@@ -287,8 +272,7 @@ final class LionVector implements Launch, WorkerPool.Task {
     private static DoubleVector signedRate(double learningRate, DoubleVector c) {
         if (DOUBLE_LANES == 2) {
             // C2 has no masks of two lanes and would box them. The factors make the smallest number larger than any
-            // rate, and
-            // leave zeros, infinities and NaN; elsewhere masks are twice as fast as Java's min and max.
+            // rate, and leave zeros, infinities and NaN; elsewhere masks are twice as fast as Java's min and max.
             return c.mul(0x1p1000).mul(0x1p1000).min(learningRate).max(-learningRate);
         }
         return c.blend(learningRate, c.compare(VectorOperators.GT, 0.0))
