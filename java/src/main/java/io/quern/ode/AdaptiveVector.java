@@ -46,6 +46,7 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
     private final Slots slots;
     private final Lanes[] lanes; // of each slot
     private final FollowedRows followed; // null: nobody looks into the steps
+    private final int shift; // of the rows that are not carried
     private final int events;
 
     private AdaptiveVector(AdaptiveSolve solve, int threads, long workspace) {
@@ -61,6 +62,7 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         this.slots = new Slots(threads);
         this.lanes = new Lanes[threads];
         this.events = solve.events().size();
+        this.shift = shift(solve);
         this.followed = solve.followed() ? FollowedRows.adaptive(solve.ode(), events) : null;
         long attemptBytes = HostMemory.lines(attempt.bytes());
         long startBytes = HostMemory.lines(start.bytes());
@@ -70,7 +72,7 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
                     ? null
                     : new Follower(solve.ode(), trajectories, solve.saves(), solve.watch(), attempt.lanes());
             lanes[slot] = new Lanes(block, block + attemptBytes, startBytes, attempt.lanes(), follower);
-            settings(running, attempt, lanes[slot].running, followed == null ? 0 : followed.count());
+            settings(running, attempt, lanes[slot].running, shift);
             settings(waiting, start, lanes[slot].waiting, 0);
             settings(waiting, start, lanes[slot].restarting, 0);
         }
@@ -101,9 +103,10 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
     private static StepCompiler.Compiled attempt(AdaptiveSolve solve) {
         StepKernels kernels = solve.ode().field().kernels();
         DType dtype = solve.trajectories().dtype();
+        BitSet uniform = uniform(solve, shift(solve));
         return solve.followed()
-                ? kernels.attemptFollowed(solve.ode(), dtype, solve.events(), uniform(solve, shift(solve)))
-                : kernels.attempt(solve.ode(), dtype, uniform(solve, 0));
+                ? kernels.attemptFollowed(solve.ode(), dtype, solve.events(), uniform)
+                : kernels.attempt(solve.ode(), dtype, uniform);
     }
 
     private static StepCompiler.Compiled start(AdaptiveSolve solve) {
@@ -116,7 +119,9 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
 
     /** {@return how much further rows that are not carried lie where steps are looked into} */
     private static int shift(AdaptiveSolve solve) {
-        return FollowedRows.adaptive(solve.ode(), solve.events().size()).count();
+        return solve.followed()
+                ? FollowedRows.adaptive(solve.ode(), solve.events().size()).count()
+                : 0;
     }
 
     /** {@return the rows that are the same for all trajectories} */
@@ -175,7 +180,6 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
 
     /** Rows that are the same for all trajectories, but may be others in the next run. */
     private void loadUniform(Lanes own) {
-        int shift = followed == null ? 0 : followed.count();
         if (solve.end().each() == null) {
             running.loadTimes(solve.end(), 0, 0, row(attempt, own.running, shift + StepProgram.end(field)));
         }
@@ -221,7 +225,6 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         }
         int from = own.taken++;
         own.trajectory[lane] = own.firstWaiting + from;
-        int shift = followed == null ? 0 : followed.count();
         for (int row = 0; row < StepProgram.end(field); row++) {
             copy(own.waiting, row, from, own, row, lane);
         }
@@ -253,14 +256,14 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         Follower follower = own.follower;
         follower.to = number(own, StepProgram.T, lane);
         take(own, lane, StepProgram.Y, follower.y1);
-        take(own, lane, followed.count() + StepProgram.adaptiveParameters(field), follower.parameter);
+        take(own, lane, shift + StepProgram.adaptiveParameters(field), follower.parameter);
         follower.begin(lane, own.trajectory[lane], forward(own, lane));
         give(own, lane);
     }
 
     /** {@return whether a lane's trajectory, at its start, goes forward} */
     private boolean forward(Lanes own, int lane) {
-        return number(own, StepProgram.T, lane) <= number(own, followed.count() + StepProgram.end(field), lane);
+        return number(own, StepProgram.T, lane) <= number(own, shift + StepProgram.end(field), lane);
     }
 
     /** Looks into the step that a lane's trajectory has taken, if it was taken. */
@@ -279,7 +282,7 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         if (followed.quartic()) {
             take(own, lane, followed.sum(), follower.quartic);
         }
-        take(own, lane, followed.count() + StepProgram.adaptiveParameters(field), follower.parameter);
+        take(own, lane, shift + StepProgram.adaptiveParameters(field), follower.parameter);
         for (int e = 0; e < events; e++) {
             follower.side(lane, e, number(own, followed.side() + e, lane));
         }
@@ -307,7 +310,7 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
     private void give(Lanes own, int lane) {
         boolean forward = forward(own, lane);
         double next = own.follower.nextSave(lane, own.trajectory[lane], forward);
-        set(own, followed.count() + StepProgram.adaptiveRows(field), lane, next);
+        set(own, shift + StepProgram.adaptiveRows(field), lane, next);
         for (int e = 0; e < events; e++) {
             set(own, followed.side() + e, lane, own.follower.side(lane, e));
         }
@@ -317,7 +320,7 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
     private void restart(Lanes own, int lane) {
         long block = own.restarting;
         Follower follower = own.follower;
-        int endRow = followed.count() + StepProgram.end(field);
+        int endRow = shift + StepProgram.end(field);
         double end = number(own, endRow, lane);
         waiting.set(row(start, block, StepProgram.T), 0, follower.to);
         waiting.set(row(start, block, StepProgram.end(field)), 0, end);

@@ -49,7 +49,7 @@ final class FixedVector implements Launch, WorkerPool.Task {
         this.workspace = workspace;
         this.parts = Math.toIntExact(Math.ceilDiv(solve.trajectories().batch(), (long) compiled.lanes()));
         this.followed = solve.saves() == null ? null : FollowedRows.fixed(solve.ode());
-        this.shift = followed == null ? 0 : shift(solve);
+        this.shift = shift(solve);
         this.followers = new Follower[followed == null ? 0 : threads];
         for (int slot = 0; slot < followers.length; slot++) {
             followers[slot] = new Follower(solve.ode(), solve.trajectories(), solve.saves(), null, compiled.lanes());
@@ -64,19 +64,22 @@ final class FixedVector implements Launch, WorkerPool.Task {
         StepKernels kernels = solve.ode().field().kernels();
         DType dtype = solve.trajectories().dtype();
         return solve.saves() == null
-                ? kernels.fixed(solve.ode(), dtype, uniform(solve, 0))
-                : kernels.fixedFollowed(solve.ode(), dtype, uniform(solve, shift(solve)));
+                ? kernels.fixed(solve.ode(), dtype, uniform(solve))
+                : kernels.fixedFollowed(solve.ode(), dtype, uniform(solve));
     }
 
     /** {@return how much further rows that are not carried lie where steps are looked into} */
     private static int shift(FixedSolve solve) {
-        return FollowedRows.fixed(solve.ode()).carried()
-                - StepProgram.fixedStart(solve.ode().field());
+        return solve.saves() == null
+                ? 0
+                : FollowedRows.fixed(solve.ode()).carried()
+                        - StepProgram.fixedStart(solve.ode().field());
     }
 
     /** {@return the rows that are the same for all trajectories} */
-    private static BitSet uniform(FixedSolve solve, int shift) {
+    private static BitSet uniform(FixedSolve solve) {
         OdeField field = solve.ode().field();
+        int shift = shift(solve);
         boolean start = solve.trajectories().start().each() == null;
         boolean step = solve.size() != null
                 ? solve.size().each() == null

@@ -96,8 +96,9 @@ final class OdeCuda {
     /** {@return a kernel that ships, or that can be compiled here} */
     private static Optional<CudaFunction> function(CudaKernel kernel, CudaContext context) {
         OdeField field = kernel.ode().field();
-        if (CudaCatalogue.name(field) != null) {
-            return Optional.of(context.function(symbol(kernel)));
+        String known = CudaCatalogue.name(field);
+        if (known != null) {
+            return Optional.of(context.function(symbol(kernel, kernel.module(known), kernel.symbol(known))));
         }
         String formulae = CudaSource.formulae(field, kernel.dtype());
         String name =
