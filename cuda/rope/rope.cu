@@ -125,6 +125,18 @@ __device__ __forceinline__ void load(const T* from, T (&to)[N]) {
     }
 }
 
+/// MOST elements, 16 bytes of them or one. The wide store is asked for by name: the compiler splits an assignment into
+/// elements, and does not always put them together again.
+template <int MOST, typename T>
+__device__ __forceinline__ void copy(const T* from, T* to) {
+    if constexpr (MOST == 1) {
+        *to = *from;
+    } else {
+        static_assert(MOST * sizeof(T) == sizeof(int4));
+        __stwb(reinterpret_cast<int4*>(to), *reinterpret_cast<const int4*>(from));
+    }
+}
+
 template <int MOST, int N, typename T>
 __device__ __forceinline__ void store(T* to, const T (&from)[N]) {
     constexpr int STEP = N < MOST ? N : MOST;
@@ -135,7 +147,7 @@ __device__ __forceinline__ void store(T* to, const T (&from)[N]) {
         for (int j = 0; j < STEP; j++) {
             pack.at[j] = from[i + j];
         }
-        storePack<STEP>(to + i, 0, pack);
+        copy<STEP>(pack.at, to + i);
     }
 }
 
@@ -217,17 +229,6 @@ __device__ __forceinline__ void rotateHeads(const T* x, int64_t xHead, T* out, i
         rotateRow<PAIRING, N, MOST>(x, out, k, pairs, cosine, sine);
         x += blockDim.y * xHead;
         out += blockDim.y * outHead;
-    }
-}
-
-/// MOST elements, 16 bytes of them or one. As a Pack they were stored element by element where these have 16 bits.
-template <int MOST, typename T>
-__device__ __forceinline__ void copy(const T* from, T* to) {
-    if constexpr (MOST == 1) {
-        *to = *from;
-    } else {
-        static_assert(MOST * sizeof(T) == sizeof(int4));
-        *reinterpret_cast<int4*>(to) = *reinterpret_cast<const int4*>(from);
     }
 }
 

@@ -84,8 +84,10 @@ class RopeCountersTest {
         String name = dtype + " " + pairing + " of " + TOKENS + " x " + HEADS + " + 2 x " + KEY_HEADS + " x " + DIM;
         GOLDEN.check(name + " to a cache", () -> append(device, dtype, pairing));
         KernelCounters joint = only("rope_joint");
-        long bytes = (long) TOKENS * (HEADS + 2 * KEY_HEADS) * DIM * dtype.bytes();
-        assertEquals(bytes, joint.globalStores().requestedBytes());
+        long sectors = (long) TOKENS * (HEADS + 2 * KEY_HEADS) * DIM * dtype.bytes() / SECTOR;
+        assertEquals(sectors * SECTOR, joint.globalStores().requestedBytes());
+        assertEquals(sectors, joint.globalStores().sectors());
+        assertEquals(16, joint.globalStores().sectorsPerRequest());
         assertEquals(0, joint.divergentBranches());
     }
 
