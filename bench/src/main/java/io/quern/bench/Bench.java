@@ -10,6 +10,7 @@ import io.quern.bench.measure.ForkFailedException;
 import io.quern.bench.measure.Forks;
 import io.quern.bench.measure.Measurement;
 import io.quern.bench.measure.Pace;
+import io.quern.bench.measure.Peer;
 import io.quern.bench.measure.Result;
 import io.quern.bench.measure.Sample;
 import io.quern.bench.measure.StreamPeer;
@@ -23,10 +24,13 @@ import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -90,6 +94,11 @@ final class Bench implements Callable<Integer> {
             String noPeers = StreamPeer.build(folder.path());
             if (noPeers != null) {
                 notRunHere.add("C peers: " + noPeers);
+            }
+            if (!Peer.available(Peer.PYTORCH)
+                    && subjects.stream().anyMatch(s -> s.peers().contains(Peer.PYTORCH))) {
+                notRunHere.add(
+                        "PyTorch: not on the class path; ./mvnw -DskipTests -Ppytorch package puts it there (110 MB)");
             }
             ceilings = ceilings(subjects, counts, pace, machine.l2Bytes());
             Measurement measurement = new Measurement(ceilings, pace, machine.l2Bytes());
@@ -159,7 +168,7 @@ final class Bench implements Callable<Integer> {
                 for (int count : counts) {
                     bar.doing(subject.id());
                     try {
-                        alone.add(measurement.alone(subject, count));
+                        alone.addAll(measurement.alone(subject, count));
                     } catch (Disagreement | ForkFailedException wrong) {
                         refused.add(subject + " on " + count + " thread(s): " + wrong.getMessage());
                     }
@@ -179,6 +188,10 @@ final class Bench implements Callable<Integer> {
             for (int count : counts) {
                 List<Result> own = alone.stream()
                         .filter(result -> result.threads() == count)
+                        .collect(Collectors.toMap(
+                                Result::subject, Function.identity(), (one, _) -> one, LinkedHashMap::new))
+                        .values()
+                        .stream()
                         .toList();
                 try {
                     if (!own.isEmpty()) { // all of them were refused, and that was said

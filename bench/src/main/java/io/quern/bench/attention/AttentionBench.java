@@ -30,7 +30,7 @@ public final class AttentionBench {
         List<Subject> subjects = new ArrayList<>();
         for (int headDim : new int[] {64, 128}) {
             for (Setting.Sight sight : Setting.Sight.values()) {
-                for (int tokens : new int[] {512, 1024, 4096}) {
+                for (int tokens : new int[] {512, 1024, 2048, 4096}) {
                     subjects.add(prefill(Setting.prefill(DType.FP32, tokens, headDim, sight)));
                 }
                 subjects.add(prefill(Setting.prefill(DType.BF16, 1024, headDim, sight)));
@@ -39,10 +39,11 @@ public final class AttentionBench {
             }
         }
         for (DType dtype : List.of(DType.FP32, DType.BF16)) {
-            for (int keys : new int[] {4096, 65536}) {
+            for (int keys : new int[] {4096, 16384, 65536}) {
                 subjects.add(subject("attention.decode", Setting.decode(dtype, 1, keys), keys == 4096));
             }
             subjects.add(subject("attention.decode", Setting.decode(dtype, 16, 4096), false));
+            subjects.add(subject("attention.decode", Setting.decode(dtype, 16, 16384), false));
         }
         subjects.addAll(BackwardBench.subjects());
         subjects.addAll(PagedBench.subjects());
@@ -66,7 +67,8 @@ public final class AttentionBench {
                         4 * setting.pairs() * setting.headDim(),
                         setting.bytes()),
                 quick,
-                setting.peer(),
+                setting.peers(),
+                null,
                 device -> open(device, setting));
     }
 
@@ -84,24 +86,40 @@ public final class AttentionBench {
                 .values(values)
                 .out(out)
                 .bind(stream);
-        Peer peer = device instanceof Device.Cpu cpu && setting.peer() != null
-                ? peer(setting, query, keys, values, arena.allocate(setting.dtype(), query.shape()), cpu.threads())
-                : null;
-        return new BoundWorkload(arena, stream, call, () -> agree(call, setting, query, keys, values, out), peer);
+        List<Peer> peers = new ArrayList<>();
+        if (device instanceof Device.Cpu cpu) {
+            for (String name : setting.peers().stream().filter(Peer::available).toList()) {
+                peers.add(peer(name, setting, arena, query, keys, values, out, cpu.threads()));
+            }
+        }
+        Runnable agreement = () -> agree(call, setting, query, keys, values, out);
+        return new BoundWorkload(arena, stream, List.of(call), agreement, peers);
     }
 
-    private static Peer peer(Setting setting, Tensor query, Tensor keys, Tensor values, Tensor out, int threads) {
-        long keyHeads = (long) setting.batches() * setting.keyHeads();
-        return setting.queries() == 1
+    /** Given our own result, {@code out}. */
+    private static Peer peer(
+            String name,
+            Setting setting,
+            TensorArena arena,
+            Tensor query,
+            Tensor keys,
+            Tensor values,
+            Tensor out,
+            int threads) {
+        if (name.equals(Peer.PYTORCH)) {
+            return PyTorch.here().forward(setting, query, keys, values, out, threads);
+        }
+        Tensor theirs = arena.allocate(setting.dtype(), query.shape());
+        return name.equals(StreamPeer.DECODE)
                 ? StreamPeer.decode(
                         query.address(),
                         keys.address(),
                         values.address(),
-                        out.address(),
-                        keyHeads,
+                        theirs.address(),
+                        (long) setting.batches() * setting.keyHeads(),
                         setting.keys(),
                         threads)
-                : OnnxPeer.of(setting, query, keys, values, out, threads);
+                : OnnxPeer.of(setting, query, keys, values, theirs, threads);
     }
 
     /** Some queries, of all heads. A causal one sees the keys up to the last query of its window, bottom-right aligned. */

@@ -10,6 +10,7 @@ import io.quern.attention.Backward;
 import io.quern.attention.Forward;
 import io.quern.bench.measure.Agreement;
 import io.quern.bench.measure.BoundWorkload;
+import io.quern.bench.measure.Peer;
 import io.quern.bench.measure.Subject;
 import io.quern.bench.measure.Traffic;
 import io.quern.bench.measure.Workload;
@@ -58,6 +59,7 @@ final class BackwardBench {
                         2 * products * setting.pairs() * setting.headDim(),
                         2 * setting.bytes() + logSumExp),
                 quick,
+                both && setting.dtype() == DType.FP32 ? List.of(Peer.PYTORCH) : List.of(),
                 null,
                 device -> open(device, setting, both));
     }
@@ -73,11 +75,14 @@ final class BackwardBench {
             pass.forward(setting).run(stream);
         }
         calls.add(pass.backward(setting).bind(stream));
-        return new BoundWorkload(arena, stream, calls, () -> agree(calls, setting, pass), null);
+        List<Peer> peers = device instanceof Device.Cpu cpu && both && Peer.available(Peer.PYTORCH)
+                ? List.of(PyTorch.here().training(setting, pass, cpu.threads()))
+                : List.of();
+        return new BoundWorkload(arena, stream, calls, () -> agree(calls, setting, pass), peers);
     }
 
     /** The tensors of both passes. */
-    private record Pass(
+    record Pass(
             Tensor query,
             Tensor keys,
             Tensor values,
@@ -149,13 +154,17 @@ final class BackwardBench {
                     last(arena, pass.outGradient()));
             expected.forward(setting).run(reference);
             expected.backward(setting).run(reference);
-            // Gradients are held to five times what outputs are.
-            double tolerance = 5 * setting.tolerance();
+            double tolerance = tolerance(setting);
             Agreement.within("queryGradient", expected.queryGradient(), last(arena, pass.queryGradient()), tolerance);
             Agreement.within("keysGradient", expected.keysGradient(), last(arena, pass.keysGradient()), tolerance);
             Agreement.within(
                     "valuesGradient", expected.valuesGradient(), last(arena, pass.valuesGradient()), tolerance);
         }
+    }
+
+    /** {@return that of gradients, which are held to five times what outputs are} */
+    static double tolerance(Setting setting) {
+        return 5 * setting.tolerance();
     }
 
     private static Tensor last(TensorArena arena, Tensor tensor) {

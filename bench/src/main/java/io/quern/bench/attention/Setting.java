@@ -5,7 +5,9 @@ import io.quern.Tensor;
 import io.quern.TensorArena;
 import io.quern.attention.Attention;
 import io.quern.bench.measure.Agreement;
+import io.quern.bench.measure.Peer;
 import io.quern.bench.measure.StreamPeer;
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -45,9 +47,13 @@ record Setting(DType dtype, int batches, int heads, int keyHeads, int queries, i
                 : heads + "x" + queries + "x" + headDim + "-" + sight.name().toLowerCase(Locale.ROOT);
     }
 
-    /** {@return what it is run in turn with, or null} */
-    String peer() {
-        return dtype != DType.FP32 ? null : queries == 1 ? StreamPeer.DECODE : OnnxPeer.NAME;
+    /** {@return what it is run in turn with} */
+    List<String> peers() {
+        return switch (dtype) {
+            case FP32 -> List.of(queries == 1 ? StreamPeer.DECODE : OnnxPeer.NAME, Peer.PYTORCH);
+            case FP16, BF16 -> List.of(Peer.PYTORCH);
+            default -> List.of();
+        };
     }
 
     /** {@return of a query and a key that it sees} */

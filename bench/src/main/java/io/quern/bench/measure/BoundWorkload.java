@@ -13,7 +13,7 @@ public final class BoundWorkload implements Workload {
     private final BoundCall[] calls;
     private final long flops;
     private final Runnable agreement;
-    private final Peer peer;
+    private final List<Peer> peers;
 
     /**
      * Takes over arena, stream and call.
@@ -27,18 +27,29 @@ public final class BoundWorkload implements Workload {
 
     /** The same of several calls, one after the other. */
     public BoundWorkload(TensorArena arena, Stream stream, List<BoundCall> calls, Runnable agreement, Peer peer) {
-        this(arena, stream, calls, calls.stream().mapToLong(BoundCall::flops).sum(), agreement, peer);
+        this(arena, stream, calls, agreement, peer == null ? List.of() : List.of(peer));
+    }
+
+    /** The same with any number of peers. */
+    public BoundWorkload(
+            TensorArena arena, Stream stream, List<BoundCall> calls, Runnable agreement, List<Peer> peers) {
+        this(arena, stream, calls, calls.stream().mapToLong(BoundCall::flops).sum(), agreement, peers);
     }
 
     /** The same of calls that cannot know how many FLOP they will do. */
     public BoundWorkload(
             TensorArena arena, Stream stream, List<BoundCall> calls, long flops, Runnable agreement, Peer peer) {
+        this(arena, stream, calls, flops, agreement, peer == null ? List.of() : List.of(peer));
+    }
+
+    private BoundWorkload(
+            TensorArena arena, Stream stream, List<BoundCall> calls, long flops, Runnable agreement, List<Peer> peers) {
         this.arena = arena;
         this.stream = stream;
         this.calls = calls.toArray(BoundCall[]::new);
         this.flops = flops;
         this.agreement = agreement;
-        this.peer = peer;
+        this.peers = peers;
     }
 
     @Override
@@ -65,8 +76,8 @@ public final class BoundWorkload implements Workload {
     }
 
     @Override
-    public Peer peer() {
-        return peer;
+    public List<Peer> peers() {
+        return peers;
     }
 
     @Override

@@ -29,20 +29,26 @@ public final class Measurement {
         this.l2Bytes = l2Bytes;
     }
 
-    /** Times a subject on the CPU in a fork of its own; in turn with its peer, where there is one. */
-    public Result alone(Subject subject, int threads) {
-        boolean paired = subject.peer() != null && Peer.available(subject.peer());
-        int turns = paired ? 2 : 1;
+    /** Times a subject on the CPU in a fork of its own; in as many as it has peers here, with each in turn. */
+    public List<Result> alone(Subject subject, int threads) {
+        List<String> peers = subject.peers().stream().filter(Peer::available).toList();
+        return peers.isEmpty()
+                ? List.of(alone(subject, threads, null))
+                : peers.stream().map(peer -> alone(subject, threads, peer)).toList();
+    }
+
+    private Result alone(Subject subject, int threads, String peer) {
+        int turns = peer == null ? 1 : 2;
         int warmups = pace.warmups() * turns;
         int iterations = pace.iterations() * turns;
-        List<Visit> visits = List.of(new Visit(warmups + iterations, subject.id(), paired));
+        List<Visit> visits = List.of(new Visit(warmups + iterations, subject.id(), peer));
         double[] seconds = Forks.time(visits, warmups, iterations, pace, "cpu", threads);
-        if (!paired) {
+        if (peer == null) {
             return result(subject, threads, Sample.of(seconds), null, null);
         }
         double[] ours = everySecond(seconds, 0);
         double[] theirs = everySecond(seconds, 1);
-        return result(subject, threads, Sample.of(ours), subject.peer(), ratios(theirs, ours));
+        return result(subject, threads, Sample.of(ours), peer, ratios(theirs, ours));
     }
 
     /**
@@ -77,7 +83,7 @@ public final class Measurement {
     }
 
     private double[] own(Subject subject, int threads) {
-        List<Visit> visits = List.of(new Visit(pace.warmups() + pace.iterations(), subject.id(), false));
+        List<Visit> visits = List.of(new Visit(pace.warmups() + pace.iterations(), subject.id(), null));
         return Forks.time(visits, pace.warmups(), pace.iterations(), pace, "cpu", threads);
     }
 
@@ -101,7 +107,7 @@ public final class Measurement {
         List<Subject> shuffled = new ArrayList<>(subjects);
         Collections.shuffle(shuffled, random);
         return shuffled.stream()
-                .map(subject -> new Visit(iterations, subject.id(), false))
+                .map(subject -> new Visit(iterations, subject.id(), null))
                 .toList();
     }
 

@@ -7,8 +7,13 @@ package io.quern.bench.measure;
  * @param call runs it once
  */
 public record Peer(String name, Runnable call) {
-    /** {@return whether it can be run here: loops in C need a compiler, libraries are on the class path} */
-    static boolean available(String name) {
-        return !name.startsWith("C ") || StreamPeer.available();
+    /** What the report calls PyTorch, which is here only if the build's profile {@code pytorch} put it on the class path. */
+    public static final String PYTORCH = "PyTorch";
+
+    private static final boolean HAS_PYTORCH = Peer.class.getResource("/org/bytedeco/pytorch/Tensor.class") != null;
+
+    /** {@return whether it can be run here: loops in C need a compiler, libraries the class path} */
+    public static boolean available(String name) {
+        return name.equals(PYTORCH) ? HAS_PYTORCH : !name.startsWith("C ") || StreamPeer.available();
     }
 }

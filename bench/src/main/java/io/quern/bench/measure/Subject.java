@@ -1,6 +1,7 @@
 package io.quern.bench.measure;
 
 import io.quern.Device;
+import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
@@ -12,7 +13,7 @@ import java.util.regex.Pattern;
  * @param shape the sizes: {@code n=4096}
  * @param work what a call costs at the least, by formula
  * @param quick whether {@code --quick} includes it
- * @param peer the name of the peer that its workload offers, or null
+ * @param peers the names of the peers that its workload offers
  * @param count what a call does many times, where that tells more than bytes do; or null
  * @param opening allocates it
  */
@@ -22,10 +23,23 @@ public record Subject(
         String shape,
         Work work,
         boolean quick,
-        String peer,
+        List<String> peers,
         Count count,
         Opening opening) {
-    /** A subject whose bytes and FLOP say all. */
+    /** A subject with one peer, or none: null. */
+    public Subject(
+            String benchmark,
+            String dtype,
+            String shape,
+            Work work,
+            boolean quick,
+            String peer,
+            Count count,
+            Opening opening) {
+        this(benchmark, dtype, shape, work, quick, peer == null ? List.of() : List.of(peer), count, opening);
+    }
+
+    /** A subject with one peer, or none, whose bytes and FLOP say all. */
     public Subject(
             String benchmark, String dtype, String shape, Work work, boolean quick, String peer, Opening opening) {
         this(benchmark, dtype, shape, work, quick, peer, null, opening);

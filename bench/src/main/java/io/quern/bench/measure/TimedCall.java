@@ -63,9 +63,17 @@ public class TimedCall {
         if (workload == null) {
             open(Rooms.subject(plan.get(visit).subject()));
         }
-        boolean peersTurn = plan.get(visit).paired() && iterationOfVisit % 2 == 1;
-        current = peersTurn ? workload.peer().call() : ours;
+        String peer = plan.get(visit).peer();
+        current = peer != null && iterationOfVisit % 2 == 1 ? call(peer) : ours;
         iterationOfVisit++;
+    }
+
+    private Runnable call(String name) {
+        return workload.peers().stream()
+                .filter(peer -> peer.name().equals(name))
+                .findFirst()
+                .orElseThrow(() -> new IllegalStateException(plan.get(visit).subject() + " offers no " + name))
+                .call();
     }
 
     private void open(Subject subject) {

@@ -1,5 +1,9 @@
 package io.quern.bench.measure;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.net.URLDecoder;
+import java.net.URLEncoder;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -10,17 +14,23 @@ import java.util.stream.Collectors;
  *
  * @param iterations how many
  * @param subject the id of the subject
- * @param paired whether every second iteration runs the subject's peer: A B A B, on the same memory
+ * @param peer which of the subject's peers every second iteration runs, A B A B, on the same memory; or null
  */
-public record Visit(int iterations, String subject, boolean paired) {
+public record Visit(int iterations, String subject, String peer) {
     private static final String BETWEEN = " ";
+    private static final String ALONE = "*";
     private static final String PAIRED = "&";
+    private static final String PEER_ENDS = "@";
 
     /** {@return the visits as one parameter} */
     public static String write(List<Visit> visits) {
         return visits.stream()
-                .map(visit -> visit.iterations + (visit.paired ? PAIRED : "*") + visit.subject)
+                .map(visit -> visit.iterations + visit.mark() + visit.subject)
                 .collect(Collectors.joining(BETWEEN));
+    }
+
+    private String mark() {
+        return peer == null ? ALONE : PAIRED + URLEncoder.encode(peer, UTF_8) + PEER_ENDS;
     }
 
     /** {@return the visits that {@link #write} wrote} */
@@ -33,7 +43,12 @@ public record Visit(int iterations, String subject, boolean paired) {
         while (Character.isDigit(text.charAt(digits))) {
             digits++;
         }
-        boolean paired = text.startsWith(PAIRED, digits);
-        return new Visit(Integer.parseInt(text.substring(0, digits)), text.substring(digits + 1), paired);
+        int iterations = Integer.parseInt(text.substring(0, digits));
+        String rest = text.substring(digits + 1);
+        if (text.startsWith(ALONE, digits)) {
+            return new Visit(iterations, rest, null);
+        }
+        int ends = rest.indexOf(PEER_ENDS);
+        return new Visit(iterations, rest.substring(ends + 1), URLDecoder.decode(rest.substring(0, ends), UTF_8));
     }
 }

@@ -1,5 +1,7 @@
 package io.quern.bench.measure;
 
+import java.util.List;
+
 /** A kernel with its tensors, ready to be timed again and again. Opened, used and closed by one thread. */
 public interface Workload extends AutoCloseable {
     /** Makes one call as an application would; returns when its result is there. */
@@ -18,9 +20,9 @@ public interface Workload extends AutoCloseable {
     /** {@return the floating-point operations of a call} */
     long flops();
 
-    /** {@return the loop to be run in turn with this one, or null} */
-    default Peer peer() {
-        return null;
+    /** {@return what can be run in turn with it} */
+    default List<Peer> peers() {
+        return List.of();
     }
 
     /** Frees the tensors. */
