@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # PTX of the rooms, which is committed and ships in the jar: cuda/<room>/<room>.cu -> native-build/ptx/<arch>/<room>.ptx.
 # A room of many kernels has a source for each family of them, cuda/<room>/<family>.cu -> <room>_<family>.ptx; one with a
-# line "// types: fp64 fp32" gives a module for each, <room>_<family>_<type>.ptx, and one with "// from: compute_80" none
-# for older architectures.
+# line "// types: fp64 fp32" gives a module for each, <room>_<family>_<type>.ptx, one with "// parts: solve save" one for each of
+# these, <room>_<family>_<part>_<type>.ptx, and one with "// from: compute_80" none for older architectures.
 #
 #   native-build/ptx.sh [ROOM...]           write the PTX of these rooms (default: all)
 #   native-build/ptx.sh --check [ROOM...]   write nothing; exit 1 and show the difference where committed PTX is stale
@@ -57,27 +57,31 @@ fi
 # What a line of a source's head says: "// types: fp64 fp32" of "types".
 stated() { sed -n "s/^\/\/ $1: //p" "$2"; }
 
-# A line for each module of a room: architecture, name, source, type (or "-").
+# A line for each module of a room: architecture, name, source, part and type (or "-").
 modules() {
-    local source family arch type
+    local source family arch part type
     for source in cuda/"$1"/*.cu; do
         family=$(basename "$source" .cu)
         for arch in "${ARCHS[@]}"; do
             [[ $arch < $(stated from "$source") ]] && continue
-            for type in $(stated types "$source" | grep . || echo -); do
-                local name=$1
-                [[ $family == "$1" ]] || name+=_$family
-                [[ $type == - ]] || name+=_$type
-                echo "$arch $name $source $type"
+            for part in $(stated parts "$source" | grep . || echo -); do
+                for type in $(stated types "$source" | grep . || echo -); do
+                    local name=$1
+                    [[ $family == "$1" ]] || name+=_$family
+                    [[ $part == - ]] || name+=_$part
+                    [[ $type == - ]] || name+=_$type
+                    echo "$arch $name $source $part $type"
+                done
             done
         done
     done
 }
 
-# compile ARCH NAME SOURCE TYPE
+# compile ARCH NAME SOURCE PART TYPE
 compile() {
     local ptx=$made/$1/$2.ptx define=()
-    [[ $4 == - ]] || define=(-DQUERN_TYPE="$4")
+    [[ $4 == - ]] || define+=(-DQUERN_PART="$4")
+    [[ $5 == - ]] || define+=(-DQUERN_TYPE="$5")
     "$nvcc" "${FLAGS[@]}" "${define[@]}" -arch="$1" -o "$ptx" "$3"
     normalise "$ptx"
 }

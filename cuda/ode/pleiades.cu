@@ -2,6 +2,7 @@
 // Written by io.quern.ode.CudaSource, and held to it by CudaSourceTest, which also renews it.
 // clang-format off
 //
+// parts: solve save
 // types: fp64 fp32
 #include "solve.cuh"
 
@@ -618,7 +619,7 @@ struct Field<fp32> {
     }
 };
 
-QUERN_ODE_KERNELS(pleiades, QUERN_TYPE)
+QUERN_ODE_KERNELS(QUERN_PART, pleiades, QUERN_TYPE)
 
 }  // namespace ode
 }  // namespace quern

@@ -1,12 +1,10 @@
 // The loops around the steps of io.quern.ode, and its kernels: a trajectory a thread, its state in registers.
 #pragma once
 
-#include "step.cuh"
+#include "follow.cuh"
 
 namespace quern {
 namespace ode {
-
-using Index = long long;
 
 /// Threads of a block.
 constexpr int BLOCK = 128;
@@ -81,12 +79,13 @@ class Parameters<Number, COUNT, false> {
 /// parameters   (PARAMETERS, batch), or (PARAMETERS) with `parameterStep` 0
 /// start        (batch), or null: all at startOfAll
 /// target       the same: the length of a step if `sized`, else where the last one ends
-template <typename Method, typename Field, typename Number>
+/// follow       looks into the steps
+template <typename Method, typename Field, typename Follow, typename Number>
 __device__ __forceinline__ void solveFixed(const Number* state, const Number* parameters, const Number* start,
                                            const Number* target, Number* out, Index stateStride,
                                            Index parameterStride, Index parameterStep, Index outStride,
                                            Index batch, double startOfAll, double targetOfAll, int steps,
-                                           int sized) {
+                                           int sized, Follow follow) {
     const Index i = static_cast<Index>(blockIdx.x) * BLOCK + threadIdx.x;
     if (i >= batch) {
         return;
@@ -100,13 +99,20 @@ __device__ __forceinline__ void solveFixed(const Number* state, const Number* pa
     Parameters<Number, Field::PARAMETERS> p;
     p.begin(parameters + parameterStep * i, parameterStride);
     const Number t0 = start ? start[i] : static_cast<Number>(startOfAll);
-    Number h = target ? target[i] : static_cast<Number>(targetOfAll);
+    const Number given = target ? target[i] : static_cast<Number>(targetOfAll);
+    Number h = given;
     if (!sized) {
         h = divide(subtract(h, t0), static_cast<Number>(steps));
     }
+    if constexpr (Follow::FOLLOWS) {
+        follow.begin(i, h >= 0, t0, y, p.inStep());
+    }
 #pragma unroll 1
     for (int n = 0; n < steps; n++) {
-        step<Method, Field>(number, y, t0, h, p.inStep());
+        step<Method, Field>(number, y, t0, h, p.inStep(), follow, !sized && n == steps - 1, given);
+    }
+    if constexpr (Follow::FOLLOWS) {
+        follow.finish();
     }
 #pragma unroll unrolled(Field::DIMENSION)
     for (int d = 0; d < Field::DIMENSION; d++) {
@@ -124,14 +130,12 @@ constexpr int REFILL = 8;
 /// statistics   (4, batch), rows `statisticsStride` apart, or null
 /// lastStep     (batch), or null
 /// end          (batch), or null: all at endOfAll; the rest as solveFixed
-template <typename Method, typename Field, typename Number>
-__device__ __forceinline__ void solveAdaptive(const Number* state, const Number* parameters,
-                                              const Number* start, const Number* end, Number* out,
-                                              int* statistics, Number* lastStep, Index stateStride,
-                                              Index parameterStride, Index parameterStep, Index outStride,
-                                              Index statisticsStride, Index batch, Index share,
-                                              double startOfAll, double endOfAll, int firstGiven,
-                                              const Settings<Number, Field::DIMENSION>& settings) {
+template <typename Method, typename Field, typename Follow, typename Number>
+__device__ __forceinline__ void solveAdaptive(
+    const Number* state, const Number* parameters, const Number* start, const Number* end, Number* out,
+    int* statistics, Number* lastStep, Index stateStride, Index parameterStride, Index parameterStep,
+    Index outStride, Index statisticsStride, Index batch, Index share, double startOfAll, double endOfAll,
+    int firstGiven, const Settings<Number, Field::DIMENSION>& settings, Follow follow) {
     const Index warp = (static_cast<Index>(blockIdx.x) * BLOCK + threadIdx.x) / WARP;
     const unsigned before = (1u << threadIdx.x % WARP) - 1;  // lanes
     Index next = warp * share;                               // the first that has not begun
@@ -140,7 +144,8 @@ __device__ __forceinline__ void solveAdaptive(const Number* state, const Number*
     Trajectory<Number, Field::DIMENSION> s;
     Number t1 = 0;
     Parameters<Number, Field::PARAMETERS> p;
-    Index i = -1;  // this lane's trajectory; -1: none
+    Index i = -1;         // this lane's trajectory; -1: none
+    bool begins = false;  // whether its next step is chosen as the first one is
     for (;;) {
         // As if they changed: else the compiler writes the loop once for each combination of what is null.
         asm volatile("" : "+l"(start), "+l"(end), "+l"(statistics), "+l"(lastStep), "+r"(firstGiven));
@@ -157,15 +162,33 @@ __device__ __forceinline__ void solveAdaptive(const Number* state, const Number*
                 p.begin(parameters + parameterStep * i, parameterStride);
                 s.t = start ? start[i] : static_cast<Number>(startOfAll);
                 t1 = end ? end[i] : static_cast<Number>(endOfAll);
-                begin<Method, Field>(s, t1, firstGiven != 0, settings, p.inStep());
+                clear(s);
+                if constexpr (Follow::FOLLOWS) {
+                    follow.begin(i, s.t <= t1, s.t, s.y, p.inStep());
+                }
+                begins = true;
+                if constexpr (!Follow::RESTARTS) {
+                    begin<Method, Field>(s, t1, firstGiven != 0, settings, p.inStep());
+                }
             }
             next += free;
         } else if (idle == ALL) {
             break;
         }
+        if constexpr (Follow::RESTARTS) {
+            if (begins) {
+                begin<Method, Field>(s, t1, firstGiven != 0, settings, p.inStep());
+            }
+        }
         if (i >= 0) {
-            attempt<Method, Field>(s, t1, settings, p.inStep());
+            begins = attempt<Method, Field>(s, t1, settings, p.inStep(), follow);
             if (s.status != UNDER_WAY) {
+                begins = false;
+                int restarts = 0;
+                if constexpr (Follow::FOLLOWS) {
+                    follow.finish();
+                    restarts = follow.restarts();
+                }
                 bool finite = true;
 #pragma unroll unrolled(Field::DIMENSION)
                 for (int d = 0; d < Field::DIMENSION; d++) {
@@ -173,8 +196,8 @@ __device__ __forceinline__ void solveAdaptive(const Number* state, const Number*
                     finite &= subtract(s.y[d], s.y[d]) == 0;
                 }
                 if (statistics) {
-                    // f is evaluated at the start, and once more to choose the first step.
-                    const int begun = firstGiven ? 1 : 2;
+                    // f is evaluated at each start, and once more to choose the first step.
+                    const int begun = (firstGiven ? 1 : 2) * (1 + restarts);
                     int* row = statistics + i;
                     row[0] = s.accepted;
                     row[statisticsStride] = s.rejected;
@@ -194,41 +217,73 @@ __device__ __forceinline__ void solveAdaptive(const Number* state, const Number*
 template <typename Number>
 struct Field;
 
+/// The same: the events that are looked for along its trajectories.
+template <typename Number>
+struct Events;
+
 }  // namespace ode
 }  // namespace quern
 
-#define QUERN_ODE_FIXED(NAME, METHOD, T)                                                                  \
-    extern "C" __global__ void __launch_bounds__(BLOCK, BLOCKS) ode_##NAME##_fixed_##METHOD##_##T(        \
-        const T* state, const T* parameters, const T* start, const T* target, T* out, Index stateStride,  \
-        Index parameterStride, Index parameterStep, Index outStride, Index batch, double startOfAll,      \
-        double targetOfAll, int steps, int sized) {                                                       \
-        solveFixed<METHOD, Field<T>>(state, parameters, start, target, out, stateStride, parameterStride, \
-                                     parameterStep, outStride, batch, startOfAll, targetOfAll, steps,     \
-                                     sized);                                                              \
+#define QUERN_ODE_FIXED_OF(NAME, METHOD, T, FOLLOW, ...)                                                     \
+    extern "C" __global__ void __launch_bounds__(BLOCK, BLOCKS)                                              \
+        NAME(const T* state, const T* parameters, const T* start, const T* target, T* out,                   \
+             Index stateStride, Index parameterStride, Index parameterStep, Index outStride, Index batch,    \
+             double startOfAll, double targetOfAll, int steps, int sized __VA_ARGS__) {                      \
+        solveFixed<METHOD, Field<T>>(state, parameters, start, target, out, stateStride, parameterStride,    \
+                                     parameterStep, outStride, batch, startOfAll, targetOfAll, steps, sized, \
+                                     FOLLOW);                                                                \
     }
 
-#define QUERN_ODE_ADAPTIVE(NAME, METHOD, T)                                                               \
-    extern "C" __global__ void __launch_bounds__(BLOCK, BLOCKS) ode_##NAME##_adaptive_##METHOD##_##T(     \
-        const T* state, const T* parameters, const T* start, const T* end, T* out, int* statistics,       \
-        T* lastStep, Index stateStride, Index parameterStride, Index parameterStep, Index outStride,      \
-        Index statisticsStride, Index batch, Index share, double startOfAll, double endOfAll,             \
-        int firstGiven, const Settings<T, Field<T>::DIMENSION> settings) {                                \
+#define QUERN_ODE_ADAPTIVE_OF(NAME, METHOD, T, FOLLOW, ...)                                               \
+    extern "C" __global__ void __launch_bounds__(BLOCK, BLOCKS)                                           \
+        NAME(const T* state, const T* parameters, const T* start, const T* end, T* out, int* statistics,  \
+             T* lastStep, Index stateStride, Index parameterStride, Index parameterStep, Index outStride, \
+             Index statisticsStride, Index batch, Index share, double startOfAll, double endOfAll,        \
+             int firstGiven, const Settings<T, Field<T>::DIMENSION> settings __VA_ARGS__) {               \
         solveAdaptive<METHOD, Field<T>>(state, parameters, start, end, out, statistics, lastStep,         \
                                         stateStride, parameterStride, parameterStep, outStride,           \
                                         statisticsStride, batch, share, startOfAll, endOfAll, firstGiven, \
-                                        settings);                                                        \
+                                        settings, FOLLOW);                                                \
     }
 
-/// The kernels of a field that is called NAME, in namespace quern::ode.
-#define QUERN_ODE_KERNELS(NAME, T) QUERN_ODE_KERNELS_OF(NAME, T)
-#define QUERN_ODE_KERNELS_OF(NAME, T)                 \
-    QUERN_ODE_FIXED(NAME, euler, T)                   \
-    QUERN_ODE_FIXED(NAME, midpoint, T)                \
-    QUERN_ODE_FIXED(NAME, heun, T)                    \
-    QUERN_ODE_FIXED(NAME, runge_kutta_4, T)           \
-    QUERN_ODE_FIXED(NAME, bogacki_shampine_3_2, T)    \
-    QUERN_ODE_FIXED(NAME, dormand_prince_5_4, T)      \
-    QUERN_ODE_FIXED(NAME, tsitouras_5_4, T)           \
-    QUERN_ODE_ADAPTIVE(NAME, bogacki_shampine_3_2, T) \
-    QUERN_ODE_ADAPTIVE(NAME, dormand_prince_5_4, T)   \
-    QUERN_ODE_ADAPTIVE(NAME, tsitouras_5_4, T)
+#define QUERN_ODE_FOLLOWER(METHOD, T, EVENTS, WATCHING) \
+    (Follower<METHOD, Field<T>, EVENTS, T>(saving, WATCHING))
+
+/// A kernel of a field that is called NAME, in namespace quern::ode.
+#define QUERN_ODE_FIXED(NAME, METHOD, T) \
+    QUERN_ODE_FIXED_OF(ode_##NAME##_fixed_##METHOD##_##T, METHOD, T, NotFollowed())
+#define QUERN_ODE_FIXED_SAVING(NAME, METHOD, T)                             \
+    QUERN_ODE_FIXED_OF(ode_##NAME##_fixed_saving_##METHOD##_##T, METHOD, T, \
+                       QUERN_ODE_FOLLOWER(METHOD, T, NoEvents, nullptr), , const Saving<T> saving)
+#define QUERN_ODE_ADAPTIVE(NAME, METHOD, T) \
+    QUERN_ODE_ADAPTIVE_OF(ode_##NAME##_adaptive_##METHOD##_##T, METHOD, T, NotFollowed())
+#define QUERN_ODE_ADAPTIVE_SAVING(NAME, METHOD, T)                                \
+    QUERN_ODE_ADAPTIVE_OF(ode_##NAME##_adaptive_saving_##METHOD##_##T, METHOD, T, \
+                          QUERN_ODE_FOLLOWER(METHOD, T, NoEvents, nullptr), , const Saving<T> saving)
+#define QUERN_ODE_ADAPTIVE_WATCHING(NAME, METHOD, T)                                                     \
+    QUERN_ODE_ADAPTIVE_OF(ode_##NAME##_adaptive_watching_##METHOD##_##T, METHOD, T,                      \
+                          QUERN_ODE_FOLLOWER(METHOD, T, Events<T>, &watching), , const Saving<T> saving, \
+                          const Watching<T> watching)
+
+/// KERNEL of all methods.
+#define QUERN_ODE_FIXED_METHODS(KERNEL, NAME, T) \
+    KERNEL(NAME, euler, T)                       \
+    KERNEL(NAME, midpoint, T)                    \
+    KERNEL(NAME, heun, T)                        \
+    KERNEL(NAME, runge_kutta_4, T)               \
+    QUERN_ODE_ADAPTIVE_METHODS(KERNEL, NAME, T)
+#define QUERN_ODE_ADAPTIVE_METHODS(KERNEL, NAME, T) \
+    KERNEL(NAME, bogacki_shampine_3_2, T)           \
+    KERNEL(NAME, dormand_prince_5_4, T)             \
+    KERNEL(NAME, tsitouras_5_4, T)
+
+/// The kernels of a field: those of a part, which is solve, save or watch.
+#define QUERN_ODE_KERNELS(PART, NAME, T)    QUERN_ODE_KERNELS_OF(PART, NAME, T)
+#define QUERN_ODE_KERNELS_OF(PART, NAME, T) QUERN_ODE_KERNELS_##PART(NAME, T)
+#define QUERN_ODE_KERNELS_solve(NAME, T)              \
+    QUERN_ODE_FIXED_METHODS(QUERN_ODE_FIXED, NAME, T) \
+    QUERN_ODE_ADAPTIVE_METHODS(QUERN_ODE_ADAPTIVE, NAME, T)
+#define QUERN_ODE_KERNELS_save(NAME, T)                      \
+    QUERN_ODE_FIXED_METHODS(QUERN_ODE_FIXED_SAVING, NAME, T) \
+    QUERN_ODE_ADAPTIVE_METHODS(QUERN_ODE_ADAPTIVE_SAVING, NAME, T)
+#define QUERN_ODE_KERNELS_watch(NAME, T) QUERN_ODE_ADAPTIVE_METHODS(QUERN_ODE_ADAPTIVE_WATCHING, NAME, T)

@@ -107,19 +107,56 @@ __device__ __forceinline__ void evaluateStages(Number t, Number h, Number end,
     }
 }
 
-/// Step `number`, from 0, of a fixed solve.
-template <typename Method, typename Field, typename Number, typename P>
+/// Nobody looks into the steps. Who does is in follow.cuh.
+struct NotFollowed {
+    static constexpr bool FOLLOWS = false;
+    static constexpr bool EVENTS = false;
+    static constexpr bool RESTARTS = false;
+};
+
+/// What came of a step that somebody looked into.
+enum Passage {
+    WHOLE,  // it stands
+    ENDED,  // an event ended the trajectory within it
+    RESET   // an event set the state anew within it
+};
+
+/// Step `number`, from 0, of a fixed solve, which `follow` looks into. It ends at `given` if it is the `last`: else, and where its
+/// length is given, that is computed.
+template <typename Method, typename Field, typename Follow, typename Number, typename P>
 __device__ __forceinline__ void step(Number& number, Number (&y)[Field::DIMENSION], Number start, Number h,
-                                     const P& p) {
+                                     const P& p, Follow& follow, bool last, Number given) {
     constexpr Tableau<Method::STAGES> m = Method::TABLEAU;
+    constexpr int DIMENSION = Field::DIMENSION;
     const Number t = fused(number, h, start);
     number = add(number, 1);
-    Number k[Method::STAGES][Field::DIMENSION];
+    const Number end = fused(number, h, start);
+    Number k[Method::STAGES][DIMENSION];
     evaluate<Field>(t, y, p, k[0]);
-    // The last stage of a method that estimates its error has no weight but in the estimate.
-    evaluateStages<Method, Field, Method::ADAPTIVE ? Method::STAGES - 1 : Method::STAGES>(
-        t, h, fused(number, h, start), y, p, k);
-    combine(m.b, h, y, k, y);
+    // The last stage of a method that estimates its error has no weight but in the estimate and the interpolant.
+    evaluateStages<Method, Field, Method::ADAPTIVE ? Method::STAGES - 1 : Method::STAGES>(t, h, end, y, p, k);
+    if constexpr (Follow::FOLLOWS) {
+        const Number to = last ? given : end;
+        Number next[DIMENSION];
+        combine(m.b, h, y, k, next);
+        if (follow.due(to)) {
+            Number slope[DIMENSION];  // at the end
+            evaluate<Field>(end, next, p, slope);
+            if constexpr (Method::ADAPTIVE) {
+#pragma unroll unrolled(DIMENSION)
+                for (int d = 0; d < DIMENSION; d++) {
+                    k[Method::STAGES - 1][d] = slope[d];
+                }
+            }
+            follow.save(t, to, h, y, next, k[0], slope, k);
+        }
+#pragma unroll unrolled(DIMENSION)
+        for (int d = 0; d < DIMENSION; d++) {
+            y[d] = next[d];
+        }
+    } else {
+        combine(m.b, h, y, k, y);
+    }
 }
 
 /// What is the same for all steps of all trajectories of an adaptive solve.
@@ -251,7 +288,16 @@ __device__ __forceinline__ Number firstStep(const Trajectory<Number, Field::DIME
     return h1 < grown ? h1 : grown;
 }
 
-/// Before the first step: s.t and s.y are given.
+/// Nothing has been done yet.
+template <typename Number, int DIMENSION>
+__device__ __forceinline__ void clear(Trajectory<Number, DIMENSION>& s) {
+    s.accepted = 0;
+    s.rejected = 0;
+    s.status = UNDER_WAY;
+    s.lastStep = 0;
+}
+
+/// Before the first step, and where the state was set anew: s.t and s.y are given.
 template <typename Method, typename Field, typename Number, typename P>
 __device__ __forceinline__ void begin(Trajectory<Number, Field::DIMENSION>& s, Number end, bool firstGiven,
                                       const Settings<Number, Field::DIMENSION>& settings, const P& p) {
@@ -263,10 +309,6 @@ __device__ __forceinline__ void begin(Trajectory<Number, Field::DIMENSION>& s, N
     s.h = s.t <= end ? length : -length;
     s.previous = static_cast<Number>(LOG2_FIRST_ERROR);
     s.mayGrow = true;
-    s.accepted = 0;
-    s.rejected = 0;
-    s.status = UNDER_WAY;
-    s.lastStep = 0;
 }
 
 /// log2 of the factor by which the next step is longer, from that of the error.
@@ -284,13 +326,16 @@ __device__ __forceinline__ Number exponentOfFactor(bool accepted, Number error, 
     return accepted && most < exponent ? most : exponent;
 }
 
-/// Tries a step, judges it, takes it or not, and chooses the next.
-template <typename Method, typename Field, typename Number, typename P>
-__device__ __forceinline__ void attempt(Trajectory<Number, Field::DIMENSION>& s, Number end,
-                                        const Settings<Number, Field::DIMENSION>& settings, const P& p) {
+/// Tries a step, judges it, takes it or not, and chooses the next. `follow` looks into a step that is taken. Whether the state was
+/// set anew in it, so that the next step is to be chosen as the first one.
+template <typename Method, typename Field, typename Follow, typename Number, typename P>
+__device__ __forceinline__ bool attempt(Trajectory<Number, Field::DIMENSION>& s, Number end,
+                                        const Settings<Number, Field::DIMENSION>& settings, const P& p,
+                                        Follow& follow) {
     constexpr Tableau<Method::STAGES> m = Method::TABLEAU;
     constexpr int DIMENSION = Field::DIMENSION;
     constexpr int LAST = Method::STAGES - 1;
+    const Number from = s.t;
     const Number rest = subtract(end, s.t);
     const bool last = magnitude(rest) <= multiply(magnitude(s.h), static_cast<Number>(STRETCH));
     const Number h = last ? rest : s.h;
@@ -334,11 +379,26 @@ __device__ __forceinline__ void attempt(Trajectory<Number, Field::DIMENSION>& s,
     s.mayGrow = accepted;
     s.accepted += accepted;
     s.rejected += !accepted;
+    Passage passage = WHOLE;
+    if constexpr (Follow::FOLLOWS) {
+        if (accepted) {
+            passage = follow.pass(from, s.t, h, s.y, y, k[0], k[LAST], k, p);
+        }
+    }
+    if constexpr (Follow::EVENTS) {
+        s.status = passage == ENDED ? EVENT : s.status;
+    }
+    if constexpr (Follow::RESTARTS) {
+        if (passage == RESET) {
+            s.status = s.t == end ? DONE : spent;
+        }
+    }
 #pragma unroll unrolled(DIMENSION)
     for (int d = 0; d < DIMENSION; d++) {
         s.y[d] = accepted ? y[d] : s.y[d];
         s.slope[d] = accepted ? k[LAST][d] : s.slope[d];
     }
+    return passage == RESET;
 }
 
 }  // namespace ode

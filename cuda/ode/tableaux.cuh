@@ -13,6 +13,7 @@ struct Tableau {
     double b[STAGES];
     double c[STAGES];
     double error[STAGES];
+    double quartic[STAGES];
 };
 
 /// From the lowest power on.
@@ -25,11 +26,13 @@ struct euler {
     static constexpr int ORDER = 1;
     static constexpr int STAGES = 1;
     static constexpr bool ADAPTIVE = false;
+    static constexpr bool QUARTIC = false;
     static constexpr Tableau<STAGES> TABLEAU = {
         {
             {0.0},
         },
         {1.0},
+        {0.0},
         {0.0},
         {0.0},
     };
@@ -39,6 +42,7 @@ struct midpoint {
     static constexpr int ORDER = 2;
     static constexpr int STAGES = 2;
     static constexpr bool ADAPTIVE = false;
+    static constexpr bool QUARTIC = false;
     static constexpr Tableau<STAGES> TABLEAU = {
         {
             {0.0, 0.0},
@@ -47,6 +51,7 @@ struct midpoint {
         {0.0, 1.0},
         {0.0, 0.5},
         {0.0, 0.0},
+        {0.0, 0.0},
     };
 };
 
@@ -54,6 +59,7 @@ struct heun {
     static constexpr int ORDER = 2;
     static constexpr int STAGES = 2;
     static constexpr bool ADAPTIVE = false;
+    static constexpr bool QUARTIC = false;
     static constexpr Tableau<STAGES> TABLEAU = {
         {
             {0.0, 0.0},
@@ -62,6 +68,7 @@ struct heun {
         {0.5, 0.5},
         {0.0, 1.0},
         {0.0, 0.0},
+        {0.0, 0.0},
     };
 };
 
@@ -69,6 +76,7 @@ struct runge_kutta_4 {
     static constexpr int ORDER = 4;
     static constexpr int STAGES = 4;
     static constexpr bool ADAPTIVE = false;
+    static constexpr bool QUARTIC = false;
     static constexpr Tableau<STAGES> TABLEAU = {
         {
             {0.0, 0.0, 0.0, 0.0},
@@ -79,6 +87,7 @@ struct runge_kutta_4 {
         {0.16666666666666666, 0.3333333333333333, 0.3333333333333333, 0.16666666666666666},
         {0.0, 0.5, 0.5, 1.0},
         {0.0, 0.0, 0.0, 0.0},
+        {0.0, 0.0, 0.0, 0.0},
     };
 };
 
@@ -86,6 +95,7 @@ struct bogacki_shampine_3_2 {
     static constexpr int ORDER = 3;
     static constexpr int STAGES = 4;
     static constexpr bool ADAPTIVE = true;
+    static constexpr bool QUARTIC = false;
     static constexpr Tableau<STAGES> TABLEAU = {
         {
             {0.0, 0.0, 0.0, 0.0},
@@ -96,6 +106,7 @@ struct bogacki_shampine_3_2 {
         {0.2222222222222222, 0.3333333333333333, 0.4444444444444444, 0.0},
         {0.0, 0.5, 0.75, 1.0},
         {-0.06944444444444445, 0.08333333333333333, 0.1111111111111111, -0.125},
+        {0.0, 0.0, 0.0, 0.0},
     };
 };
 
@@ -103,6 +114,7 @@ struct dormand_prince_5_4 {
     static constexpr int ORDER = 5;
     static constexpr int STAGES = 7;
     static constexpr bool ADAPTIVE = true;
+    static constexpr bool QUARTIC = true;
     static constexpr Tableau<STAGES> TABLEAU = {
         {
             {0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0},
@@ -116,6 +128,7 @@ struct dormand_prince_5_4 {
         {0.09114583333333333, 0.0, 0.44923629829290207, 0.6510416666666666, -0.322376179245283, 0.13095238095238096, 0.0},
         {0.0, 0.2, 0.3, 0.8, 0.8888888888888888, 1.0, 1.0},
         {0.0012326388888888888, 0.0, -0.0042527702905061394, 0.03697916666666667, -0.05086379716981132, 0.0419047619047619, -0.025},
+        {-1.1270175653862835, 0.0, 2.675424484351598, -5.685526961588504, 3.5219323679207912, -1.7672812570757455, 2.382468931778144},
     };
 };
 
@@ -123,6 +136,7 @@ struct tsitouras_5_4 {
     static constexpr int ORDER = 5;
     static constexpr int STAGES = 7;
     static constexpr bool ADAPTIVE = true;
+    static constexpr bool QUARTIC = true;
     static constexpr Tableau<STAGES> TABLEAU = {
         {
             {0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0},
@@ -136,6 +150,7 @@ struct tsitouras_5_4 {
         {0.09646076681806523, 0.01, 0.4798896504144996, 1.379008574103742, -3.290069515436081, 2.324710524099774, 0.0},
         {0.0, 0.161, 0.327, 0.9, 0.9800255409045097, 1.0, 1.0},
         {-0.001780011052225777, -8.164344596567469E-4, 0.007880878010261995, -0.1447110071732629, 0.5823571654525552, -0.45808210592918697, 0.015151515151515152},
+        {-1.0530884977290216, 0.1017, 2.490627285651253, -16.548102889244902, 47.37952196281928, -34.87065786149661, 2.5},
     };
 };
 

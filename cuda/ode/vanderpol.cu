@@ -2,6 +2,7 @@
 // Written by io.quern.ode.CudaSource, and held to it by CudaSourceTest, which also renews it.
 // clang-format off
 //
+// parts: solve save
 // types: fp64 fp32
 #include "solve.cuh"
 
@@ -44,7 +45,7 @@ struct Field<fp32> {
     }
 };
 
-QUERN_ODE_KERNELS(vanderpol, QUERN_TYPE)
+QUERN_ODE_KERNELS(QUERN_PART, vanderpol, QUERN_TYPE)
 
 }  // namespace ode
 }  // namespace quern

@@ -349,7 +349,7 @@ public final class AdaptiveSolve implements Arguments {
             return this;
         }
 
-        /** What happens along the trajectories; events are numbered from 0 in this order. */
+        /** What happens along the trajectories, at most {@value OdeEvent#MOST}; events are numbered from 0 in this order. */
         public Roles events(OdeEvent... events) {
             Check.present("events", events);
             for (int i = 0; i < events.length; i++) {

@@ -9,12 +9,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.IntToDoubleFunction;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * What of {@code cuda/ode/} is written from Java: the formulae of a field, an operation a line, in the words of {@code
- * arithmetic.cuh}; and the numbers of the methods and of {@link StepControl}.
+ * What of {@code cuda/ode/} is written from Java: the formulae of a field and of events, an operation a line, in the words of
+ * {@code arithmetic.cuh}; and the numbers of the methods and of {@link StepControl}.
  */
 final class CudaSource {
     private static final String HEAD = """
@@ -25,6 +26,7 @@ final class CudaSource {
     private static final String FIELD = """
         // clang-format off
         //
+        // parts: %s
         // types: fp64 fp32
         #include "solve.cuh"
 
@@ -33,7 +35,7 @@ final class CudaSource {
 
         %s
         %s
-        QUERN_ODE_KERNELS(%s, QUERN_TYPE)
+        QUERN_ODE_KERNELS(QUERN_PART, %s, QUERN_TYPE)
 
         }  // namespace ode
         }  // namespace quern
@@ -52,6 +54,32 @@ final class CudaSource {
         };
         """;
 
+    private static final String EVENTS = """
+
+        template <>
+        struct Events<%1$s> {
+            static constexpr int COUNT = %2$d;
+            static constexpr EventSet RISING = %3$s;
+            static constexpr EventSet FALLING = %4$s;
+            static constexpr EventSet TERMINAL = %5$s;
+            static constexpr EventSet RESETTING = %6$s;
+
+            template <typename Y, typename P>
+            static __device__ __forceinline__ %1$s function(int e, %1$s t, const Y& y, const P& p) {
+                switch (e) {
+        %7$s            default: return 0;
+                }
+            }
+
+            template <typename P>
+            static __device__ __forceinline__ void reset(int e, %1$s t, %1$s (&y)[%8$d], const P& p) {
+                switch (e) {
+        %9$s            default: break;
+                }
+            }
+        };
+        """;
+
     private static final String TABLEAUX = """
         // clang-format off
         #pragma once
@@ -66,6 +94,7 @@ final class CudaSource {
             double b[STAGES];
             double c[STAGES];
             double error[STAGES];
+            double quartic[STAGES];
         };
 
         /// From the lowest power on.
@@ -83,9 +112,14 @@ final class CudaSource {
      *
      * @param name what it is called in their names
      */
-    static String kernels(String name, OdeField field) {
+    static String kernels(String name, CudaCatalogue.Known known) {
+        String parts = known.parts().stream().map(CudaKernel.Part::toString).collect(Collectors.joining(" "));
         return HEAD.formatted("f of a field, and its kernels")
-                + FIELD.formatted(formulae(field, DType.FP64), formulae(field, DType.FP32), name);
+                + FIELD.formatted(
+                        parts.toLowerCase(Locale.ROOT),
+                        formulae(known.field(), known.events(), DType.FP64),
+                        formulae(known.field(), known.events(), DType.FP32),
+                        name);
     }
 
     /**
@@ -95,7 +129,7 @@ final class CudaSource {
      */
     static String kernel(CudaKernel kernel, String name) {
         StringBuilder text = new StringBuilder();
-        for (String header : List.of("arithmetic.cuh", "tableaux.cuh", "step.cuh", "solve.cuh")) {
+        for (String header : List.of("arithmetic.cuh", "tableaux.cuh", "step.cuh", "follow.cuh", "solve.cuh")) {
             text.append(header(header).replaceAll("(?m)^#(include|pragma once).*\n", ""));
         }
         String entry = "QUERN_ODE_%s(%s, %s, %s)\n"
@@ -105,7 +139,7 @@ final class CudaSource {
                         kernel.ode().method().toString().toLowerCase(Locale.ROOT),
                         kernel.dtype().toString().toLowerCase(Locale.ROOT));
         return text.append("namespace quern {\nnamespace ode {\n")
-                .append(formulae(kernel.ode().field(), kernel.dtype()))
+                .append(formulae(kernel.ode().field(), kernel.events(), kernel.dtype()))
                 .append(entry)
                 .append("}\n}\n")
                 .toString();
@@ -119,28 +153,100 @@ final class CudaSource {
         }
     }
 
-    /** {@return what {@code solve.cuh} needs to know of a field in a working type} */
-    static String formulae(OdeField field, DType dtype) {
-        String type = dtype.toString().toLowerCase(Locale.ROOT);
+    /** {@return what {@code solve.cuh} needs to know of a field and of events along its trajectories, in a working type} */
+    static String formulae(OdeField field, List<OdeEvent> events, DType dtype) {
+        String type = type(dtype);
         StringBuilder body = new StringBuilder();
-        Program program = field.program(dtype);
-        List<Instruction> all = program.instructions();
-        String[] values = new String[all.size()]; // how to write down the value of each instruction
-        for (int i = 0; i < values.length; i++) {
-            Instruction instruction = all.get(i);
-            switch (instruction.operation()) {
-                case CONSTANT -> values[i] = literal(instruction.value(), dtype);
-                case INPUT -> values[i] = input(instruction.a(), field);
-                default -> {
-                    values[i] = "v" + i;
-                    line(body, 2, "const " + type + " v" + i + " = " + operation(instruction, values) + ";");
-                }
+        List<String> slopes = new Lines(field, dtype, body, 2).write(field.program(dtype));
+        for (int i = 0; i < field.dimension(); i++) {
+            line(body, 2, "slope[" + i + "] = " + slopes.get(i) + ";");
+        }
+        String text = FORMULAE.formatted(type, field.dimension(), field.parameters(), type, type, type, body);
+        return events.isEmpty() ? text : text + events(field, events, dtype);
+    }
+
+    private static String events(OdeField field, List<OdeEvent> events, DType dtype) {
+        StringBuilder functions = new StringBuilder();
+        StringBuilder resets = new StringBuilder();
+        for (int e = 0; e < events.size(); e++) {
+            line(functions, 3, "case " + e + ": {");
+            List<String> value = new Lines(field, dtype, functions, 4)
+                    .write(Formulae.lower(events.get(e).function(), dtype));
+            line(functions, 4, "return " + value.getFirst() + ";");
+            line(functions, 3, "}");
+            if (events.get(e).reset() != null) {
+                line(resets, 3, "case " + e + ": {");
+                reset(field, events.get(e), dtype, resets);
+                line(resets, 4, "break;");
+                line(resets, 3, "}");
             }
         }
-        for (int i = 0; i < field.dimension(); i++) {
-            line(body, 2, "slope[" + i + "] = " + values[program.outputs().get(i)] + ";");
+        return EVENTS.formatted(
+                type(dtype),
+                events.size(),
+                set(events, event -> event.crossing() != Crossing.FALLING),
+                set(events, event -> event.crossing() != Crossing.RISING),
+                set(events, OdeEvent::terminal),
+                set(events, event -> event.reset() != null),
+                functions,
+                field.dimension(),
+                resets);
+    }
+
+    /** The components that change, all from the old ones. */
+    private static void reset(OdeField field, OdeEvent event, DType dtype, StringBuilder text) {
+        List<String> state = new Lines(field, dtype, text, 4).write(Formulae.lower(event.reset(), dtype));
+        StringBuilder changes = new StringBuilder();
+        for (int i = 0; i < state.size(); i++) {
+            if (!state.get(i).equals("y[" + i + "]")) {
+                line(text, 4, "const " + type(dtype) + " y" + i + " = " + state.get(i) + ";");
+                line(changes, 4, "y[" + i + "] = y" + i + ";");
+            }
         }
-        return FORMULAE.formatted(type, field.dimension(), field.parameters(), type, type, type, body);
+        text.append(changes);
+    }
+
+    /** {@return an {@code EventSet}} */
+    private static String set(List<OdeEvent> events, Predicate<OdeEvent> has) {
+        long set = 0;
+        for (int e = 0; e < events.size(); e++) {
+            set |= has.test(events.get(e)) ? 1L << e : 0;
+        }
+        return "0x" + Long.toHexString(set) + "ull";
+    }
+
+    private static String type(DType dtype) {
+        return dtype.toString().toLowerCase(Locale.ROOT);
+    }
+
+    /**
+     * Writes programs of t, y and p down, an operation a line.
+     *
+     * @param field whose t, y and p they are
+     * @param text to which lines are added
+     * @param depth of the lines
+     */
+    private record Lines(OdeField field, DType dtype, StringBuilder text, int depth) {
+        /** {@return how to write down the results} */
+        List<String> write(Program program) {
+            List<Instruction> all = program.instructions();
+            String[] values = new String[all.size()];
+            for (int i = 0; i < values.length; i++) {
+                Instruction instruction = all.get(i);
+                switch (instruction.operation()) {
+                    case CONSTANT -> values[i] = literal(instruction.value(), dtype);
+                    case INPUT -> values[i] = input(instruction.a(), field);
+                    default -> {
+                        values[i] = "v" + i;
+                        line(
+                                text,
+                                depth,
+                                "const " + type(dtype) + " v" + i + " = " + operation(instruction, values) + ";");
+                    }
+                }
+            }
+            return program.outputs().stream().map(output -> values[output]).toList();
+        }
     }
 
     /** {@return the numbers of the methods and of the choice of steps} */
@@ -153,6 +259,7 @@ final class CudaSource {
             line(text, 1, "static constexpr int ORDER = " + method.order() + ";");
             line(text, 1, "static constexpr int STAGES = " + stages + ";");
             line(text, 1, "static constexpr bool ADAPTIVE = " + method.adaptive() + ";");
+            line(text, 1, "static constexpr bool QUARTIC = " + method.quartic() + ";");
             line(text, 1, "static constexpr Tableau<STAGES> TABLEAU = {");
             line(text, 2, "{");
             for (int i = 0; i < stages; i++) {
@@ -163,6 +270,7 @@ final class CudaSource {
             line(text, 2, row(stages, method::b) + ",");
             line(text, 2, row(stages, method::c) + ",");
             line(text, 2, row(stages, method::error) + ",");
+            line(text, 2, row(stages, method::quartic) + ",");
             line(text, 1, "};");
             line(text, 0, "};");
             line(text, 0, "");
@@ -211,7 +319,7 @@ final class CudaSource {
         text.append("    ".repeat(depth)).append(line).append('\n');
     }
 
-    /** {@return where an input of f is found} */
+    /** {@return where an input of t, y and p is found} */
     private static String input(int number, OdeField field) {
         if (number == 0) {
             return "t";

@@ -11,7 +11,7 @@ import java.util.function.UnaryOperator;
 /**
  * The events of a solve, and where they are written down.
  *
- * @param events in the order of their numbers
+ * @param events in the order of their numbers; at most {@link OdeEvent#MOST}
  * @param tolerance how far behind the crossing an event's time may lie; 0: as little as the type tells
  * @param counts INT32, (batch), written; null: not asked for
  * @param numbers INT32, (records, batch), written; null: not asked for
@@ -25,6 +25,7 @@ record EventWatch(List<OdeEvent> events, double tolerance, Tensor counts, Tensor
 
     void check(OdeField field, Trajectories trajectories) {
         Tensor state = trajectories.state();
+        Check.range("events", events.size(), 1, OdeEvent.MOST);
         Check.that(
                 tolerance >= 0 && tolerance < Double.POSITIVE_INFINITY,
                 "eventTolerance",

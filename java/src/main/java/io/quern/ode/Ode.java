@@ -35,10 +35,10 @@ public record Ode(OdeField field, Method method) {
     public static final int MOST_STEPS = 1 << 24;
 
     static final KernelSet<FixedSolve> FIXED =
-            new KernelSet<>("ode_fixed", OdeReference::fixed, FixedVector.KERNEL, OdeCuda::fixed);
+            new KernelSet<>("ode_fixed", OdeReference::fixed, FixedVector.KERNEL, OdeCuda.FIXED);
 
     static final KernelSet<AdaptiveSolve> ADAPTIVE =
-            new KernelSet<>("ode_adaptive", OdeReference::adaptive, AdaptiveVector.KERNEL, OdeCuda::adaptive);
+            new KernelSet<>("ode_adaptive", OdeReference::adaptive, AdaptiveVector.KERNEL, OdeCuda.ADAPTIVE);
 
     /** Checks that both are there. */
     public Ode {

@@ -75,9 +75,16 @@ public final class OdeCatalogue {
                 y.at(6).times(1.81).minus(meeting));
     });
 
-    /** A body that falls, y = (height, velocity), p = (acceleration downwards). */
-    public static final OdeField FREE_FALL =
-            OdeField.of(2, 1, (t, y, p) -> List.of(y.at(1), p.at(0).negate()));
+    /**
+     * A ball that falls, y = (height, velocity), p = (acceleration downwards, share of the velocity that is left after an {@link
+     * #IMPACT}).
+     */
+    public static final OdeField BOUNCING_BALL =
+            OdeField.of(2, 2, 1, (t, y, p) -> List.of(y.at(1), p.at(0).negate()));
+
+    /** The ball meets the ground at height 0 and comes back from there. */
+    public static final OdeEvent IMPACT = OdeEvent.of(BOUNCING_BALL, Crossing.FALLING, (t, y, p) -> y.at(0))
+            .resetting((t, y, p) -> List.of(of(0), p.at(1).negate().times(y.at(1))));
 
     private OdeCatalogue() {}
 

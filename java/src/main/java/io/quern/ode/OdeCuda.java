@@ -23,15 +23,15 @@ import io.quern.cuda.CudaStream;
 import io.quern.cuda.CudaSymbol;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 
 /**
- * Grids, blocks and arguments of the kernels in {@code cuda/ode/}. Fields that {@link CudaCatalogue} lacks are compiled when
- * they are first solved. Where there is no compiler the reference solves them, with tensors copied there and back, as it does
- * with save points and events.
+ * Grids, blocks and arguments of the kernels in {@code cuda/ode/}. Fields and events that {@link CudaCatalogue} lacks are compiled
+ * when they are first solved. Where there is no compiler the reference solves them, with tensors copied there and back.
  */
 final class OdeCuda {
     /** Threads of a block, as {@code solve.cuh} says. */
@@ -48,7 +48,37 @@ final class OdeCuda {
     /** Of the settings: least, most, budget and first, before the tolerances. */
     private static final int SETTINGS = 4;
 
+    /** Two addresses, four strides and the number of save points. */
+    private static final int SAVING_BYTES = 7 * Long.BYTES;
+
+    /** Four addresses, as many times a number of records or a stride as these have, and a tolerance. */
+    private static final int WATCHING_BYTES = 12 * Long.BYTES;
+
     private static final Launch NOTHING = () -> {};
+
+    static final Kernel<FixedSolve> FIXED = new Kernel<>() {
+        @Override
+        public long workspaceBytes(FixedSolve solve, Stream stream) {
+            return timesBytes(solve.saves(), solve.trajectories());
+        }
+
+        @Override
+        public Launch bind(FixedSolve solve, Stream stream, Workspace workspace) {
+            return fixed(solve, stream, workspace);
+        }
+    };
+
+    static final Kernel<AdaptiveSolve> ADAPTIVE = new Kernel<>() {
+        @Override
+        public long workspaceBytes(AdaptiveSolve solve, Stream stream) {
+            return timesBytes(solve.saves(), solve.trajectories());
+        }
+
+        @Override
+        public Launch bind(AdaptiveSolve solve, Stream stream, Workspace workspace) {
+            return adaptive(solve, stream, workspace);
+        }
+    };
 
     private static final Kernel<FixedSolve> FIXED_ON_HOST =
             StagedOnHost.of("ode_fixed", FixedSolve::map, OdeReference::fixed);
@@ -61,21 +91,21 @@ final class OdeCuda {
     /** What the launches below declare, for the test that compares it with the PTX. */
     public static List<CudaSymbol> symbols() {
         return CudaCatalogue.all().values().stream()
-                .flatMap(field -> CudaCatalogue.kernels(field).stream())
+                .flatMap(known -> known.kernels().stream())
                 .map(OdeCuda::symbol)
                 .toList();
     }
 
-    /** {@return a kernel of a field of the catalogue as its module declares it} */
+    /** {@return a kernel of the catalogue as its module declares it} */
     static CudaSymbol symbol(CudaKernel kernel) {
-        String field = CudaCatalogue.name(kernel.ode().field());
-        return symbol(kernel, kernel.module(field), kernel.symbol(field));
+        String known = CudaCatalogue.name(kernel);
+        return symbol(kernel, kernel.module(known), kernel.symbol(known));
     }
 
     private static CudaSymbol symbol(CudaKernel kernel, String module, String name) {
         List<CudaParameter> parameters = new ArrayList<>();
         parameters.addAll(nCopies(5, POINTER)); // state, parameters, start, end or step, out
-        if (kernel.kind() == CudaKernel.Kind.FIXED) {
+        if (!kernel.kind().adaptive()) {
             parameters.addAll(nCopies(3, INT64)); // state: stride; parameters: stride, step
             parameters.addAll(nCopies(2, INT64)); // out: stride; batch
             parameters.addAll(nCopies(2, FLOAT64)); // start and end or step, of all
@@ -90,32 +120,38 @@ final class OdeCuda {
             int numbers = SETTINGS + 2 * kernel.ode().field().dimension();
             parameters.add(CudaParameter.structure(numbers * bytes, bytes));
         }
+        if (kernel.kind().part() != CudaKernel.Part.SOLVE) {
+            parameters.add(CudaParameter.structure(SAVING_BYTES, Long.BYTES));
+        }
+        if (kernel.kind().part() == CudaKernel.Part.WATCH) {
+            parameters.add(CudaParameter.structure(WATCHING_BYTES, Long.BYTES));
+        }
         return new CudaSymbol(module, name, parameters);
     }
 
     /** {@return a kernel that ships, or that can be compiled here} */
     private static Optional<CudaFunction> function(CudaKernel kernel, CudaContext context) {
-        OdeField field = kernel.ode().field();
-        String known = CudaCatalogue.name(field);
+        String known = CudaCatalogue.name(kernel);
         if (known != null) {
             return Optional.of(context.function(symbol(kernel, kernel.module(known), kernel.symbol(known))));
         }
-        String formulae = CudaSource.formulae(field, kernel.dtype());
+        String formulae = CudaSource.formulae(kernel.ode().field(), kernel.events(), kernel.dtype());
         String name =
                 UUID.nameUUIDFromBytes(formulae.getBytes(UTF_8)).toString().replace("-", "");
         String module = kernel.symbol(name); // one for each kernel
         return context.compiled(symbol(kernel, module, module), () -> CudaSource.kernel(kernel, name));
     }
 
-    static Launch fixed(FixedSolve solve, Stream stream, Workspace workspace) {
+    private static Launch fixed(FixedSolve solve, Stream stream, Workspace workspace) {
         Trajectories trajectories = solve.trajectories();
-        CudaKernel kernel = new CudaKernel(solve.ode(), trajectories.dtype(), CudaKernel.Kind.FIXED);
         if (trajectories.batch() == 0) {
             return NOTHING;
         }
-        CudaFunction function = solve.saves() != null
-                ? null
-                : function(kernel, stream.cuda().context()).orElse(null);
+        CudaKernel.Kind kind = solve.saves() == null ? CudaKernel.Kind.FIXED : CudaKernel.Kind.FIXED_SAVING;
+        CudaFunction function = function(
+                        new CudaKernel(solve.ode(), List.of(), trajectories.dtype(), kind),
+                        stream.cuda().context())
+                .orElse(null);
         if (function == null) {
             return FIXED_ON_HOST.bind(solve, stream, workspace);
         }
@@ -125,29 +161,35 @@ final class OdeCuda {
                 .block(BLOCK);
         tensors(launch, trajectories, target);
         strides(launch, trajectories).int64(trajectories.batch());
-        return times(launch, trajectories, target)
-                .int32(solve.steps())
-                .int32(solve.size() != null ? 1 : 0)
-                .build()::run;
+        times(launch, trajectories, target).int32(solve.steps()).int32(solve.size() != null ? 1 : 0);
+        if (solve.saves() != null) {
+            launch.structure(saving(solve.saves(), trajectories, stream.cuda(), workspace));
+        }
+        return launch.build()::run;
     }
 
-    static Launch adaptive(AdaptiveSolve solve, Stream stream, Workspace workspace) {
+    private static Launch adaptive(AdaptiveSolve solve, Stream stream, Workspace workspace) {
         Trajectories trajectories = solve.trajectories();
-        CudaKernel kernel = new CudaKernel(solve.ode(), trajectories.dtype(), CudaKernel.Kind.ADAPTIVE);
         if (trajectories.batch() == 0) {
             return NOTHING;
         }
-        CudaFunction function = solve.saves() != null || solve.watch() != null
-                ? null
-                : function(kernel, stream.cuda().context()).orElse(null);
+        CudaFunction function = function(kernel(solve), stream.cuda().context()).orElse(null);
         if (function == null) {
             return ADAPTIVE_ON_HOST.bind(solve, stream, workspace);
         }
-        return adaptive(solve, stream.cuda(), function, share(trajectories.batch(), function));
+        return adaptive(solve, stream.cuda(), workspace, function, share(trajectories.batch(), function));
+    }
+
+    private static CudaKernel kernel(AdaptiveSolve solve) {
+        CudaKernel.Kind kind = solve.watch() != null
+                ? CudaKernel.Kind.ADAPTIVE_WATCHING
+                : solve.saves() != null ? CudaKernel.Kind.ADAPTIVE_SAVING : CudaKernel.Kind.ADAPTIVE;
+        return new CudaKernel(solve.ode(), solve.events(), solve.trajectories().dtype(), kind);
     }
 
     /** @param share trajectories of a warp, of which a lane takes the next when it is done with one; no result depends on it */
-    static Launch adaptive(AdaptiveSolve solve, CudaStream stream, CudaFunction function, long share) {
+    static Launch adaptive(
+            AdaptiveSolve solve, CudaStream stream, Workspace workspace, CudaFunction function, long share) {
         Trajectories trajectories = solve.trajectories();
         Tensor statistics = solve.statistics();
         CudaLaunch.Builder launch = CudaLaunch.of(function, stream)
@@ -158,10 +200,83 @@ final class OdeCuda {
                 .int64(statistics == null ? 0 : statistics.stride(0))
                 .int64(trajectories.batch())
                 .int64(share);
-        return times(launch, trajectories, solve.end())
+        times(launch, trajectories, solve.end())
                 .int32(solve.steps().first() > 0 ? 1 : 0)
-                .structure(settings(solve))
-                .build()::run;
+                .structure(settings(solve));
+        if (solve.followed()) {
+            launch.structure(saving(solve.saves(), trajectories, stream, workspace));
+        }
+        if (solve.watch() != null) {
+            launch.structure(watching(solve.watch(), trajectories.dtype()));
+        }
+        return launch.build()::run;
+    }
+
+    /** Save points that all share lie in the workspace, which keeps them between runs. */
+    private static long timesBytes(SavePoints saves, Trajectories trajectories) {
+        return saves == null || saves.shared() == null
+                ? 0
+                : saves.shared().length * (long) trajectories.dtype().bytes();
+    }
+
+    private static MemorySegment saving(
+            SavePoints saves, Trajectories trajectories, CudaStream stream, Workspace workspace) {
+        MemorySegment saving = Arena.ofAuto().allocate(SAVING_BYTES, Long.BYTES); // none: zeros
+        if (saves == null) {
+            return saving;
+        }
+        boolean shared = saves.shared() != null;
+        if (shared && saves.points() > 0) {
+            DType dtype = trajectories.dtype();
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment times = arena.allocate(timesBytes(saves, trajectories), Long.BYTES);
+                for (int point = 0; point < saves.points(); point++) {
+                    dtype.set(times, point, saves.shared()[point]);
+                }
+                stream.context().copyIn(workspace.address(), times);
+            }
+        }
+        return longs(
+                saving,
+                shared ? workspace.address() : saves.each().address(),
+                saves.saved().address(),
+                shared ? 1 : saves.each().stride(0),
+                shared ? 0 : 1,
+                saves.saved().stride(0),
+                saves.saved().stride(1),
+                saves.points());
+    }
+
+    private static MemorySegment watching(EventWatch watch, DType dtype) {
+        return longs(
+                Arena.ofAuto().allocate(WATCHING_BYTES, Long.BYTES),
+                address(watch.counts()),
+                address(watch.numbers()),
+                address(watch.times()),
+                address(watch.states()),
+                size(watch.numbers()),
+                size(watch.times()),
+                size(watch.states()),
+                stride(watch.numbers(), 0),
+                stride(watch.times(), 0),
+                stride(watch.states(), 0),
+                stride(watch.states(), 1),
+                Double.doubleToRawLongBits(Arithmetic.of(dtype).round(watch.tolerance())));
+    }
+
+    private static MemorySegment longs(MemorySegment segment, long... values) {
+        for (int i = 0; i < values.length; i++) {
+            segment.setAtIndex(ValueLayout.JAVA_LONG, i, values[i]);
+        }
+        return segment;
+    }
+
+    private static long size(Tensor records) {
+        return records == null ? 0 : records.size(0);
+    }
+
+    private static long stride(Tensor records, int axis) {
+        return records == null ? 0 : records.stride(axis);
     }
 
     /** Whole warps of trajectories, so that each begins full. */

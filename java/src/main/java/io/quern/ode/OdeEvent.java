@@ -3,13 +3,14 @@ package io.quern.ode;
 import io.quern.Check;
 import io.quern.DType;
 import java.util.Collections;
+import java.util.Objects;
 
 /**
  * Something that happens along a trajectory: g(t, y, p) passes zero. It is noticed, or ends the trajectory, or sets its state
  * anew.
  *
  * <pre>{@code
- * OdeEvent impact = OdeEvent.of(OdeCatalogue.FREE_FALL, Crossing.FALLING, (t, y, p) -> y.at(0))
+ * OdeEvent impact = OdeEvent.of(OdeCatalogue.BOUNCING_BALL, Crossing.FALLING, (t, y, p) -> y.at(0))
  *         .resetting((t, y, p) -> List.of(of(0), y.at(1).times(-0.9)));
  * }</pre>
  *
@@ -21,6 +22,9 @@ import java.util.Collections;
  * the list; a reset that takes another event's g across zero is that event too, at the same time; at one time each happens once.
  */
 public final class OdeEvent {
+    /** The most events of one solve: what has happened is kept in the bits of a number. */
+    public static final int MOST = 64;
+
     private final OdeField field;
     private final Crossing crossing;
     private final Program function;
@@ -116,6 +120,14 @@ public final class OdeEvent {
     /** {@return whether trajectories end there} */
     boolean terminal() {
         return terminal;
+    }
+
+    /** {@return whether another event is the same but for who wrote it} */
+    boolean computesAs(OdeEvent other) {
+        return function.equals(other.function)
+                && Objects.equals(reset, other.reset)
+                && crossing == other.crossing
+                && terminal == other.terminal;
     }
 
     /** Checks that the constants have values in a working type. */

@@ -33,13 +33,18 @@
  * that comes to a save point or across an event says so; what lies within it is then computed for that trajectory alone, by the
  * reference's code.
  *
- * <p>On CUDA the fields of {@code CudaCatalogue} (decay, harmonic, Lorenz, Van der Pol, Kepler, Arenstorf, free fall, HIRES,
+ * <p>On CUDA the fields of {@code CudaCatalogue} (decay, harmonic, Lorenz, Van der Pol, Kepler, Arenstorf, bouncing ball, HIRES,
  * Pleiades) have kernels for all methods, a trajectory a thread: one step, {@code cuda/ode/step.cuh}, into which the compiler
- * puts a field's formulae and a method's tableau. States of up to 16 components lie in registers. The kernels have been
- * executed on the emulator only. Any other field is put into the same step when it is first solved, and compiled by NVIDIA's
+ * puts a field's formulae and a method's tableau. States of up to 16 components lie in registers. A lane whose trajectory has
+ * ended takes the next of its warp's share of the batch, as soon as eight of them have. What lies within a step is looked at by
+ * the lane itself, {@code cuda/ode/follow.cuh}, in kernels of their own: with save points, and with save points and the formulae
+ * of events, of which the bouncing ball's and those of the {@link io.quern.ode.HotWaterLoop} (of 4 cells and 3 draws) are there.
+ * The kernels have been executed on the emulator only.
+ *
+ * <p>Any other field, and any other event, is put into the same step when it is first solved, and compiled by NVIDIA's
  * nvcc, which takes some seconds; what came of it is kept on disk. nvcc is the one that {@code -Dio.quern.nvcc} names, else
  * {@code $NVCC}, that of {@code $CUDA_HOME}, or the one on {@code $PATH}. Where there is none, or with
- * {@code -Dio.quern.nvcc=off}, such fields are solved by the reference, with tensors copied there and back, as are save points
- * and events; such a call cannot be captured into a graph.
+ * {@code -Dio.quern.nvcc=off}, they are solved by the reference, with tensors copied there and back; such a call cannot be
+ * captured into a graph.
  */
 package io.quern.ode;

@@ -3,6 +3,7 @@ package io.quern.ode;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
+import io.quern.DType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,7 +48,7 @@ class CudaSourceTest {
     private static Map<String, String> written() {
         Map<String, String> sources = new LinkedHashMap<>();
         sources.put("tableaux.cuh", CudaSource.tableaux());
-        CudaCatalogue.all().forEach((name, field) -> sources.put(name + ".cu", CudaSource.kernels(name, field)));
+        CudaCatalogue.all().forEach((name, known) -> sources.put(name + ".cu", CudaSource.kernels(name, known)));
         return sources;
     }
 
@@ -58,7 +59,12 @@ class CudaSourceTest {
                 OdeField.of(1, 1, (t, y, p) -> List.of(y.at(0).times(p.at(0)).negate()));
         OdeField other =
                 OdeField.of(1, 1, (t, y, p) -> List.of(y.at(0).times(p.at(0).negate())));
-        assertEquals("decay", CudaCatalogue.name(same));
-        assertNull(CudaCatalogue.name(other));
+        assertEquals("decay", name(same));
+        assertNull(name(other));
+    }
+
+    private static String name(OdeField field) {
+        return CudaCatalogue.name(
+                new CudaKernel(Ode.of(field, Method.EULER), List.of(), DType.FP64, CudaKernel.Kind.FIXED));
     }
 }

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.function.UnaryOperator;
 
 /** The hot-water pipe and the whole loop against what is known of them in closed form (kexue.fm 9405), in FP64. */
 final class HotWaterCases {
@@ -33,6 +34,10 @@ final class HotWaterCases {
         cases.add(OdeCases.property("a front passes a pipe", DType.FP64, HotWaterCases::front));
         cases.add(OdeCases.property("a thermostat's cycle", DType.FP64, HotWaterCases::cycle));
         cases.add(OdeCases.property("a day's water and heat balance", DType.FP64, HotWaterCases::balance));
+        for (DType dtype : new DType[] {DType.FP64, DType.FP32}) {
+            cases.add(OdeCases.numeric(
+                    "houses in the morning", dtype, device -> morningSameBits(device, dtype, DORMAND_PRINCE_5_4)));
+        }
         return cases;
     }
 
@@ -182,46 +187,27 @@ final class HotWaterCases {
     /** Houses of all strategies over a day: heat and water are counted to the last bits, temperatures stay within bounds. */
     private static Outcome balance(Device device) {
         HotWaterLoop loop = new HotWaterLoop(4, 3);
-        OdeField field = loop.field();
-        OdeEvent[] events = loop.events(field);
-        int batch = 8;
-        double[][] houses = new double[batch][];
-        double[] parameters = new double[loop.parameters() * batch];
-        double[] state = new double[loop.dimension() * batch];
-        Random random = new Random(71);
-        for (int i = 0; i < batch; i++) {
-            houses[i] = house(loop, random, HotWaterLoop.Strategy.values()[i % 4]);
-            double[] midnight = loop.midnight(houses[i]);
-            for (int j = 0; j < loop.parameters(); j++) {
-                parameters[j * batch + i] = houses[i][j];
-            }
-            for (int j = 0; j < loop.dimension(); j++) {
-                state[j * batch + i] = midnight[j];
-            }
-        }
-        OdeRun run = new OdeRun(Ode.of(field, DORMAND_PRINCE_5_4), DType.FP64, batch, state, parameters);
-        double[] points = new double[24 * batch];
-        for (int j = 0; j < 24; j++) {
-            Arrays.fill(points, j * batch, (j + 1) * batch, (j + 1) * 3600.0);
-        }
-        OdeFollowRun.Result result = new OdeFollowRun(run, points, events, 1)
-                .on(device, roles -> roles.end(24 * 3600).tolerances(1e-5, 1e-3));
+        OdeFollowRun houses = houses(loop, DORMAND_PRINCE_5_4, DType.FP64);
+        OdeRun run = houses.run();
+        int batch = run.batch();
+        OdeFollowRun.Result result =
+                houses.on(device, roles -> roles.end(24 * 3600).tolerances(1e-5, 1e-3));
         Outcome outcome = Outcome.passed("");
         double worst = 0;
         for (int i = 0; i < batch; i++) {
             double[] end = run.column(result.solve().out(), i);
+            double[] house = run.column(run.parameters(), i);
             outcome = outcome.and(Outcome.that(
                             result.solve().status(i) == OdeStatus.DONE,
                             "ended as " + result.solve().status(i)))
                     .and(Outcome.that(end[loop.ended()] == 3, end[loop.ended()] + " draws"));
             double stored = 0;
             for (int cell = 0; cell < 2 * loop.cells(); cell++) {
-                stored += end[cell] - houses[i][HotWaterLoop.AMBIENT];
+                stored += end[cell] - house[HotWaterLoop.AMBIENT];
                 for (int j = 0; j < 24; j++) {
                     double there = result.saved()[(j * loop.dimension() + cell) * batch + i];
                     outcome = outcome.and(Outcome.that(
-                            there >= houses[i][HotWaterLoop.COLD] - 1e-2
-                                    && there <= houses[i][HotWaterLoop.SETPOINT] + 1e-2,
+                            there >= house[HotWaterLoop.COLD] - 1e-2 && there <= house[HotWaterLoop.SETPOINT] + 1e-2,
                             "temperature " + there));
                 }
             }
@@ -230,12 +216,48 @@ final class HotWaterCases {
             // Heat comes and goes in numbers of its own size, each of which a step rounds once.
             double rounding = steps * 0x1p-53 * heat;
             worst = Math.max(worst, Math.abs(heat - end[loop.loss()] - end[loop.drawn()] - stored) / rounding);
-            double used = 3 * houses[i][HotWaterLoop.DURATION];
+            double used = 3 * house[HotWaterLoop.DURATION];
             double flow = end[loop.flowed()];
             // The times between which it flows are rounded at the day's size.
             worst = Math.max(worst, Math.abs(flow - end[loop.waited()] - used) / (steps * 0x1p-53 * 86400));
         }
         return outcome.and(Outcome.within(worst, 1, "shares of what rounding may do"));
+    }
+
+    /** {@return eight houses, two of each strategy, whose state is saved every hour} */
+    private static OdeFollowRun houses(HotWaterLoop loop, Method method, DType dtype) {
+        OdeField field = loop.field();
+        int batch = 8;
+        double[] parameters = new double[loop.parameters() * batch];
+        double[] state = new double[loop.dimension() * batch];
+        Random random = new Random(71);
+        for (int i = 0; i < batch; i++) {
+            double[] house = house(loop, random, HotWaterLoop.Strategy.values()[i % 4]);
+            double[] midnight = loop.midnight(house);
+            for (int j = 0; j < loop.parameters(); j++) {
+                parameters[j * batch + i] = house[j];
+            }
+            for (int j = 0; j < loop.dimension(); j++) {
+                state[j * batch + i] = midnight[j];
+            }
+        }
+        double[] points = new double[24 * batch];
+        for (int j = 0; j < 24; j++) {
+            Arrays.fill(points, j * batch, (j + 1) * batch, (j + 1) * 3600.0);
+        }
+        OdeRun run = new OdeRun(Ode.of(field, method), dtype, batch, state, parameters);
+        return new OdeFollowRun(run, points, loop.events(field), 5);
+    }
+
+    /** A morning until the first draws have ended: what other devices must give to the bit. */
+    static Outcome morningSameBits(Device device, DType dtype, Method method) {
+        OdeFollowRun houses = houses(new HotWaterLoop(4, 3), method, dtype);
+        UnaryOperator<AdaptiveSolve.Roles> settings =
+                roles -> roles.end(8.5 * 3600).maxSteps(2000).tolerances(1e-4, 1e-2);
+        OdeFollowRun.Result expected = houses.on(Device.reference(), settings);
+        return expected.sameBits(houses.on(device, settings))
+                .and(Outcome.that(
+                        Arrays.stream(expected.counts()).min().getAsDouble() >= 3, "a draw begins, is warm and ends"));
     }
 
     private static double[] house(HotWaterLoop loop, Random random, HotWaterLoop.Strategy strategy) {

@@ -74,7 +74,7 @@ public final class OdeCases {
         fields.put("Arenstorf", OdeCatalogue.ARENSTORF);
         fields.put("Pleiades", OdeCatalogue.PLEIADES);
         fields.put("HIRES", OdeCatalogue.HIRES);
-        fields.put("free fall", OdeCatalogue.FREE_FALL);
+        fields.put("bouncing ball", OdeCatalogue.BOUNCING_BALL);
         fields.put("linear 5", OdeCatalogue.linear(5));
         fields.put("linear 16", OdeCatalogue.linear(16));
         fields.put("hot water 12", OdeCatalogue.hotWaterPipe(12));

@@ -16,6 +16,7 @@ import io.quern.cuda.CudaDriver;
 import io.quern.emulator.Emulator;
 import io.quern.emulator.KernelCounters;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -38,6 +39,10 @@ class OdeCountersTest {
                 tests.add(DynamicTest.dynamicTest("fixed " + dtype, () -> fixed(device, dtype)));
                 tests.add(DynamicTest.dynamicTest("adaptive " + dtype, () -> adaptive(device, dtype)));
                 tests.add(DynamicTest.dynamicTest("refilled " + dtype, () -> refilled(device, dtype)));
+                tests.add(DynamicTest.dynamicTest("saving " + dtype, () -> saving(device, dtype)));
+                tests.add(DynamicTest.dynamicTest("saving, adaptive " + dtype, () -> savingAdaptive(device, dtype)));
+                tests.add(DynamicTest.dynamicTest("watching " + dtype, () -> watching(device, dtype)));
+                tests.add(DynamicTest.dynamicTest("most components " + dtype, () -> mostInRegisters(device, dtype)));
             }
         }
         return tests;
@@ -73,6 +78,81 @@ class OdeCountersTest {
                 kernel.globalStores().requestedBytes());
     }
 
+    /** Save points that all share are read once by each trajectory, states saved are written once. */
+    private static void saving(Device device, DType dtype) {
+        OdeRun run = OdeCases.random(OdeCatalogue.LORENZ, Method.RUNGE_KUTTA_4, dtype, BATCH, 51);
+        double[] points = {0.011, 0.05, 0.055, 0.1, 0.2};
+        try (TensorArena arena = TensorArena.open(device)) {
+            Tensor saved = arena.allocate(dtype, points.length, 3, BATCH);
+            GOLDEN.check(
+                    "10 steps of RK4 with save points in " + dtype,
+                    () -> run.fixed(
+                            device,
+                            roles -> roles.end(0.1).steps(10).savePoints(points).saved(saved)));
+        }
+        KernelCounters kernel = only("ode_lorenz_fixed_saving_runge_kutta_4_");
+        int row = BATCH * dtype.bytes();
+        assertEquals(0, local(kernel), "bytes of local memory");
+        assertEquals((2 * 3 + points.length) * row, kernel.globalLoads().requestedBytes());
+        assertEquals((1 + points.length) * 3 * row, kernel.globalStores().requestedBytes());
+    }
+
+    private static void savingAdaptive(Device device, DType dtype) {
+        OdeRun run = OdeCases.random(OdeCatalogue.LORENZ, Method.DORMAND_PRINCE_5_4, dtype, BATCH, 52);
+        int points = 4;
+        double[] times = new double[points * BATCH];
+        for (int i = 0; i < times.length; i++) {
+            times[i] = 0.3 * (i / BATCH);
+        }
+        OdeFollowRun follow = OdeFollowRun.saving(run, times);
+        GOLDEN.check(
+                "Dormand-Prince with save points in " + dtype,
+                () -> follow.on(device, roles -> roles.end(1).tolerances(1e-4, 1e-4)));
+        KernelCounters kernel = only("ode_lorenz_adaptive_saving_dormand_prince_5_4_");
+        int row = BATCH * dtype.bytes();
+        int statistics = 4 * BATCH * Integer.BYTES;
+        assertEquals(0, local(kernel), "bytes of local memory");
+        assertEquals((2 * 3 + points) * row, kernel.globalLoads().requestedBytes());
+        assertEquals(
+                (3 + 1 + 3 * points) * row + statistics, kernel.globalStores().requestedBytes());
+    }
+
+    /** Events are written down once each, and what is left of the room for them once. */
+    private static void watching(Device device, DType dtype) {
+        OdeRun run = OdeCases.random(OdeCatalogue.BOUNCING_BALL, Method.DORMAND_PRINCE_5_4, dtype, BATCH, 54);
+        int records = 3;
+        OdeFollowRun follow = OdeFollowRun.watching(run, records, OdeCatalogue.IMPACT);
+        GOLDEN.check(
+                "a bouncing ball by Dormand-Prince in " + dtype,
+                () -> follow.on(device, roles -> roles.end(4).maxSteps(60).tolerances(1e-4, 1e-4)));
+        KernelCounters kernel = only("ode_bouncingball_adaptive_watching_dormand_prince_5_4_");
+        int row = BATCH * dtype.bytes();
+        int statistics = 4 * BATCH * Integer.BYTES;
+        int counted = (1 + records) * BATCH * Integer.BYTES;
+        assertEquals(0, local(kernel), "bytes of local memory");
+        assertEquals((2 + 2) * row, kernel.globalLoads().requestedBytes());
+        assertEquals(
+                (2 + 1 + records * (1 + 2)) * row + statistics + counted,
+                kernel.globalStores().requestedBytes());
+    }
+
+    /** Eight components by all kernels that choose steps or save: nothing goes by way of local memory. */
+    private static void mostInRegisters(Device device, DType dtype) {
+        for (Method method : Method.values()) {
+            OdeRun run = OdeCases.random(OdeCatalogue.HIRES, method, dtype, 32, 55);
+            double[] points = new double[64];
+            Arrays.fill(points, 0, 32, 0.005);
+            Arrays.fill(points, 32, 64, 0.01);
+            OdeFollowRun follow = OdeFollowRun.saving(run, points);
+            Emulator.reset();
+            OdeFollowRun.fixed(run, device, roles -> roles.end(0.01).steps(2), 0.004, 0.01);
+            if (method.adaptive()) {
+                follow.on(device, roles -> roles.end(0.01).tolerances(1e-4, 1e-4));
+            }
+            Emulator.counters().forEach(kernel -> assertEquals(0, local(kernel), kernel::kernel));
+        }
+    }
+
     /** Trajectories of very different lengths, 512 a warp and the last warp's fewer: the same bits as one a lane. */
     private static void refilled(Device device, DType dtype) {
         int batch = BATCH - 99;
@@ -94,9 +174,9 @@ class OdeCountersTest {
                     .out(out)
                     .statistics(statistics)
                     .arguments();
-            CudaKernel kernel = new CudaKernel(run.ode(), dtype, CudaKernel.Kind.ADAPTIVE);
+            CudaKernel kernel = new CudaKernel(run.ode(), List.of(), dtype, CudaKernel.Kind.ADAPTIVE);
             Launch launch = OdeCuda.adaptive(
-                    solve, stream.cuda(), stream.cuda().context().function(OdeCuda.symbol(kernel)), 512);
+                    solve, stream.cuda(), null, stream.cuda().context().function(OdeCuda.symbol(kernel)), 512);
             GOLDEN.check("Dormand-Prince in " + dtype + ", 512 trajectories a warp", () -> {
                 launch.run();
                 stream.synchronize();

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.function.UnaryOperator;
 
 /** What must hold of save points and events on every device. */
 final class OdeFollowCases {
@@ -31,6 +32,10 @@ final class OdeFollowCases {
             }
             cases.add(OdeCases.numeric("save points of fixed steps", dtype, device -> fixedSameBits(device, dtype)));
             cases.add(OdeCases.property("save points at both ends", dtype, device -> ends(device, dtype)));
+            for (Method method : new Method[] {BOGACKI_SHAMPINE_3_2, DORMAND_PRINCE_5_4, TSITOURAS_5_4}) {
+                cases.add(OdeCases.numeric(
+                        "a bouncing ball by " + method, dtype, device -> bouncingSameBits(device, dtype, method)));
+            }
             cases.add(OdeCases.property("a bouncing ball", dtype, device -> ball(device, dtype)));
             cases.add(OdeCases.property("directions of crossings", dtype, device -> directions(device, dtype)));
             cases.add(OdeCases.property("several events of one step", dtype, device -> several(device, dtype)));
@@ -130,6 +135,44 @@ final class OdeFollowCases {
         return outcome;
     }
 
+    /** Save points alone: of steps of equal length, there and back, and of chosen ones. */
+    static Outcome savingSameBits(Device device, DType dtype, OdeField field, Method method) {
+        OdeRun run = OdeCases.random(field, method, dtype, 33, 65);
+        double end = field.dimension() > 8 ? 0.1 : 0.5;
+        Outcome outcome = Outcome.passed("");
+        for (double sign : new double[] {1, -1}) {
+            double[] points = {-sign, 0, 0.15 * sign * end, 0.15 * sign * end, 0.3 * sign * end, sign * end};
+            UnaryOperator<FixedSolve.Roles> settings = sign > 0
+                    ? roles -> roles.end(end).steps(3)
+                    : roles -> roles.size(-end / 3).steps(3);
+            outcome = outcome.and(Outcome.sameBits(
+                    OdeFollowRun.fixed(run, Device.reference(), settings, points),
+                    OdeFollowRun.fixed(run, device, settings, points)));
+        }
+        if (method.adaptive()) {
+            double tolerance = dtype == DType.FP64 ? 1e-7 : 1e-4;
+            OdeFollowRun saving = OdeFollowRun.saving(run, points(dtype, 7, 33, end));
+            UnaryOperator<AdaptiveSolve.Roles> settings =
+                    roles -> roles.end(end).maxSteps(200).tolerances(tolerance, tolerance);
+            outcome = outcome.and(saving.on(Device.reference(), settings).sameBits(saving.on(device, settings)));
+        }
+        return outcome;
+    }
+
+    /** A ball that is dropped or thrown, and bounces: with save points, by all methods. */
+    static Outcome bouncingSameBits(Device device, DType dtype, Method method) {
+        int batch = 37;
+        OdeRun run = OdeCases.random(OdeCatalogue.BOUNCING_BALL, method, dtype, batch, 66);
+        OdeFollowRun follow =
+                new OdeFollowRun(run, points(dtype, 9, batch, 8), new OdeEvent[] {OdeCatalogue.IMPACT}, 2);
+        UnaryOperator<AdaptiveSolve.Roles> settings =
+                roles -> roles.end(8).maxSteps(300).tolerances(1e-4, 1e-4);
+        OdeFollowRun.Result expected = follow.on(Device.reference(), settings);
+        return expected.sameBits(follow.on(device, settings))
+                .and(Outcome.that(
+                        Arrays.stream(expected.counts()).sum() > 2 * batch, "too few events to try anything"));
+    }
+
     /** Times of each trajectory in order, some beyond the end, one of them NaN. */
     private static double[] points(DType dtype, int count, int batch, double end) {
         Random random = new Random(62);
@@ -211,14 +254,13 @@ final class OdeFollowCases {
      * then, and of its own relative size through v.
      */
     private static Outcome ball(Device device, DType dtype) {
-        OdeEvent impact = OdeEvent.of(OdeCatalogue.FREE_FALL, Crossing.FALLING, (t, y, p) -> y.at(0))
-                .resetting((t, y, p) -> List.of(of(0), y.at(1).times(-KEPT)));
         Outcome outcome = Outcome.passed("");
         int batch = 9;
         int bounces = 12;
         double[] state = new double[2 * batch];
-        double[] parameters = new double[batch];
-        Arrays.fill(parameters, Arithmetic.of(dtype).round(GRAVITY));
+        double[] parameters = new double[2 * batch];
+        Arrays.fill(parameters, 0, batch, Arithmetic.of(dtype).round(GRAVITY));
+        Arrays.fill(parameters, batch, 2 * batch, KEPT);
         for (int i = 0; i < batch; i++) {
             state[i] = 1 + i;
         }
@@ -226,9 +268,9 @@ final class OdeFollowCases {
         double tolerance = dtype == DType.FP64 ? 1e-9 : 1e-5;
         double worst = 0;
         for (Method method : new Method[] {BOGACKI_SHAMPINE_3_2, DORMAND_PRINCE_5_4, TSITOURAS_5_4}) {
-            OdeRun run = new OdeRun(Ode.of(OdeCatalogue.FREE_FALL, method), dtype, batch, state, parameters);
+            OdeRun run = new OdeRun(Ode.of(OdeCatalogue.BOUNCING_BALL, method), dtype, batch, state, parameters);
             double end = 20;
-            OdeFollowRun.Result result = OdeFollowRun.watching(run, bounces, impact)
+            OdeFollowRun.Result result = OdeFollowRun.watching(run, bounces, OdeCatalogue.IMPACT)
                     .on(device, roles -> roles.end(end).maxSteps(400).tolerances(tolerance, tolerance));
             for (int i = 0; i < batch; i++) {
                 double first = Math.sqrt(2 * state[i] / parameters[i]);
@@ -301,8 +343,8 @@ final class OdeFollowCases {
 
     /** A ball thrown up from the ground: it is there at the start without an event, and comes back once. */
     private static Outcome atStart(Device device, DType dtype) {
-        OdeEvent ground = OdeEvent.of(OdeCatalogue.FREE_FALL, Crossing.BOTH, (t, y, p) -> y.at(0));
-        OdeRun run = OdeRun.one(OdeCatalogue.FREE_FALL, DORMAND_PRINCE_5_4, dtype, new double[] {0, 5}, 10);
+        OdeEvent ground = OdeEvent.of(OdeCatalogue.BOUNCING_BALL, Crossing.BOTH, (t, y, p) -> y.at(0));
+        OdeRun run = OdeRun.one(OdeCatalogue.BOUNCING_BALL, DORMAND_PRINCE_5_4, dtype, new double[] {0, 5}, 10, 1);
         OdeFollowRun.Result chosen = OdeFollowRun.watching(run, 2, ground.terminating())
                 .on(device, roles -> roles.end(3).tolerances(1e-4, 1e-4));
         OdeFollowRun.Result oneStep = OdeFollowRun.watching(run, 2, ground.terminating())

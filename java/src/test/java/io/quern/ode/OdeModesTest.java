@@ -17,10 +17,42 @@ class OdeModesTest {
     @TestFactory
     List<DynamicTest> onTheEmulator() {
         EmulatorModes modes = EmulatorModes.of("ode");
-        CudaCatalogue.all()
-                .forEach((name, field) -> modes.work("fixed " + name, device -> fixed(device, field))
-                        .work("adaptive " + name, device -> adaptive(device, field)));
-        return modes.tests();
+        CudaCatalogue.all().forEach((name, known) -> {
+            if (known.parts().contains(CudaKernel.Part.SOLVE)) {
+                modes.work("fixed " + name, device -> fixed(device, known.field()))
+                        .work("adaptive " + name, device -> adaptive(device, known.field()));
+            }
+            if (known.parts().contains(CudaKernel.Part.SAVE)) {
+                modes.work("saving " + name, device -> saving(device, known.field()));
+            }
+        });
+        return modes.work("bouncing", device -> events(device, OdeFollowCases::bouncingSameBits))
+                .work("houses", device -> events(device, HotWaterCases::morningSameBits))
+                .tests();
+    }
+
+    private interface Events {
+        Outcome sameBits(Device device, DType dtype, Method method);
+    }
+
+    private static void events(Device device, Events events) {
+        for (DType dtype : TYPES) {
+            for (Method method : Method.values()) {
+                if (method.adaptive()) {
+                    Outcome outcome = events.sameBits(device, dtype, method);
+                    assertTrue(outcome.passed(), () -> method + " in " + dtype + ": " + outcome);
+                }
+            }
+        }
+    }
+
+    private static void saving(Device device, OdeField field) {
+        for (DType dtype : TYPES) {
+            for (Method method : Method.values()) {
+                Outcome outcome = OdeFollowCases.savingSameBits(device, dtype, field, method);
+                assertTrue(outcome.passed(), () -> method + " in " + dtype + ": " + outcome);
+            }
+        }
     }
 
     private static void fixed(Device device, OdeField field) {
