@@ -6,7 +6,6 @@ import io.quern.DeviceUnavailableException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntSupplier;
 import java.util.function.Supplier;
@@ -154,14 +153,16 @@ public final class CudaContext {
     }
 
     /**
-     * {@return a kernel of a module that ships as CUDA C++, and is compiled by nvcc when it is first asked for; none where there
-     * is no nvcc}
+     * {@return a kernel of a module that is named after its CUDA C++: its PTX is on the class path, or it is compiled by nvcc or NVRTC
+     * when it is first asked for}
      *
+     * @param what it is, for an error
      * @param source of the module, which includes no other file
-     * @throws IllegalStateException with nvcc's words where it fails or does not end
+     * @throws io.quern.DeviceUnavailableException where there is neither its PTX nor a compiler
+     * @throws IllegalStateException with the compiler's words where it fails or does not end
      */
-    public Optional<CudaFunction> compiled(CudaSymbol symbol, Supplier<String> source) {
-        return modules.compiled(symbol, source);
+    public CudaFunction compiled(CudaSymbol symbol, String what, Supplier<String> source) {
+        return modules.compiled(symbol, what, source);
     }
 
     /** Waits until all work of all streams is done, and reports what went wrong in any of it. */

@@ -1,14 +1,20 @@
 package io.quern.cuda;
 
+import io.quern.DeviceUnavailableException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.URL;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import jcuda.Pointer;
 import jcuda.driver.CUjit_option;
 import jcuda.driver.CUmodule;
@@ -19,6 +25,17 @@ import jcuda.driver.JITOptions;
 final class CudaModules {
     /** Enough for the first dozens of complaints of ptxas; it cuts off by itself. */
     private static final int LOG_BYTES = 8192;
+
+    /**
+     * System property: a folder of resources, of an application or its tests, into which the PTX of what is compiled is written too:
+     * on the class path it is found again where there is no compiler.
+     */
+    private static final String SHIPPED_PROPERTY = "io.quern.ptx";
+
+    private static final String SHIPPED = "/io/quern/ptx/";
+
+    /** What runs on all devices. */
+    private static final String OLDEST = "compute_75";
 
     private final CudaContext context;
     private final Map<String, CUmodule> modules = new HashMap<>();
@@ -43,23 +60,54 @@ final class CudaModules {
     }
 
     /**
-     * {@return a kernel of a module that is compiled when it is first asked for; none where there is no compiler}
+     * {@return a kernel of a module whose PTX is on the class path, or is compiled when it is first asked for}
      *
-     * @param source of the module
+     * @param what it is, for an error
+     * @param source of the module, after which it is named
+     * @throws DeviceUnavailableException where there is neither its PTX nor a compiler
      */
-    Optional<CudaFunction> compiled(CudaSymbol symbol, Supplier<String> source) {
+    CudaFunction compiled(CudaSymbol symbol, String what, Supplier<String> source) {
         synchronized (this) {
             if (functions.containsKey(symbol.name())) {
-                return Optional.of(function(symbol));
-            }
-        }
-        return CudaCompiler.find().map(compiler -> {
-            byte[] ptx = compiler.compile(symbol.name(), source.get(), architecture()); // others need not wait
-            synchronized (this) {
-                modules.computeIfAbsent(symbol.module(), module -> load(ptx, module));
                 return function(symbol);
             }
-        });
+        }
+        byte[] ptx =
+                onClassPath(symbol.module()).orElseGet(() -> compile(symbol, what, source)); // others need not wait
+        synchronized (this) {
+            modules.computeIfAbsent(symbol.module(), module -> load(ptx, module));
+            return function(symbol);
+        }
+    }
+
+    /** {@return the PTX that ships with an application, for this device or for all} */
+    private Optional<byte[]> onClassPath(String module) {
+        return Stream.of(folder(), SHIPPED + OLDEST + "/")
+                .map(folder -> CudaModules.class.getResource(folder + module + ".ptx"))
+                .filter(Objects::nonNull)
+                .findFirst()
+                .map(CudaModules::read);
+    }
+
+    private byte[] compile(CudaSymbol symbol, String what, Supplier<String> source) {
+        CudaCompiler compiler = CudaCompiler.find()
+                .orElseThrow(() -> new DeviceUnavailableException(
+                        context.name(),
+                        "it has no kernel for " + what + ", and there is neither nvcc nor NVRTC to compile one",
+                        "install NVIDIA's CUDA toolkit, name its nvcc by -D" + CudaCompiler.PROPERTY
+                                + "=PATH, or solve on another device"));
+        String folder = System.getProperty(SHIPPED_PROPERTY);
+        byte[] ptx = compiler.compile(symbol.name(), source.get(), folder == null ? architecture() : OLDEST);
+        if (folder != null) {
+            Path file = Path.of(folder, SHIPPED, OLDEST, symbol.module() + ".ptx");
+            try {
+                Files.createDirectories(file.getParent());
+                NativeCache.write(ptx, file);
+            } catch (IOException e) {
+                throw new UncheckedIOException("cannot write " + file, e);
+            }
+        }
+        return ptx;
     }
 
     private CudaFunction find(CudaSymbol symbol) {
@@ -118,22 +166,27 @@ final class CudaModules {
     }
 
     private String folder() {
-        return "/io/quern/ptx/" + architecture() + "/";
+        return SHIPPED + architecture() + "/";
     }
 
     /** compute_80 needs a device of capability 8.0 and is the better code there; compute_75 runs on all. */
     private String architecture() {
-        return context.properties().atLeast(8, 0) ? "compute_80" : "compute_75";
+        return context.properties().atLeast(8, 0) ? "compute_80" : OLDEST;
     }
 
     private static byte[] read(String resource) {
-        try (InputStream in = CudaModules.class.getResourceAsStream(resource)) {
-            if (in == null) {
-                throw new IllegalArgumentException("there is no " + resource + " on the class path");
-            }
+        URL url = CudaModules.class.getResource(resource);
+        if (url == null) {
+            throw new IllegalArgumentException("there is no " + resource + " on the class path");
+        }
+        return read(url);
+    }
+
+    private static byte[] read(URL url) {
+        try (InputStream in = url.openStream()) {
             return in.readAllBytes();
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot read " + resource, e);
+            throw new UncheckedIOException("cannot read " + url, e);
         }
     }
 }

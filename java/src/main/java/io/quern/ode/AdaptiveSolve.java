@@ -10,7 +10,6 @@ import io.quern.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.UnaryOperator;
 
 /** The arguments of {@link Ode#adaptive}: each trajectory in steps of its own. */
 public final class AdaptiveSolve implements Arguments {
@@ -220,20 +219,6 @@ public final class AdaptiveSolve implements Arguments {
     private long evaluations(int tried, int restarts) {
         return (steps.first() == 0 ? 2L : 1L) * (1 + restarts)
                 + (long) tried * (ode.method().stages() - 1);
-    }
-
-    AdaptiveSolve map(UnaryOperator<Tensor> tensors) {
-        return new AdaptiveSolve(
-                ode,
-                trajectories.map(tensors),
-                end.map(tensors),
-                relative,
-                absolute,
-                steps,
-                tensors.apply(statistics),
-                tensors.apply(lastStep),
-                saves == null ? null : saves.map(tensors),
-                watch == null ? null : watch.map(tensors));
     }
 
     @Override

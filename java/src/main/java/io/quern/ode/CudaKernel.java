@@ -65,4 +65,13 @@ record CudaKernel(Ode ode, List<OdeEvent> events, DType dtype, Kind kind) {
     String symbol(String field) {
         return ("ode_" + field + "_" + kind + "_" + ode.method() + "_" + dtype).toLowerCase(Locale.ROOT);
     }
+
+    /** {@return what it solves, for a user who has to be told that it is not there} */
+    @Override
+    public String toString() {
+        String looked = kind.part() == Part.SOLVE
+                ? ""
+                : kind.part() == Part.SAVE ? " with save points" : " with " + events.size() + " events " + events;
+        return "the " + ode.field() + looked + " by " + ode.method() + " in " + dtype;
+    }
 }

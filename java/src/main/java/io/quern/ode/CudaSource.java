@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.UUID;
 import java.util.function.IntToDoubleFunction;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
@@ -105,6 +106,10 @@ final class CudaSource {
 
         """;
 
+    private static final String HEADERS = headers();
+
+    private static final UUID HEADERS_HASH = UUID.nameUUIDFromBytes(HEADERS.getBytes(StandardCharsets.UTF_8));
+
     private CudaSource() {}
 
     /**
@@ -122,27 +127,41 @@ final class CudaSource {
                         name);
     }
 
+    /** {@return what the field of a kernel is called that has none: after its source} */
+    static String name(CudaKernel kernel) {
+        String source = HEADERS_HASH + own(kernel, "field");
+        return UUID.nameUUIDFromBytes(source.getBytes(StandardCharsets.UTF_8))
+                .toString()
+                .replace("-", "");
+    }
+
     /**
      * {@return the source of one kernel, which includes no other file}
      *
      * @param name what the field is called in its name
      */
     static String kernel(CudaKernel kernel, String name) {
-        StringBuilder text = new StringBuilder();
-        for (String header : List.of("arithmetic.cuh", "tableaux.cuh", "step.cuh", "follow.cuh", "solve.cuh")) {
-            text.append(header(header).replaceAll("(?m)^#(include|pragma once).*\n", ""));
-        }
+        return HEADERS + own(kernel, name);
+    }
+
+    /** What is a kernel's own, behind the headers. */
+    private static String own(CudaKernel kernel, String name) {
         String entry = "QUERN_ODE_%s(%s, %s, %s)\n"
                 .formatted(
                         kernel.kind(),
                         name,
                         kernel.ode().method().toString().toLowerCase(Locale.ROOT),
-                        kernel.dtype().toString().toLowerCase(Locale.ROOT));
-        return text.append("namespace quern {\nnamespace ode {\n")
-                .append(formulae(kernel.ode().field(), kernel.events(), kernel.dtype()))
-                .append(entry)
-                .append("}\n}\n")
-                .toString();
+                        type(kernel.dtype()));
+        return "namespace quern {\nnamespace ode {\n" + formulae(kernel.ode().field(), kernel.events(), kernel.dtype())
+                + entry + "}\n}\n";
+    }
+
+    private static String headers() {
+        StringBuilder text = new StringBuilder();
+        for (String header : List.of("arithmetic.cuh", "tableaux.cuh", "step.cuh", "follow.cuh", "solve.cuh")) {
+            text.append(header(header).replaceAll("(?m)^#(include|pragma once).*\n", ""));
+        }
+        return text.toString();
     }
 
     private static String header(String name) {

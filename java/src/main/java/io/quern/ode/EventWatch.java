@@ -6,7 +6,6 @@ import io.quern.Role;
 import io.quern.Tensor;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.UnaryOperator;
 
 /**
  * The events of a solve, and where they are written down.
@@ -111,15 +110,5 @@ record EventWatch(List<OdeEvent> events, double tolerance, Tensor counts, Tensor
         if (tensor != null) {
             roles.add(Role.written(name, tensor));
         }
-    }
-
-    EventWatch map(UnaryOperator<Tensor> tensors) {
-        return new EventWatch(
-                events,
-                tolerance,
-                tensors.apply(counts),
-                tensors.apply(numbers),
-                tensors.apply(times),
-                tensors.apply(states));
     }
 }

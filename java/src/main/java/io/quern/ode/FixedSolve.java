@@ -5,10 +5,8 @@ import io.quern.BoundCall;
 import io.quern.Check;
 import io.quern.Role;
 import io.quern.Stream;
-import io.quern.Tensor;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.UnaryOperator;
 
 /** The arguments of {@link Ode#fixed}: as many steps of equal length for every trajectory. */
 public final class FixedSolve implements Arguments {
@@ -67,16 +65,6 @@ public final class FixedSolve implements Arguments {
     /** {@return what is saved on the way, or null} */
     SavePoints saves() {
         return saves;
-    }
-
-    FixedSolve map(UnaryOperator<Tensor> tensors) {
-        return new FixedSolve(
-                ode,
-                trajectories.map(tensors),
-                end == null ? null : end.map(tensors),
-                size == null ? null : size.map(tensors),
-                steps,
-                saves == null ? null : saves.map(tensors));
     }
 
     @Override

@@ -4,13 +4,11 @@ import static io.quern.cuda.CudaParameter.FLOAT64;
 import static io.quern.cuda.CudaParameter.INT32;
 import static io.quern.cuda.CudaParameter.INT64;
 import static io.quern.cuda.CudaParameter.POINTER;
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Collections.nCopies;
 
 import io.quern.DType;
 import io.quern.Kernel;
 import io.quern.Launch;
-import io.quern.StagedOnHost;
 import io.quern.Stream;
 import io.quern.Tensor;
 import io.quern.Workspace;
@@ -26,12 +24,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import java.util.UUID;
 
 /**
  * Grids, blocks and arguments of the kernels in {@code cuda/ode/}. Fields and events that {@link CudaCatalogue} lacks are compiled
- * when they are first solved. Where there is no compiler the reference solves them, with tensors copied there and back.
+ * when they are first solved, and refused where that cannot be.
  */
 final class OdeCuda {
     /** Threads of a block, as {@code solve.cuh} says. */
@@ -80,12 +76,6 @@ final class OdeCuda {
         }
     };
 
-    private static final Kernel<FixedSolve> FIXED_ON_HOST =
-            StagedOnHost.of("ode_fixed", FixedSolve::map, OdeReference::fixed);
-
-    private static final Kernel<AdaptiveSolve> ADAPTIVE_ON_HOST =
-            StagedOnHost.of("ode_adaptive", AdaptiveSolve::map, OdeReference::adaptive);
-
     private OdeCuda() {}
 
     /** What the launches below declare, for the test that compares it with the PTX. */
@@ -130,16 +120,15 @@ final class OdeCuda {
     }
 
     /** {@return a kernel that ships, or that can be compiled here} */
-    private static Optional<CudaFunction> function(CudaKernel kernel, CudaContext context) {
+    private static CudaFunction function(CudaKernel kernel, CudaContext context) {
         String known = CudaCatalogue.name(kernel);
         if (known != null) {
-            return Optional.of(context.function(symbol(kernel, kernel.module(known), kernel.symbol(known))));
+            return context.function(symbol(kernel, kernel.module(known), kernel.symbol(known)));
         }
-        String formulae = CudaSource.formulae(kernel.ode().field(), kernel.events(), kernel.dtype());
-        String name =
-                UUID.nameUUIDFromBytes(formulae.getBytes(UTF_8)).toString().replace("-", "");
+        String name = CudaSource.name(kernel);
         String module = kernel.symbol(name); // one for each kernel
-        return context.compiled(symbol(kernel, module, module), () -> CudaSource.kernel(kernel, name));
+        return context.compiled(
+                symbol(kernel, module, module), kernel.toString(), () -> CudaSource.kernel(kernel, name));
     }
 
     private static Launch fixed(FixedSolve solve, Stream stream, Workspace workspace) {
@@ -148,13 +137,8 @@ final class OdeCuda {
             return NOTHING;
         }
         CudaKernel.Kind kind = solve.saves() == null ? CudaKernel.Kind.FIXED : CudaKernel.Kind.FIXED_SAVING;
-        CudaFunction function = function(
-                        new CudaKernel(solve.ode(), List.of(), trajectories.dtype(), kind),
-                        stream.cuda().context())
-                .orElse(null);
-        if (function == null) {
-            return FIXED_ON_HOST.bind(solve, stream, workspace);
-        }
+        CudaKernel kernel = new CudaKernel(solve.ode(), List.of(), trajectories.dtype(), kind);
+        CudaFunction function = function(kernel, stream.cuda().context());
         Times target = solve.size() != null ? solve.size() : solve.end();
         CudaLaunch.Builder launch = CudaLaunch.of(function, stream.cuda())
                 .grid(blocks(trajectories.batch(), BLOCK))
@@ -173,10 +157,7 @@ final class OdeCuda {
         if (trajectories.batch() == 0) {
             return NOTHING;
         }
-        CudaFunction function = function(kernel(solve), stream.cuda().context()).orElse(null);
-        if (function == null) {
-            return ADAPTIVE_ON_HOST.bind(solve, stream, workspace);
-        }
+        CudaFunction function = function(kernel(solve), stream.cuda().context());
         return adaptive(solve, stream.cuda(), workspace, function, share(trajectories.batch(), function));
     }
 

@@ -4,7 +4,6 @@ import io.quern.Check;
 import io.quern.Role;
 import io.quern.Tensor;
 import java.util.List;
-import java.util.function.UnaryOperator;
 
 /**
  * Times at which states are saved on the way.
@@ -64,9 +63,5 @@ record SavePoints(double[] shared, Tensor each, Tensor saved) {
             roles.add(Role.read("savePoints", each));
         }
         roles.add(Role.written("saved", saved));
-    }
-
-    SavePoints map(UnaryOperator<Tensor> tensors) {
-        return new SavePoints(shared, each == null ? null : tensors.apply(each), tensors.apply(saved));
     }
 }

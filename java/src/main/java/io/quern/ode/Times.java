@@ -4,7 +4,6 @@ import io.quern.Check;
 import io.quern.Role;
 import io.quern.Tensor;
 import java.util.List;
-import java.util.function.UnaryOperator;
 
 /**
  * A time, or a step, of all trajectories or of each.
@@ -39,9 +38,5 @@ record Times(double value, Tensor each) {
         if (each != null) {
             roles.add(Role.read(name, each));
         }
-    }
-
-    Times map(UnaryOperator<Tensor> tensors) {
-        return each == null ? this : of(tensors.apply(each));
     }
 }

@@ -5,7 +5,6 @@ import io.quern.DType;
 import io.quern.Role;
 import io.quern.Tensor;
 import java.util.List;
-import java.util.function.UnaryOperator;
 
 /**
  * What every solve has: where trajectories begin, and where they are when it ends.
@@ -78,10 +77,5 @@ record Trajectories(OdeField field, Tensor state, Tensor parameters, Times start
             roles.add(Role.read("parameters", parameters));
         }
         start.addTo(roles, "start");
-    }
-
-    Trajectories map(UnaryOperator<Tensor> tensors) {
-        return new Trajectories(
-                field, tensors.apply(state), tensors.apply(parameters), start.map(tensors), tensors.apply(out));
     }
 }

@@ -42,9 +42,13 @@
  * The kernels have been executed on the emulator only.
  *
  * <p>Any other field, and any other event, is put into the same step when it is first solved, and compiled by NVIDIA's
- * nvcc, which takes some seconds; what came of it is kept on disk. nvcc is the one that {@code -Dio.quern.nvcc} names, else
- * {@code $NVCC}, that of {@code $CUDA_HOME}, or the one on {@code $PATH}. Where there is none, or with
- * {@code -Dio.quern.nvcc=off}, they are solved by the reference, with tensors copied there and back; such a call cannot be
- * captured into a graph.
+ * compiler, which takes some seconds; what came of it is kept on disk. It is the nvcc that {@code -Dio.quern.nvcc} names, else
+ * {@code $NVCC}, that of {@code $CUDA_HOME}, or the one on {@code $PATH}; where there is none, NVRTC, the compiler as a library,
+ * if the dynamic linker finds {@code libnvrtc.so}. Where there is neither, or with {@code -Dio.quern.nvcc=off}, binding the solve
+ * throws {@link io.quern.DeviceUnavailableException} with the field's place and what to do.
+ *
+ * <p>An application that is to run without a compiler ships the PTX of its fields: run it once with
+ * {@code -Dio.quern.ptx=src/main/resources}, or whichever folder comes onto the class path. The files are named after all that is
+ * compiled, so that one of an older field, or of another release of this library, is not mistaken for the one that is needed.
  */
 package io.quern.ode;

@@ -96,10 +96,11 @@ class CudaCompilerTest {
 
     @Test
     void thePropertyNamesItOrForbidsIt() throws IOException {
-        Path nvcc = compiler(COPIES, Duration.ofMinutes(1)).nvcc();
+        Path nvcc = nvcc(COPIES, Duration.ofMinutes(1)).path();
         try {
             System.setProperty(CudaCompiler.PROPERTY, nvcc.toString());
-            assertEquals(nvcc, CudaCompiler.find().orElseThrow().nvcc());
+            assertEquals(nvcc, Nvcc.find().orElseThrow().path());
+            assertTrue(CudaCompiler.find().orElseThrow().maker() instanceof Nvcc);
             System.setProperty(CudaCompiler.PROPERTY, nvcc + "13");
             String message = assertThrows(IllegalStateException.class, CudaCompiler::find)
                     .getMessage();
@@ -111,11 +112,15 @@ class CudaCompilerTest {
     }
 
     private CudaCompiler compiler(String body, Duration limit) throws IOException {
+        return new CudaCompiler(nvcc(body, limit), List.of(folder.resolve("cache")));
+    }
+
+    private Nvcc nvcc(String body, Duration limit) throws IOException {
         Path nvcc = folder.resolve("nvcc");
         Files.writeString(nvcc, HEAD + body);
         Files.setPosixFilePermissions(nvcc, PosixFilePermissions.fromString("rwx------"));
         Files.writeString(folder.resolve("release"), "release 13.0");
-        return new CudaCompiler(nvcc, List.of(folder.resolve("cache")), limit);
+        return new Nvcc(nvcc, limit);
     }
 
     private List<String> calls() throws IOException {
