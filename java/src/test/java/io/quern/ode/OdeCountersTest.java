@@ -163,8 +163,10 @@ class OdeCountersTest {
             Tensor end = arena.allocate(dtype, batch).copyFrom(ends);
             Tensor out = arena.allocate(dtype, 3, batch);
             Tensor statistics = arena.allocate(DType.INT32, AdaptiveSolve.STATISTICS, batch);
+            Emulator.reset();
             OdeRun.Result expected =
                     run.adaptive(device, roles -> roles.end(end).tolerances(1e-4, 1e-4));
+            long oneALane = warpInstructions();
             AdaptiveSolve solve = run.ode()
                     .adaptive()
                     .state(arena.allocate(dtype, 3, batch).copyFrom(run.state()))
@@ -181,10 +183,16 @@ class OdeCountersTest {
                 launch.run();
                 stream.synchronize();
             });
+            long refilled = warpInstructions();
+            assertTrue(refilled < oneALane, () -> refilled + " instructions, one a lane " + oneALane);
             Outcome outcome = Outcome.sameBits(expected.out(), out.toDoubleArray())
                     .and(Outcome.sameBits(expected.statistics(), statistics.toDoubleArray()));
             assertTrue(outcome.passed(), outcome::toString);
         }
+    }
+
+    private static long warpInstructions() {
+        return only("ode_lorenz_adaptive_dormand_prince_5_4_").counters().get("warpInstructions");
     }
 
     private static long local(KernelCounters kernel) {
