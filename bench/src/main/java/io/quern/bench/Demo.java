@@ -3,6 +3,8 @@ package io.quern.bench;
 import io.quern.Device;
 import io.quern.bench.demo.DigitsTraining;
 import io.quern.bench.demo.DigitsTraining.Point;
+import io.quern.bench.demo.HotWater;
+import io.quern.bench.demo.Lorenz;
 import io.quern.bench.demo.LossChart;
 import io.quern.bench.report.ProgressLine;
 import io.quern.bench.report.Units;
@@ -17,15 +19,15 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Small complete programs on real data. */
-@Command(name = "demo", description = "Runs a small complete program on real data: digits-lion.")
+/** Small complete programs. */
+@Command(name = "demo", description = "Runs a small complete program: digits-lion, hot-water or lorenz.")
 final class Demo implements Runnable {
     @Spec
     private CommandSpec spec;
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "say which: digits-lion");
+        throw new ParameterException(spec.commandLine(), "say which: digits-lion, hot-water or lorenz");
     }
 
     @Command(
@@ -68,6 +70,66 @@ final class Demo implements Runnable {
         out.println(
                 "data           UCI \"Optical Recognition of Handwritten Digits\", E. Alpaydin, C. Kaynak; CC BY 4.0");
         out.flush();
+        return 0;
+    }
+
+    @Command(
+            name = "hot-water",
+            description = "Solves a day of the hot water in many houses, with and without circulation pumps: who waits"
+                    + " how long, what runs away unused, what it costs in heat.",
+            mixinStandardHelpOptions = true)
+    private int hotWater(
+            @Option(
+                            names = "--houses",
+                            paramLabel = "N",
+                            defaultValue = "100000",
+                            description = "how many; default ${DEFAULT-VALUE}")
+                    int houses,
+            @Option(
+                            names = "--device",
+                            paramLabel = "D",
+                            defaultValue = "cpu",
+                            description = "where they are solved; default ${DEFAULT-VALUE}")
+                    String deviceName,
+            @Option(
+                            names = "--out",
+                            paramLabel = "FOLDER",
+                            defaultValue = "hot-water",
+                            description = "where the pictures go; default ${DEFAULT-VALUE}")
+                    Path folder)
+            throws IOException {
+        HotWater demo = new HotWater(Device.named(deviceName), houses);
+        return demo.run(folder, spec.commandLine().getOut()) ? 0 : 1;
+    }
+
+    @Command(
+            name = "lorenz",
+            description =
+                    "Solves a million trajectories of Lorenz' equations, draws where on the attractor they are how"
+                            + " often, and says how fast that went.",
+            mixinStandardHelpOptions = true)
+    private int lorenz(
+            @Option(
+                            names = "--trajectories",
+                            paramLabel = "N",
+                            defaultValue = "1000000",
+                            description = "how many; default ${DEFAULT-VALUE}")
+                    int trajectories,
+            @Option(
+                            names = "--device",
+                            paramLabel = "D",
+                            defaultValue = "cpu",
+                            description = "where they are solved; default ${DEFAULT-VALUE}")
+                    String deviceName,
+            @Option(
+                            names = "--out",
+                            paramLabel = "FILE",
+                            defaultValue = "lorenz.png",
+                            description = "where the picture goes; default ${DEFAULT-VALUE}")
+                    Path file)
+            throws IOException {
+        new Lorenz(Device.named(deviceName), trajectories)
+                .run(file, spec.commandLine().getOut());
         return 0;
     }
 }

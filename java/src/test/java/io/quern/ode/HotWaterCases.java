@@ -13,7 +13,7 @@ import java.util.Random;
 import java.util.function.UnaryOperator;
 
 /** The hot-water pipe and the whole loop against what is known of them in closed form (kexue.fm 9405), in FP64. */
-final class HotWaterCases {
+public final class HotWaterCases {
     /** 20 m of bare PPR pipe dn25 x 3.5: U' = 0.671 W/mK, 6 litres a minute, 55 degrees in, 20 around. */
     private static final double LENGTH = 20;
 
@@ -28,17 +28,33 @@ final class HotWaterCases {
     private HotWaterCases() {}
 
     static List<Case> all() {
+        List<Case> cases = new ArrayList<>(closedForms());
+        for (DType dtype : new DType[] {DType.FP64, DType.FP32}) {
+            cases.add(OdeCases.numeric(
+                    "houses in the morning", dtype, device -> morningSameBits(device, dtype, DORMAND_PRINCE_5_4)));
+        }
+        return cases;
+    }
+
+    /** {@return what is known of the model without solving it} */
+    public static List<Case> closedForms() {
         List<Case> cases = new ArrayList<>();
         cases.add(OdeCases.property("a resting pipe cools", DType.FP64, HotWaterCases::cooling));
         cases.add(OdeCases.property("a pipe under steady flow", DType.FP64, HotWaterCases::steady));
         cases.add(OdeCases.property("a front passes a pipe", DType.FP64, HotWaterCases::front));
         cases.add(OdeCases.property("a thermostat's cycle", DType.FP64, HotWaterCases::cycle));
         cases.add(OdeCases.property("a day's water and heat balance", DType.FP64, HotWaterCases::balance));
-        for (DType dtype : new DType[] {DType.FP64, DType.FP32}) {
-            cases.add(OdeCases.numeric(
-                    "houses in the morning", dtype, device -> morningSameBits(device, dtype, DORMAND_PRINCE_5_4)));
-        }
         return cases;
+    }
+
+    /** {@return the one that failed, or else the one that comes closest to its bound} */
+    private static Outcome worst(Outcome... outcomes) {
+        Outcome worst = outcomes[0];
+        for (Outcome outcome : outcomes) {
+            boolean worse = !outcome.passed() || Double.isNaN(worst.share()) || outcome.share() > worst.share();
+            worst = worst.passed() && worse ? outcome : worst;
+        }
+        return worst;
     }
 
     private static OdeRun pipe(int cells, double rate, double from, double inlet) {
@@ -57,14 +73,13 @@ final class HotWaterCases {
         return Outcome.within(
                 Math.abs(result.out()[3] - expected),
                 result.statistic(0, 0) * TOLERANCE * (1 + HOT),
-                result.statistic(0, 0) + " steps");
+                "K after " + Math.round(TAU) + " s of cooling");
     }
 
     /** Ta + (Th - Ta) (a / (a + k))^n in n cells, which tends to Ta + (Th - Ta) e^(-x/(v tau)): 53.88 degrees. */
     private static Outcome steady(Device device) {
-        Outcome outcome = Outcome.passed("");
         double limit = AMBIENT + (HOT - AMBIENT) * Math.exp(-LENGTH / (SPEED * TAU));
-        outcome = outcome.and(Outcome.within(Math.abs(limit - 53.88), 5e-3, "the closed form is " + limit));
+        Outcome outcome = Outcome.that(Math.abs(limit - 53.88) <= 5e-3, "the closed form is " + limit);
         for (int cells : new int[] {8, 64}) {
             double a = SPEED * cells / LENGTH;
             OdeRun.Result result = pipe(cells, a, AMBIENT, HOT)
@@ -72,13 +87,17 @@ final class HotWaterCases {
             double expected = AMBIENT + (HOT - AMBIENT) * Math.pow(a / (a + 1 / TAU), cells);
             int steps = result.statistic(0, 0);
             double out = result.out()[cells - 1];
-            outcome = outcome.and(
-                            Outcome.within(Math.abs(out - expected), steps * TOLERANCE * (1 + HOT), steps + " steps"))
+            outcome = worst(
+                    outcome,
+                    Outcome.within(
+                            Math.abs(out - expected),
+                            steps * TOLERANCE * (1 + HOT),
+                            "K at the end of " + cells + " cells, from their closed form"),
                     // (1 + x/n)^-n = e^-x (1 + x^2 / 2n - ...), x = L / (v tau).
-                    .and(Outcome.within(
+                    Outcome.within(
                             Math.abs(out - limit),
                             (HOT - AMBIENT) * Math.pow(LENGTH / (SPEED * TAU), 2) / (2 * cells),
-                            cells + " cells against the closed form"));
+                            "K at the end of " + cells + " cells, from 53.88 of infinitely many"));
         }
         return outcome;
     }
@@ -88,7 +107,6 @@ final class HotWaterCases {
         int cells = 16;
         double a = SPEED * cells / LENGTH;
         double k = 1 / TAU;
-        Outcome outcome = Outcome.passed("");
         double[] points = {0.5 * LENGTH / SPEED, LENGTH / SPEED, 1.5 * LENGTH / SPEED};
         OdeFollowRun run = OdeFollowRun.saving(pipe(cells, a, AMBIENT, HOT), points);
         OdeFollowRun.Result result =
@@ -102,7 +120,8 @@ final class HotWaterCases {
         }
         int steps = result.solve().statistic(0, 0);
         // Within a step the interpolant, of an order less, adds to the error of the steps some tens of theirs.
-        return outcome.and(Outcome.within(worst, 50 * steps * TOLERANCE * (1 + HOT), steps + " steps"));
+        return Outcome.within(
+                worst, 50 * steps * TOLERANCE * (1 + HOT), "K in " + cells + " cells at " + points.length + " times");
     }
 
     /** P(n, x) = 1 - e^-x sum_(j<n) x^j / j!. */
@@ -163,16 +182,25 @@ final class HotWaterCases {
         double exactRest = TAU * Math.log((53.88 - AMBIENT) / (on - AMBIENT));
         int steps = result.solve().statistic(0, 0);
         double bound = 50 * steps * TOLERANCE * (1 + HOT);
-        return Outcome.sameBits(new double[] {2, 0, 1, 2, 0}, result.numbers())
-                .and(Outcome.within(Math.abs(travel - 70.5), 0.05, "the closed form of the way is " + travel))
-                .and(Outcome.within(Math.abs(exactRest - 1768), 1, "the closed form of the rest is " + exactRest))
-                .and(Outcome.within(Math.abs(atMiddle - middle), bound, "half height at " + times[0]))
-                // The front arrives after L / v, smeared by sqrt(n) of its n cells; half of it before.
-                .and(Outcome.within(Math.abs(times[0] - travel), travel / Math.sqrt(cells), "front at " + times[0]))
-                // It falls by 10 mK a second, so a temperature that is off by the bound moves the time by a hundred of
-                // it.
-                .and(Outcome.within(
-                        Math.abs(times[2] - times[1] - rest), 200 * bound, "rest " + (times[2] - times[1])));
+        return Outcome.that(
+                        Arrays.equals(new double[] {2, 0, 1, 2, 0}, result.numbers()),
+                        "events " + Arrays.toString(result.numbers()))
+                .and(Outcome.that(Math.abs(travel - 70.5) <= 0.05, "the closed form of the way is " + travel))
+                .and(Outcome.that(Math.abs(exactRest - 1768) <= 1, "the closed form of the rest is " + exactRest))
+                .and(worst(
+                        Outcome.within(
+                                Math.abs(atMiddle - middle), bound, "K at half height, after " + times[0] + " s"),
+                        // The front arrives after L / v, smeared by sqrt(n) of its n cells; half of it before.
+                        Outcome.within(
+                                Math.abs(times[0] - travel),
+                                travel / Math.sqrt(cells),
+                                "s: the front comes after " + times[0]),
+                        // It falls by 10 mK a second, so a temperature that is off by the bound moves the time by a
+                        // hundred of it.
+                        Outcome.within(
+                                Math.abs(times[2] - times[1] - rest),
+                                200 * bound,
+                                "s: the rest is " + (times[2] - times[1]))));
     }
 
     private static List<Expression> withPump(Variables y, int cells, double pump) {
@@ -221,7 +249,8 @@ final class HotWaterCases {
             // The times between which it flows are rounded at the day's size.
             worst = Math.max(worst, Math.abs(flow - end[loop.waited()] - used) / (steps * 0x1p-53 * 86400));
         }
-        return outcome.and(Outcome.within(worst, 1, "shares of what rounding may do"));
+        return outcome.and(
+                Outcome.within(worst, 1, "of what rounding may do to heat and water, in " + batch + " houses"));
     }
 
     /** {@return eight houses, two of each strategy, whose state is saved every hour} */

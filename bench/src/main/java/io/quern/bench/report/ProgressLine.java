@@ -44,8 +44,13 @@ public final class ProgressLine implements AutoCloseable {
 
     /** One step is done. */
     public void step() {
+        step(1);
+    }
+
+    /** Some steps are done. */
+    public void step(int steps) {
         if (bar != null) {
-            bar.step();
+            bar.stepBy(steps);
         }
     }
 

@@ -40,6 +40,11 @@ public final class Units {
         return (value == Math.rint(value) ? String.valueOf((long) value) : significant(value)) + " " + BYTES[unit];
     }
 
+    /** {@return a whole number, its thousands set apart} */
+    public static String count(long count) {
+        return String.format(Locale.ROOT, "%,d", count);
+    }
+
     /** {@return a rate, in units of 10^9 a second} */
     public static String giga(double rate) {
         return Double.isFinite(rate) ? significant(rate * 1e-9) : NONE;
