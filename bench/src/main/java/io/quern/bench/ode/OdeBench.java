@@ -14,6 +14,7 @@ import io.quern.bench.measure.Subject;
 import io.quern.bench.measure.Traffic;
 import io.quern.bench.measure.Workload;
 import io.quern.ode.AdaptiveSolve;
+import io.quern.ode.FixedSolve;
 import io.quern.ode.Method;
 import io.quern.ode.Ode;
 import io.quern.ode.OdeCatalogue;
@@ -31,21 +32,21 @@ public final class OdeBench {
     private static final long FIELD = 5 + 1 + 2 + 1;
 
     /** RK4 has 3 weights a component in its arguments and, equal ones going together, 2 in its solution. */
-    private static final long RK4 = 4 * FIELD + 2 * (3 + 2) * 3;
+    static final long RK4 = 4 * FIELD + 2 * (3 + 2) * 3;
 
     /** Dormand-Prince 15, 5, and 6 in its error, with six evaluations; the choice of the next step is not counted. */
-    private static final long DORMAND_PRINCE = 6 * FIELD + 2 * (15 + 5 + 6) * 3;
+    static final long DORMAND_PRINCE = 6 * FIELD + 2 * (15 + 5 + 6) * 3;
 
-    private static final int STEPS = 100;
-    private static final double STEP = 0.01;
+    static final int STEPS = 100;
+    static final double STEP = 0.01;
     private static final long FIXED_BATCH = 98_304; // 3 * 2^15: whole vectors, also of the loop in C
     private static final long ADAPTIVE_BATCH = 100_000;
-    private static final double END = 1;
+    static final double END = 1;
     private static final long WINDOW = 64; // trajectories
 
     private OdeBench() {}
 
-    /** {@return both types, fixed and adaptive, and a field against itself written by hand} */
+    /** {@return both types, fixed and adaptive, a field against itself written by hand, and Hipparchus} */
     public static List<Subject> subjects() {
         List<Subject> subjects = new ArrayList<>();
         for (DType dtype : List.of(DType.FP64, DType.FP32)) {
@@ -53,6 +54,7 @@ public final class OdeBench {
             subjects.add(adaptive(dtype));
         }
         subjects.add(fixed("ode.field", DType.FP64, LorenzByHand.NAME));
+        subjects.addAll(HipparchusBench.subjects());
         return subjects;
     }
 
@@ -60,7 +62,7 @@ public final class OdeBench {
         return dtype.name().toLowerCase(Locale.ROOT);
     }
 
-    private static double tolerance(DType dtype) {
+    static double tolerance(DType dtype) {
         return dtype == DType.FP64 ? 1e-6 : 1e-4;
     }
 
@@ -87,16 +89,9 @@ public final class OdeBench {
         TensorArena arena = TensorArena.open(device);
         Stream stream = Stream.open(device);
         Tensor state = states(arena, dtype, FIXED_BATCH);
-        Tensor parameters = arena.allocate(dtype, 3).copyFrom(new double[] {10, 28, 8.0 / 3});
+        Tensor parameters = parameters(arena, dtype);
         Tensor out = arena.allocate(dtype, 3, FIXED_BATCH);
-        BoundCall call = Ode.of(OdeCatalogue.LORENZ, Method.RUNGE_KUTTA_4)
-                .fixed()
-                .state(state)
-                .parameters(parameters)
-                .size(STEP)
-                .steps(STEPS)
-                .out(out)
-                .bind(stream);
+        BoundCall call = fixed(state, parameters, out).bind(stream);
         Peer peer = null;
         Tensor theirs = arena.allocate(dtype, 3, FIXED_BATCH);
         if (device instanceof Device.Cpu cpu) {
@@ -107,6 +102,16 @@ public final class OdeBench {
         Peer inTurn = peer;
         return new BoundWorkload(
                 arena, stream, call, () -> agreeFixed(call, state, parameters, out, theirs, inTurn), peer);
+    }
+
+    static FixedSolve.Roles fixed(Tensor state, Tensor parameters, Tensor out) {
+        return Ode.of(OdeCatalogue.LORENZ, Method.RUNGE_KUTTA_4)
+                .fixed()
+                .state(state)
+                .parameters(parameters)
+                .size(STEP)
+                .steps(STEPS)
+                .out(out);
     }
 
     private static void agreeFixed(
@@ -120,14 +125,7 @@ public final class OdeBench {
                 Stream reference = Stream.open(Device.reference())) {
             for (long from : Agreement.windows(FIXED_BATCH, WINDOW)) {
                 Tensor expected = window(arena, state, from);
-                Ode.of(OdeCatalogue.LORENZ, Method.RUNGE_KUTTA_4)
-                        .fixed()
-                        .state(expected)
-                        .parameters(Agreement.copy(arena, parameters))
-                        .size(STEP)
-                        .steps(STEPS)
-                        .out(expected)
-                        .run(reference);
+                fixed(expected, Agreement.copy(arena, parameters), expected).run(reference);
                 Agreement.sameBits("out from trajectory " + from, expected, window(arena, out, from));
                 if (peer != null) {
                     // A hundred steps let the last digits grow by the trajectories' own instability.
@@ -156,7 +154,7 @@ public final class OdeBench {
         TensorArena arena = TensorArena.open(device);
         Stream stream = Stream.open(device);
         Tensor state = states(arena, dtype, ADAPTIVE_BATCH);
-        Tensor parameters = arena.allocate(dtype, 3).copyFrom(new double[] {10, 28, 8.0 / 3});
+        Tensor parameters = parameters(arena, dtype);
         Tensor out = arena.allocate(dtype, 3, ADAPTIVE_BATCH);
         Tensor statistics = arena.allocate(DType.INT32, AdaptiveSolve.STATISTICS, ADAPTIVE_BATCH);
         BoundCall call = adaptive(state, parameters, out, statistics, dtype).bind(stream);
@@ -181,8 +179,7 @@ public final class OdeBench {
         return new BoundWorkload(arena, stream, List.of(call), attempts(dtype) * DORMAND_PRINCE, agreement, peer);
     }
 
-    private static AdaptiveSolve.Roles adaptive(
-            Tensor state, Tensor parameters, Tensor out, Tensor statistics, DType dtype) {
+    static AdaptiveSolve.Roles adaptive(Tensor state, Tensor parameters, Tensor out, Tensor statistics, DType dtype) {
         return Ode.of(OdeCatalogue.LORENZ, Method.DORMAND_PRINCE_5_4)
                 .adaptive()
                 .state(state)
@@ -213,7 +210,7 @@ public final class OdeBench {
     }
 
     /** {@return the sum of the first rows} */
-    private static long attempts(Tensor statistics, int rows) {
+    static long attempts(Tensor statistics, int rows) {
         double[] counts = statistics.slice(0, 0, rows).toDoubleArray();
         double sum = 0;
         for (double count : counts) {
@@ -223,13 +220,18 @@ public final class OdeBench {
     }
 
     /** Around the attractor: (5, 5, 5) normal numbers about (0, 0, 25). */
-    private static Tensor states(TensorArena arena, DType dtype, long batch) {
+    static Tensor states(TensorArena arena, DType dtype, long batch) {
         Random random = new Random(1);
         double[] states = new double[Math.toIntExact(3 * batch)];
         for (int i = 0; i < states.length; i++) {
             states[i] = 5 * random.nextGaussian() + (i < 2 * batch ? 0 : 25);
         }
         return arena.allocate(dtype, 3, batch).copyFrom(states);
+    }
+
+    /** Lorenz' own. */
+    static Tensor parameters(TensorArena arena, DType dtype) {
+        return arena.allocate(dtype, 3).copyFrom(new double[] {10, 28, 8.0 / 3});
     }
 
     private static Tensor window(TensorArena arena, Tensor tensor, long from) {
