@@ -1,5 +1,7 @@
 package io.quern.ode;
 
+import static io.quern.cpu.AddressSpace.ALL;
+
 import io.quern.Arguments;
 import io.quern.BoundCall;
 import io.quern.Check;
@@ -7,6 +9,7 @@ import io.quern.DType;
 import io.quern.Role;
 import io.quern.Stream;
 import io.quern.Tensor;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -15,6 +18,8 @@ import java.util.List;
 public final class AdaptiveSolve implements Arguments {
     /** Rows of the statistics: accepted steps, rejected steps, evaluations of f, {@link OdeStatus}. */
     public static final int STATISTICS = 4;
+
+    private static final ValueLayout.OfInt STATISTIC = ValueLayout.JAVA_INT_UNALIGNED;
 
     private final Ode ode;
     private final Trajectories trajectories;
@@ -211,14 +216,14 @@ public final class AdaptiveSolve implements Arguments {
         }
     }
 
-    private void statistic(int row, long i, long value) {
-        DType.INT32.set(statistics.segment(), row * statistics.stride(0) + i, value);
+    private void statistic(int row, long i, int value) {
+        ALL.set(STATISTIC, statistics.address() + (row * statistics.stride(0) + i) * Integer.BYTES, value);
     }
 
     /** {@return evaluations of f of a trajectory: one at each start, one more where the first step is chosen, those of steps} */
-    private long evaluations(int tried, int restarts) {
-        return (steps.first() == 0 ? 2L : 1L) * (1 + restarts)
-                + (long) tried * (ode.method().stages() - 1);
+    private int evaluations(int tried, int restarts) {
+        return (steps.first() == 0 ? 2 : 1) * (1 + restarts)
+                + tried * (ode.method().stages() - 1);
     }
 
     @Override

@@ -4,7 +4,6 @@ import io.quern.DType;
 import io.quern.Kernel;
 import io.quern.Launch;
 import io.quern.Stream;
-import io.quern.Tensor;
 import io.quern.Workspace;
 import io.quern.cpu.HostMemory;
 import io.quern.cpu.Slots;
@@ -13,12 +12,17 @@ import java.util.BitSet;
 
 /**
  * Steps chosen for each trajectory, by a compiled kernel. A lane whose trajectory has ended takes the next one of the part, so
- * that trajectories of few steps do not wait for those of many; first steps are chosen for a vector of trajectories at a time,
- * in a block of its own, from which the lanes are filled.
+ * that trajectories of few steps do not wait for those of many; first steps are chosen for some vectors of trajectories at a
+ * time, in a block of their own, from which the lanes are filled.
  */
 final class AdaptiveVector implements Launch, WorkerPool.Task {
     /** Trajectories of a part. Lanes run empty at its end only, for about as long as one trajectory takes. */
-    private static final int PART = 1024;
+    private static final int LEAST_PART = 1024;
+
+    private static final int MOST_PART = 4096;
+
+    /** Enough for many threads, where parts need not be shorter than the least for that. */
+    private static final int PARTS = 64;
 
     static final Kernel<AdaptiveSolve> KERNEL = new Kernel<>() {
         @Override
@@ -29,7 +33,8 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         @Override
         public long workspaceBytes(AdaptiveSolve solve, Stream stream) {
             long blocks = HostMemory.lines(attempt(solve).bytes())
-                    + 2 * HostMemory.lines(start(solve).bytes());
+                    + HostMemory.lines(start(solve).bytes())
+                    + HostMemory.lines(restart(solve).bytes());
             return FixedVector.threads(stream) * blocks;
         }
     };
@@ -40,8 +45,11 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
     private final DType dtype;
     private final StepCompiler.Compiled attempt;
     private final StepCompiler.Compiled start;
+    private final StepCompiler.Compiled restart;
     private final TrajectoryBlocks running;
     private final TrajectoryBlocks waiting;
+    private final TrajectoryBlocks restarting;
+    private final int part; // trajectories
     private final int threads;
     private final Slots slots;
     private final Lanes[] lanes; // of each slot
@@ -56,8 +64,11 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         this.dtype = trajectories.dtype();
         this.attempt = attempt(solve);
         this.start = start(solve);
+        this.restart = restart(solve);
         this.running = new TrajectoryBlocks(trajectories, attempt.lanes());
         this.waiting = new TrajectoryBlocks(trajectories, start.lanes());
+        this.restarting = new TrajectoryBlocks(trajectories, restart.lanes());
+        this.part = Math.clamp(trajectories.batch() / PARTS, LEAST_PART, MOST_PART);
         this.threads = threads;
         this.slots = new Slots(threads);
         this.lanes = new Lanes[threads];
@@ -67,14 +78,14 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         long attemptBytes = HostMemory.lines(attempt.bytes());
         long startBytes = HostMemory.lines(start.bytes());
         for (int slot = 0; slot < threads; slot++) {
-            long block = workspace + slot * (attemptBytes + 2 * startBytes);
+            long block = workspace + slot * (attemptBytes + startBytes + HostMemory.lines(restart.bytes()));
             Follower follower = followed == null
                     ? null
                     : new Follower(solve.ode(), trajectories, solve.saves(), solve.watch(), attempt.lanes());
             lanes[slot] = new Lanes(block, block + attemptBytes, startBytes, attempt.lanes(), follower);
             settings(running, attempt, lanes[slot].running, shift);
             settings(waiting, start, lanes[slot].waiting, 0);
-            settings(waiting, start, lanes[slot].restarting, 0);
+            settings(restarting, restart, lanes[slot].restarting, 0);
         }
     }
 
@@ -115,6 +126,14 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
                 .field()
                 .kernels()
                 .start(solve.ode(), solve.trajectories().dtype(), firstGiven, uniform(solve, 0));
+    }
+
+    private static StepCompiler.Compiled restart(AdaptiveSolve solve) {
+        boolean firstGiven = solve.steps().first() > 0;
+        return solve.ode()
+                .field()
+                .kernels()
+                .restart(solve.ode(), solve.trajectories().dtype(), firstGiven, uniform(solve, 0));
     }
 
     /** {@return how much further rows that are not carried lie where steps are looked into} */
@@ -159,16 +178,16 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
 
     @Override
     public void run() {
-        WorkerPool.run(this, Math.toIntExact(Math.ceilDiv(trajectories.batch(), (long) PART)), threads);
+        WorkerPool.run(this, Math.toIntExact(Math.ceilDiv(trajectories.batch(), (long) part)), threads);
     }
 
     @Override
-    public void run(int part) {
+    public void run(int number) {
         int slot = slots.acquire();
         try {
             Lanes own = lanes[slot];
-            own.next = (long) part * PART;
-            own.end = Math.min(own.next + PART, trajectories.batch());
+            own.next = (long) number * part;
+            own.end = Math.min(own.next + part, trajectories.batch());
             own.taken = 0;
             own.ready = 0;
             loadUniform(own);
@@ -180,12 +199,17 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
 
     /** Rows that are the same for all trajectories, but may be others in the next run. */
     private void loadUniform(Lanes own) {
+        if (trajectories.start().each() == null) {
+            waiting.loadTimes(trajectories.start(), 0, 0, row(start, own.waiting, StepProgram.T));
+        }
         if (solve.end().each() == null) {
             running.loadTimes(solve.end(), 0, 0, row(attempt, own.running, shift + StepProgram.end(field)));
+            waiting.loadTimes(solve.end(), 0, 0, row(start, own.waiting, StepProgram.end(field)));
         }
         if (trajectories.oneParameterSet()) {
-            long rows = row(attempt, own.running, shift + StepProgram.adaptiveParameters(field));
-            running.loadParameters(0, 0, rows);
+            int row = StepProgram.adaptiveParameters(field);
+            running.loadParameters(0, 0, row(attempt, own.running, shift + row));
+            waiting.loadParameters(0, 0, row(start, own.waiting, row));
         }
     }
 
@@ -196,8 +220,9 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         }
         long status = row(attempt, own.running, StepProgram.STATUS);
         while (under > 0) {
-            attempt.kernel().run(own.running, Integer.MAX_VALUE);
-            for (int lane = 0; lane < own.trajectory.length; lane++) {
+            long called = attempt.kernel().run(own.running, Integer.MAX_VALUE);
+            for (; called != 0; called &= called - 1) {
+                int lane = Long.numberOfTrailingZeros(called);
                 if (followed != null && number(own, followed.pause(), lane) > 0) {
                     look(own, lane);
                 }
@@ -225,16 +250,12 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         }
         int from = own.taken++;
         own.trajectory[lane] = own.firstWaiting + from;
-        for (int row = 0; row < StepProgram.end(field); row++) {
-            copy(own.waiting, row, from, own, row, lane);
-        }
+        copy(own, from, lane, 0, 0, StepProgram.end(field));
         if (solve.end().each() != null) {
-            copy(own.waiting, StepProgram.end(field), from, own, shift + StepProgram.end(field), lane);
+            copy(own, from, lane, StepProgram.end(field), shift, 1);
         }
         if (!trajectories.oneParameterSet()) {
-            for (int row = StepProgram.adaptiveParameters(field); row < StepProgram.adaptiveRows(field); row++) {
-                copy(own.waiting, row, from, own, shift + row, lane);
-            }
+            copy(own, from, lane, StepProgram.adaptiveParameters(field), shift, field.parameters());
         }
         if (followed != null) {
             follow(own, lane);
@@ -242,9 +263,14 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         return true;
     }
 
-    /** Copies a number of a start to a lane. */
-    private void copy(long starts, int fromRow, int from, Lanes own, int toRow, int lane) {
-        running.set(row(attempt, own.running, toRow), lane, waiting.get(row(start, starts, fromRow), from));
+    /** Copies rows of a start to a lane, where they lie further on. */
+    private void copy(Lanes own, int from, int lane, int firstRow, int further, int rows) {
+        long bytes = dtype.bytes();
+        waiting.copyLane(
+                row(start, own.waiting, firstRow) + from * bytes,
+                running,
+                row(attempt, own.running, firstRow + further) + lane * bytes,
+                rows);
     }
 
     private void set(Lanes own, int row, int lane, double value) {
@@ -322,24 +348,29 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         Follower follower = own.follower;
         int endRow = shift + StepProgram.end(field);
         double end = number(own, endRow, lane);
-        waiting.set(row(start, block, StepProgram.T), 0, follower.to);
-        waiting.set(row(start, block, StepProgram.end(field)), 0, end);
+        restarting.set(row(restart, block, StepProgram.T), 0, follower.to);
+        restarting.set(row(restart, block, StepProgram.end(field)), 0, end);
         for (int i = 0; i < field.dimension(); i++) {
-            waiting.set(row(start, block, StepProgram.Y + i), 0, follower.y1[i]);
+            restarting.set(row(restart, block, StepProgram.Y + i), 0, follower.y1[i]);
         }
         for (int p = 0; p < field.parameters(); p++) {
-            waiting.set(row(start, block, StepProgram.adaptiveParameters(field) + p), 0, follower.parameter[p]);
+            restarting.set(row(restart, block, StepProgram.adaptiveParameters(field) + p), 0, follower.parameter[p]);
         }
-        start.kernel().run(block, 1);
-        for (int row = StepProgram.T; row <= StepProgram.MAY_GROW; row++) {
-            copy(block, row, 0, own, row, lane);
-        }
-        for (int row = StepProgram.Y; row < StepProgram.end(field); row++) {
-            copy(block, row, 0, own, row, lane);
-        }
+        restart.kernel().run(block, 1);
+        take(own, lane, StepProgram.T, StepProgram.MAY_GROW + 1 - StepProgram.T);
+        take(own, lane, StepProgram.Y, StepProgram.end(field) - StepProgram.Y);
         double tried = number(own, StepProgram.ACCEPTED, lane) + number(own, StepProgram.REJECTED, lane);
         int status = tried >= solve.steps().budget() ? 1 + OdeStatus.STEP_BUDGET.ordinal() : 0;
         set(own, StepProgram.STATUS, lane, follower.to == end ? 1 + OdeStatus.DONE.ordinal() : status);
+    }
+
+    /** Copies rows of a restart to a lane. */
+    private void take(Lanes own, int lane, int firstRow, int rows) {
+        restarting.copyLane(
+                row(restart, own.restarting, firstRow),
+                running,
+                row(attempt, own.running, firstRow) + (long) lane * dtype.bytes(),
+                rows);
     }
 
     /** Begins the next trajectories, as many as the block of starts has lanes. */
@@ -349,9 +380,15 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
             return;
         }
         waiting.loadState(own.next, count, row(start, own.waiting, StepProgram.Y));
-        waiting.loadParameters(own.next, count, row(start, own.waiting, StepProgram.adaptiveParameters(field)));
-        waiting.loadTimes(trajectories.start(), own.next, count, row(start, own.waiting, StepProgram.T));
-        waiting.loadTimes(solve.end(), own.next, count, row(start, own.waiting, StepProgram.end(field)));
+        if (!trajectories.oneParameterSet()) {
+            waiting.loadParameters(own.next, count, row(start, own.waiting, StepProgram.adaptiveParameters(field)));
+        }
+        if (trajectories.start().each() != null) {
+            waiting.loadTimes(trajectories.start(), own.next, count, row(start, own.waiting, StepProgram.T));
+        }
+        if (solve.end().each() != null) {
+            waiting.loadTimes(solve.end(), own.next, count, row(start, own.waiting, StepProgram.end(field)));
+        }
         start.kernel().run(own.waiting, 1);
         own.firstWaiting = own.next;
         own.next += count;
@@ -362,13 +399,7 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
     /** Writes down what came of a lane's trajectory. */
     private void finish(Lanes own, int lane) {
         long i = own.trajectory[lane];
-        Tensor out = trajectories.out();
-        boolean finite = true;
-        for (int component = 0; component < field.dimension(); component++) {
-            double y = number(own, StepProgram.Y + component, lane);
-            finite &= Double.isFinite(y);
-            dtype.set(out.segment(), component * out.stride(0) + i, y);
-        }
+        boolean finite = running.storeLane(row(attempt, own.running, StepProgram.Y) + (long) lane * dtype.bytes(), i);
         int status = (int) number(own, StepProgram.STATUS, lane) - 1;
         if (own.follower != null) {
             own.follower.finish(lane, i);

@@ -4,8 +4,8 @@ import io.quern.DType;
 import io.quern.cpu.Lanes;
 import java.lang.classfile.ClassBuilder;
 import java.lang.classfile.CodeBuilder;
-import java.lang.classfile.Label;
-import java.util.function.IntConsumer;
+import java.util.List;
+import java.util.function.IntUnaryOperator;
 
 /** The bytecode of primitive operations: on vectors, or on numbers one at a time. */
 interface NumberCode {
@@ -23,30 +23,51 @@ interface NumberCode {
     /** {@return how many local variables one value takes} */
     int slots();
 
-    /** Declares what {@link #pushConstant} needs. */
+    /** {@return what an operation takes of {@link StepCompiler#MOST_WEIGHT}, at the most} */
+    int weight(Operation operation);
+
+    /** {@return what a load or a store takes of it} */
+    int memoryWeight();
+
+    /** Declares what methods need of the program's constants. */
     void declareConstants(ClassBuilder type, Program program);
 
-    /** Pushes a constant of the program. */
-    void pushConstant(CodeBuilder code, int number, double value);
-
-    void loadLocal(CodeBuilder code, int local);
-
-    void storeLocal(CodeBuilder code, int local);
-
-    /** Pushes what lies in memory, at an offset from the address in a local. */
-    void load(CodeBuilder code, int address, long offset);
-
-    /** Writes a local to memory. */
-    void store(CodeBuilder code, int address, long offset, int local);
-
     /**
-     * Pushes the result of an operation that is not INPUT or CONSTANT.
+     * Begins a method.
      *
-     * @param push pushes an operand
-     * @param address the local that holds the address of room for one value, at an offset
+     * @param address the local that holds the address of a block
+     * @param firstFree the first local that nobody uses
+     * @param instructions of the program, all that the method will write
      */
-    void write(CodeBuilder code, Operation operation, IntConsumer push, int address, long offset);
+    Body begin(CodeBuilder code, Program program, List<Integer> instructions, int address, int firstFree);
 
-    /** Branches if any number of a local is above 0. */
-    void branchIfPositive(CodeBuilder code, int local, Label target);
+    /** The rest of a method. */
+    interface Body {
+        /** {@return the first local that nobody uses} */
+        int firstFree();
+
+        void loadLocal(int local);
+
+        void storeLocal(int local);
+
+        /** Pushes the value of an instruction, a constant or what lies in its local. */
+        void push(int instruction, IntUnaryOperator locals);
+
+        /** Pushes what lies in memory, at an offset from the address in a local. */
+        void load(int address, long offset);
+
+        /** Writes a value to memory, at an offset from the address in a local. */
+        void store(int address, long offset, Runnable push);
+
+        /**
+         * Pushes the result of an instruction that is not INPUT or CONSTANT.
+         *
+         * @param locals of its operands
+         * @param address the local that holds the address of room for one value, at an offset
+         */
+        void write(int instruction, IntUnaryOperator locals, int address, long offset);
+
+        /** Pushes a long: a bit for each lane of an instruction's value, set where that is above 0. */
+        void pushPositive(int instruction, IntUnaryOperator locals);
+    }
 }

@@ -54,6 +54,16 @@ enum Operation {
         return ordinal() < EXP.ordinal();
     }
 
+    /** {@return whether it chooses one of its last two operands by its first two} */
+    boolean selects() {
+        return this == SELECT_LESS || this == SELECT_AT_MOST || this == SELECT_EQUAL;
+    }
+
+    /** {@return whether it takes a number's bits apart, or puts them together} */
+    boolean takesApart() {
+        return this == POWER_OF_TWO || this == SIGNIFICAND || this == EXPONENT;
+    }
+
     /** {@return whether it gives the same bits with its first two operands exchanged, NaN payloads aside} */
     boolean commutes() {
         return this == ADD || this == MULTIPLY || this == FMA;

@@ -8,10 +8,13 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.IntUnaryOperator;
+import java.util.stream.IntStream;
 
 /**
- * A short program as one method, several vectors in flight, everything that is carried in registers from the first step to the
- * last. What is the same in all steps is computed before the loop, what is the same in all vectors once for them.
+ * A short program without a status as one method, several vectors in flight, everything that is carried in registers from the
+ * first step to the last. What is the same in all steps is computed before the loop, what is the same in all vectors once for
+ * them.
  */
 final class RegisterLoop {
     private static final int BLOCK = StepCompiler.BLOCK;
@@ -19,7 +22,6 @@ final class RegisterLoop {
 
     private final Program program;
     private final int carried;
-    private final int status;
     private final BitSet uniformRows;
     private final int vectors;
     private final NumberCode numbers;
@@ -29,12 +31,13 @@ final class RegisterLoop {
     private final int[] lastUse; // the instruction that needs it last; MAX where the loop needs it again
     private final int[][] locals; // of each instruction and vector
     private final Deque<Integer> free = new ArrayDeque<>();
-    private int nextLocal = StepCompiler.FIRST_LOCAL;
+    private int nextLocal;
+    private CodeBuilder code;
+    private NumberCode.Body body;
 
-    RegisterLoop(Program program, int carried, int status, BitSet uniformRows, int vectors, NumberCode numbers) {
+    RegisterLoop(Program program, int carried, BitSet uniformRows, int vectors, NumberCode numbers) {
         this.program = program;
         this.carried = carried;
-        this.status = status;
         this.uniformRows = uniformRows;
         this.vectors = vectors;
         this.numbers = numbers;
@@ -60,17 +63,39 @@ final class RegisterLoop {
         }
     }
 
+    /** {@return how many vectors in flight a method has room for; below 1: not even for one} */
+    static int mostVectors(Program program, int carried, BitSet uniformRows, NumberCode numbers) {
+        boolean[] uniform = StepCompiler.uniform(program, uniformRows);
+        int once = 0; // the weight of what is there once for all vectors in flight
+        int each = 0;
+        for (int row = 0; row < program.inputs(); row++) {
+            int memory = row < carried ? 2 * numbers.memoryWeight() : numbers.memoryWeight();
+            once += uniformRows.get(row) ? memory : 0;
+            each += uniformRows.get(row) ? 0 : memory;
+        }
+        for (int i = 0; i < uniform.length; i++) {
+            int weight = numbers.weight(program.instructions().get(i).operation());
+            once += uniform[i] ? weight : 0;
+            each += uniform[i] ? 0 : weight;
+        }
+        return (StepCompiler.MOST_WEIGHT - once) / Math.max(each, 1);
+    }
+
     /** Writes {@link StepKernel#run}. */
     void write(ClassBuilder type) {
         StepCompiler.writeRun(type, this::writeRun);
     }
 
-    private void writeRun(CodeBuilder code) {
+    private void writeRun(CodeBuilder to) {
+        code = to;
         List<Instruction> all = program.instructions();
+        body = numbers.begin(
+                code, program, IntStream.range(0, all.size()).boxed().toList(), BLOCK, StepCompiler.FIRST_LOCAL);
+        nextLocal = body.firstFree();
         int[][] state = new int[carried][]; // the locals of what is carried
         for (int row = 0; row < carried; row++) {
             state[row] = allocate(uniformRows.get(row));
-            load(code, row, state[row]);
+            load(row, state[row]);
         }
         for (int i = 0; i < all.size(); i++) {
             Instruction instruction = all.get(i);
@@ -78,7 +103,7 @@ final class RegisterLoop {
                 locals[i] = state[instruction.a()];
                 lastUse[i] = Integer.MAX_VALUE;
             } else if (!varies[i] && instruction.operation() != Operation.CONSTANT) {
-                writeInstruction(code, i);
+                writeInstruction(i);
             }
         }
         Label loop = code.newBoundLabel();
@@ -87,72 +112,57 @@ final class RegisterLoop {
         code.iinc(STEPS, -1);
         for (int i = 0; i < all.size(); i++) {
             if (varies[i] && all.get(i).operation() != Operation.INPUT) {
-                writeInstruction(code, i);
+                writeInstruction(i);
                 releaseOperands(i);
             }
         }
-        carryOver(code, state);
-        if (status >= 0) {
-            for (int v = 0; v < vectors; v++) {
-                numbers.branchIfPositive(code, state[status][v], end);
-            }
-        }
+        carryOver(state);
         code.goto_(loop);
         code.labelBinding(end);
         for (int row = 0; row < carried; row++) {
             for (int v = 0; v < vectorsOf(row); v++) {
-                numbers.store(code, BLOCK, offset(row, v), state[row][v]);
+                int local = state[row][v];
+                body.store(BLOCK, offset(row, v), () -> body.loadLocal(local));
             }
         }
-        code.return_();
+        code.lconst_0().lreturn();
     }
 
     /** All new values onto the stack, then into the locals: one may be another's old one. */
-    private void carryOver(CodeBuilder code, int[][] state) {
+    private void carryOver(int[][] state) {
         for (int row = 0; row < carried; row++) {
             for (int v = 0; v < vectorsOf(row); v++) {
-                push(code, program.outputs().get(row), v);
+                body.push(program.outputs().get(row), localsOf(v));
             }
         }
         for (int row = carried - 1; row >= 0; row--) {
             for (int v = vectorsOf(row) - 1; v >= 0; v--) {
-                numbers.storeLocal(code, state[row][v]);
+                body.storeLocal(state[row][v]);
             }
         }
     }
 
-    private void writeInstruction(CodeBuilder code, int i) {
+    private void writeInstruction(int i) {
         Instruction instruction = program.instructions().get(i);
         locals[i] = allocate(uniform[i]);
         if (instruction.operation() == Operation.INPUT) {
-            load(code, instruction.a(), locals[i]);
+            load(instruction.a(), locals[i]);
             return;
         }
         for (int v = 0; v < (uniform[i] ? 1 : vectors); v++) {
-            int vector = v;
-            numbers.write(
-                    code,
-                    instruction.operation(),
-                    operand -> push(code, instruction.operand(operand), vector),
-                    BLOCK,
-                    offset(program.inputs(), v));
-            numbers.storeLocal(code, locals[i][v]);
+            body.write(i, localsOf(v), BLOCK, offset(program.inputs(), v));
+            body.storeLocal(locals[i][v]);
         }
     }
 
-    private void push(CodeBuilder code, int number, int vector) {
-        Instruction instruction = program.instructions().get(number);
-        if (instruction.operation() == Operation.CONSTANT) {
-            numbers.pushConstant(code, number, instruction.value());
-        } else {
-            numbers.loadLocal(code, locals[number][vector]);
-        }
+    private IntUnaryOperator localsOf(int vector) {
+        return number -> locals[number][vector];
     }
 
-    private void load(CodeBuilder code, int row, int[] to) {
+    private void load(int row, int[] to) {
         for (int v = 0; v < vectorsOf(row); v++) {
-            numbers.load(code, BLOCK, offset(row, v));
-            numbers.storeLocal(code, to[v]);
+            body.load(BLOCK, offset(row, v));
+            body.storeLocal(to[v]);
         }
     }
 

@@ -2,7 +2,6 @@ package io.quern.ode;
 
 import static java.lang.constant.ConstantDescs.CD_int;
 import static java.lang.constant.ConstantDescs.CD_long;
-import static java.lang.constant.ConstantDescs.CD_void;
 import static java.lang.constant.ConstantDescs.INIT_NAME;
 import static java.lang.constant.ConstantDescs.MTD_void;
 
@@ -27,18 +26,16 @@ import java.util.function.Consumer;
  * methods of the Vector API are called directly: they are inlined whatever the size of the method around them, helpers of our
  * own would not be. Two lanes of doubles have no masks: there, numbers take the place of vectors.
  *
- * <p>Methods are kept short. The JVM's first compiler inlines the Vector API as the second does, and gives up in long methods
- * (out of virtual registers); if it gives up after it has once compiled the method without profiling, the second never comes,
- * and vectors stay boxed: 2 instead of 80 million steps a second. Weights are roughly what a call was seen to take of its
- * registers, in a method that loads first and stores last; of some fields it gave up from 700 on, and of HIRES from 600.
+ * <p>Methods are kept short. The JVM compiles none of more than 8,000 bytes. Its first compiler runs out of virtual registers
+ * in methods that call what it inlines, or that are long; if it gives up after it has once compiled a method without profiling,
+ * the second never comes, and vectors stay boxed: 2 instead of 80 million steps a second, now and then. {@link VectorCode} says
+ * how calls are kept from being inlined; then a method's bytes are what counts.
  */
 final class StepCompiler {
-    /** Of a {@link RegisterLoop}. */
-    private static final int MOST_WEIGHT = 620;
+    /** Of a method, in bytes of bytecode or what takes as much of the first compiler's registers. */
+    static final int MOST_WEIGHT = 6500;
 
-    /** Of a load or a store. */
-    private static final int MEMORY_WEIGHT = 18;
-
+    /** In flight, of a {@link RegisterLoop}: with more, registers do not hold what is carried. */
     private static final int MOST_VECTORS = 4;
 
     /** What the class calls itself; it is hidden, so there may be many. */
@@ -83,30 +80,24 @@ final class StepCompiler {
                 throw new AssertionError("row " + row + " does not stay the same for all trajectories");
             }
         }
-        int once = 0; // the weight of what is computed once for all vectors in flight
-        int each = 0;
-        for (int row = 0; row < program.inputs(); row++) {
-            int memory = row < carried ? 2 * MEMORY_WEIGHT : MEMORY_WEIGHT;
-            once += uniform.get(row) ? memory : 0;
-            each += uniform.get(row) ? 0 : memory;
-        }
-        for (int i = 0; i < same.length; i++) {
-            int weight = weight(program.instructions().get(i).operation());
-            once += same[i] ? weight : 0;
-            each += same[i] ? 0 : weight;
-        }
-        int vectors = Math.clamp((MOST_WEIGHT - once) / each, 1, Math.min(mostVectors, MOST_VECTORS));
-        int lanes = vectors * numbers.lanes();
+        int most = RegisterLoop.mostVectors(program, carried, uniform, numbers);
+        int vectors;
         Consumer<ClassBuilder> writer;
         int rows;
-        if (once + each <= MOST_WEIGHT) {
-            writer = new RegisterLoop(program, carried, status, uniform, vectors, numbers)::write;
+        // A loop that carries a vector at first and then a constant, as that of a start would, boxes the vector.
+        boolean constants = program.outputs().stream()
+                .anyMatch(output -> program.instructions().get(output).operation() == Operation.CONSTANT);
+        if (status < 0 && !constants && most >= Math.min(2, mostVectors)) {
+            vectors = Math.min(most, Math.min(mostVectors, MOST_VECTORS));
+            writer = new RegisterLoop(program, carried, uniform, vectors, numbers)::write;
             rows = program.inputs() + 1;
         } else {
-            PartsLoop parts = new PartsLoop(program, carried, status, numbers);
+            PartsLoop parts = new PartsLoop(program, carried, status, uniform, mostVectors, numbers);
+            vectors = parts.vectors();
             writer = parts::write;
             rows = parts.rows();
         }
+        int lanes = vectors * numbers.lanes();
         byte[] bytes = ClassFile.of().build(SELF, type -> {
             type.withSuperclass(KERNEL).withFlags(AccessFlag.FINAL);
             numbers.declareConstants(type, program);
@@ -134,18 +125,7 @@ final class StepCompiler {
 
     /** Declares {@link StepKernel#run}. */
     static void writeRun(ClassBuilder type, Consumer<CodeBuilder> body) {
-        type.withMethodBody("run", MethodTypeDesc.of(CD_void, CD_long, CD_int), 0, body::accept);
-    }
-
-    /** {@return what an operation takes of a method's weight} */
-    private static int weight(Operation operation) {
-        return switch (operation) {
-            case INPUT, CONSTANT -> 0;
-            case DIVIDE, NEGATE, ABS, SQRT -> 4;
-            case SELECT_LESS, SELECT_AT_MOST, SELECT_EQUAL -> 10;
-            case POWER_OF_TWO, SIGNIFICAND, EXPONENT -> 4 * MEMORY_WEIGHT + 10;
-            default -> 1;
-        };
+        type.withMethodBody("run", MethodTypeDesc.of(CD_long, CD_long, CD_int), 0, body::accept);
     }
 
     /** {@return of each instruction, whether its value is the same for all trajectories} */

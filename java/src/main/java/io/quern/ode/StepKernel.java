@@ -9,6 +9,7 @@ abstract class StepKernel {
      * @param block address of rows x {@link StepCompiler.Compiled#lanes} numbers, and room behind them; carried rows are
      *     written
      * @param steps how many at the most
+     * @return a bit for each lane, set where its status is above 0
      */
-    abstract void run(long block, int steps);
+    abstract long run(long block, int steps);
 }

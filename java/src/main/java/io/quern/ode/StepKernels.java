@@ -20,7 +20,9 @@ final class StepKernels {
         ATTEMPT,
         ATTEMPT_FOLLOWED,
         START,
-        START_FIRST_GIVEN
+        START_FIRST_GIVEN,
+        RESTART,
+        RESTART_FIRST_GIVEN
     }
 
     private record Key(Method method, DType dtype, Kind kind, BitSet uniform, List<StepProgram.Watched> events) {
@@ -82,17 +84,27 @@ final class StepKernels {
                         Integer.MAX_VALUE));
     }
 
-    /** {@return what begins an adaptive solve, for one vector of trajectories} */
+    /** {@return what begins an adaptive solve} */
     StepCompiler.Compiled start(Ode ode, DType dtype, boolean firstGiven, BitSet uniform) {
+        return start(ode, dtype, firstGiven ? Kind.START_FIRST_GIVEN : Kind.START, uniform, Integer.MAX_VALUE);
+    }
+
+    /** {@return the same for a single trajectory, whose state was set anew} */
+    StepCompiler.Compiled restart(Ode ode, DType dtype, boolean firstGiven, BitSet uniform) {
+        return start(ode, dtype, firstGiven ? Kind.RESTART_FIRST_GIVEN : Kind.RESTART, uniform, 1);
+    }
+
+    private StepCompiler.Compiled start(Ode ode, DType dtype, Kind kind, BitSet uniform, int mostVectors) {
+        boolean firstGiven = kind == Kind.START_FIRST_GIVEN || kind == Kind.RESTART_FIRST_GIVEN;
         return find(
-                new Key(ode.method(), dtype, firstGiven ? Kind.START_FIRST_GIVEN : Kind.START, uniform),
+                new Key(ode.method(), dtype, kind, uniform),
                 () -> StepCompiler.compile(
                         StepProgram.start(ode, dtype, firstGiven),
                         dtype,
                         StepProgram.end(ode.field()),
                         -1,
                         uniform,
-                        1));
+                        mostVectors));
     }
 
     private synchronized StepCompiler.Compiled find(Key key, Supplier<StepCompiler.Compiled> compile) {

@@ -14,12 +14,17 @@ import java.lang.foreign.ValueLayout;
 final class TrajectoryBlocks {
     private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED;
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+    private static final ValueLayout.OfLong BITS_64 = ValueLayout.JAVA_LONG_UNALIGNED;
+    private static final ValueLayout.OfInt BITS_32 = ValueLayout.JAVA_INT_UNALIGNED;
 
     private final Trajectories trajectories;
     private final DType dtype;
     private final boolean fp64;
     private final int bytes;
     private final int lanes;
+    private final int dimension;
+    private final long out; // address
+    private final long outStride;
 
     TrajectoryBlocks(Trajectories trajectories, int lanes) {
         this.trajectories = trajectories;
@@ -27,6 +32,9 @@ final class TrajectoryBlocks {
         this.fp64 = dtype == DType.FP64;
         this.bytes = dtype.bytes();
         this.lanes = lanes;
+        this.dimension = trajectories.field().dimension();
+        this.out = trajectories.out().segment().address();
+        this.outStride = trajectories.out().stride(0);
     }
 
     /** {@return a number of a row} */
@@ -84,6 +92,52 @@ final class TrajectoryBlocks {
         return times.each() == null
                 ? Arithmetic.of(dtype).round(times.value())
                 : dtype.get(times.each().segment(), i);
+    }
+
+    /**
+     * Copies a lane of rows to a lane of rows of other blocks.
+     *
+     * @param from address of the lane in the first row
+     * @param others to which they go
+     * @param to address of the lane there in the first row
+     */
+    void copyLane(long from, TrajectoryBlocks others, long to, int rows) {
+        long fromRow = (long) lanes * bytes;
+        long toRow = (long) others.lanes * bytes;
+        if (fp64) {
+            for (int row = 0; row < rows; row++) {
+                ALL.set(BITS_64, to + row * toRow, ALL.get(BITS_64, from + row * fromRow));
+            }
+        } else {
+            for (int row = 0; row < rows; row++) {
+                ALL.set(BITS_32, to + row * toRow, ALL.get(BITS_32, from + row * fromRow));
+            }
+        }
+    }
+
+    /**
+     * Copies a lane of rows to the output.
+     *
+     * @param from address of the lane in the first row
+     * @param i the trajectory
+     * @return whether all are finite
+     */
+    boolean storeLane(long from, long i) {
+        boolean finite = true;
+        for (int component = 0; component < dimension; component++) {
+            long at = from + (long) component * lanes * bytes;
+            long to = out + (component * outStride + i) * bytes;
+            if (fp64) {
+                double y = ALL.get(DOUBLE, at);
+                ALL.set(DOUBLE, to, y);
+                finite &= Double.isFinite(y);
+            } else {
+                float y = ALL.get(FLOAT, at);
+                ALL.set(FLOAT, to, y);
+                finite &= Float.isFinite(y);
+            }
+        }
+        return finite;
     }
 
     /** Copies rows to the output. */

@@ -1,6 +1,5 @@
 package io.quern.ode;
 
-import static java.lang.constant.ConstantDescs.CD_boolean;
 import static java.lang.constant.ConstantDescs.CD_double;
 import static java.lang.constant.ConstantDescs.CD_float;
 import static java.lang.constant.ConstantDescs.CD_int;
@@ -15,13 +14,14 @@ import io.quern.cpu.Lanes;
 import java.lang.classfile.ClassBuilder;
 import java.lang.classfile.ClassFile;
 import java.lang.classfile.CodeBuilder;
-import java.lang.classfile.Label;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.MethodTypeDesc;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import java.util.HashMap;
 import java.util.List;
-import java.util.function.IntConsumer;
+import java.util.Map;
+import java.util.function.IntUnaryOperator;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -35,6 +35,12 @@ import jdk.incubator.vector.VectorSpecies;
  * Operations on vectors. Constants are static final vectors: a broadcast in a loop may be left out of line and boxed. Numbers
  * are taken apart as integers by way of memory, never by reinterpretation, which spoils the profile of every vector's load and
  * store until it is compiled.
+ *
+ * <p>Whatever a method is called on must be something of whose class the JVM's first compiler knows nothing. It inlines the
+ * Vector API as the second does, and some 60 calls on what it does know, constants and species, take all its virtual registers
+ * (StepCompiler says what comes of that); a call on anything else remains a call to it, of which a method may have as many as it
+ * has room for. The second compiler knows the class of every vector that it has computed. Hence the first load of a method,
+ * the anchor: from it all others have their species, and of it come the constants that methods are called on.
  */
 final class VectorCode implements NumberCode {
     private static final ClassDesc VECTOR = describe(Vector.class);
@@ -42,13 +48,19 @@ final class VectorCode implements NumberCode {
     private static final ClassDesc SPECIES = describe(VectorSpecies.class);
     private static final ClassDesc OPERATORS = describe(VectorOperators.class);
     private static final ClassDesc COMPARISON = describe(VectorOperators.Comparison.class);
+    private static final ClassDesc UNARY = describe(VectorOperators.Unary.class);
     private static final ClassDesc BINARY = describe(VectorOperators.Binary.class);
+    private static final ClassDesc ASSOCIATIVE = describe(VectorOperators.Associative.class);
+    private static final ClassDesc TERNARY = describe(VectorOperators.Ternary.class);
+    private static final MethodTypeDesc OF_NONE = MethodTypeDesc.of(VECTOR);
+    private static final MethodTypeDesc OF_ONE = MethodTypeDesc.of(VECTOR, VECTOR);
     private static final ClassDesc SEGMENT = describe(MemorySegment.class);
     private static final ClassDesc ORDER = describe(ByteOrder.class);
     private static final ClassDesc LANES = describe(Lanes.class);
     private static final ClassDesc SPACE = describe(AddressSpace.class);
 
     private static final String ORDER_FIELD = "ORDER";
+    private static final String ZERO_FIELD = "ZERO";
 
     private final DType dtype;
     private final boolean fp64;
@@ -102,6 +114,7 @@ final class VectorCode implements NumberCode {
         int flags = ClassFile.ACC_STATIC | ClassFile.ACC_FINAL | ClassFile.ACC_PRIVATE;
         List<Instruction> all = program.instructions();
         builder.withField(ORDER_FIELD, ORDER, flags);
+        builder.withField(ZERO_FIELD, type, flags);
         for (Pattern pattern : Pattern.values()) {
             builder.withField(pattern.name(), bits, flags);
         }
@@ -113,6 +126,9 @@ final class VectorCode implements NumberCode {
         builder.withMethodBody(CLASS_INIT_NAME, MTD_void, ClassFile.ACC_STATIC, code -> {
             code.invokestatic(ORDER, "nativeOrder", MethodTypeDesc.of(ORDER))
                     .putstatic(StepCompiler.SELF, ORDER_FIELD, ORDER);
+            species(code, fp64 ? "DOUBLE" : "FLOAT");
+            code.invokestatic(type, "zero", MethodTypeDesc.of(type, SPECIES))
+                    .putstatic(StepCompiler.SELF, ZERO_FIELD, type);
             for (Pattern pattern : Pattern.values()) {
                 species(code, fp64 ? "LONG" : "INT");
                 if (fp64) {
@@ -126,11 +142,7 @@ final class VectorCode implements NumberCode {
             for (int i = 0; i < all.size(); i++) {
                 if (all.get(i).operation() == Operation.CONSTANT) {
                     species(code, fp64 ? "DOUBLE" : "FLOAT");
-                    if (fp64) {
-                        code.loadConstant(all.get(i).value());
-                    } else {
-                        code.loadConstant((float) all.get(i).value());
-                    }
+                    number(code, all.get(i).value());
                     code.invokestatic(type, "broadcast", MethodTypeDesc.of(type, SPECIES, fp64 ? CD_double : CD_float))
                             .putstatic(StepCompiler.SELF, "C" + i, type);
                 }
@@ -139,148 +151,280 @@ final class VectorCode implements NumberCode {
         });
     }
 
+    private void number(CodeBuilder code, double value) {
+        if (fp64) {
+            code.loadConstant(value);
+        } else {
+            code.loadConstant((float) value);
+        }
+    }
+
     private static void species(CodeBuilder code, String name) {
         code.getstatic(LANES, name, SPECIES);
     }
 
+    /** Bytes of bytecode, at the most. */
     @Override
-    public void pushConstant(CodeBuilder code, int number, double value) {
-        code.getstatic(StepCompiler.SELF, "C" + number, type);
-    }
-
-    @Override
-    public void loadLocal(CodeBuilder code, int local) {
-        code.aload(local);
-    }
-
-    @Override
-    public void storeLocal(CodeBuilder code, int local) {
-        code.astore(local);
+    public int weight(Operation operation) {
+        return switch (operation) {
+            case INPUT, CONSTANT -> 0;
+            case NEGATE, ABS, SQRT, ADD, SUBTRACT, MULTIPLY, DIVIDE -> 12;
+            case FMA -> 16;
+            case SELECT_LESS, SELECT_AT_MOST, SELECT_EQUAL -> 24;
+            case POWER_OF_TWO, SIGNIFICAND, EXPONENT -> 4 * memoryWeight() + 24;
+            case EXP, LOG, SIN, COS, POW -> throw new AssertionError(operation);
+        };
     }
 
     @Override
-    public void load(CodeBuilder code, int address, long offset) {
-        load(code, type, fp64 ? "DOUBLE" : "FLOAT", address, offset);
-    }
-
-    private void load(CodeBuilder code, ClassDesc vector, String species, int address, long offset) {
-        species(code, species);
-        place(code, address, offset);
-        code.getstatic(StepCompiler.SELF, ORDER_FIELD, ORDER)
-                .invokestatic(vector, "fromMemorySegment", MethodTypeDesc.of(vector, SPECIES, SEGMENT, CD_long, ORDER));
-    }
-
-    private static void place(CodeBuilder code, int address, long offset) {
-        code.getstatic(SPACE, "ALL", SEGMENT)
-                .lload(address)
-                .loadConstant(offset)
-                .ladd();
+    public int memoryWeight() {
+        return 22;
     }
 
     @Override
-    public void store(CodeBuilder code, int address, long offset, int local) {
-        code.aload(local);
-        store(code, type, address, offset);
+    public Body begin(CodeBuilder code, Program program, List<Integer> instructions, int address, int firstFree) {
+        return new VectorBody(code, program, instructions, address, firstFree);
     }
 
-    private void store(CodeBuilder code, ClassDesc vector, int address, long offset) {
-        place(code, address, offset);
-        code.getstatic(StepCompiler.SELF, ORDER_FIELD, ORDER)
-                .invokevirtual(vector, "intoMemorySegment", MethodTypeDesc.of(CD_void, SEGMENT, CD_long, ORDER));
-    }
+    /** A method, with what it has in locals beside values. */
+    private final class VectorBody implements Body {
+        private final CodeBuilder code;
+        private final Program program;
+        private final int species;
+        private final int bitsSpecies;
+        private final Map<Integer, Integer> calledOn = new HashMap<>(); // locals of constants
+        private int firstFree;
 
-    @Override
-    public void write(CodeBuilder code, Operation operation, IntConsumer push, int address, long offset) {
-        switch (operation) {
-            case ADD -> binary(code, "add", push);
-            case SUBTRACT -> binary(code, "sub", push);
-            case MULTIPLY -> binary(code, "mul", push);
-            case DIVIDE -> binary(code, "div", push);
-            case FMA -> {
-                push.accept(0);
-                push.accept(1);
-                push.accept(2);
-                code.invokevirtual(type, "fma", MethodTypeDesc.of(type, VECTOR, VECTOR));
+        VectorBody(CodeBuilder code, Program program, List<Integer> instructions, int address, int firstFree) {
+            this.code = code;
+            this.program = program;
+            this.species = firstFree;
+            this.bitsSpecies = firstFree + 1;
+            this.firstFree = firstFree + 3;
+            int anchor = firstFree + 2;
+            anchor(type, fp64 ? "DOUBLE" : "FLOAT", address);
+            code.dup()
+                    .astore(anchor)
+                    .invokevirtual(VECTOR, "species", MethodTypeDesc.of(SPECIES))
+                    .astore(species);
+            if (instructions.stream().anyMatch(i -> operation(i).takesApart())) {
+                anchor(bits, fp64 ? "LONG" : "INT", address);
+                code.invokevirtual(VECTOR, "species", MethodTypeDesc.of(SPECIES))
+                        .astore(bitsSpecies);
             }
-            case NEGATE -> unary(code, "neg", push);
-            case ABS -> unary(code, "abs", push);
-            case SQRT -> unary(code, "sqrt", push);
-            case SELECT_LESS -> select(code, "LT", push);
-            case SELECT_AT_MOST -> select(code, "LE", push);
-            case SELECT_EQUAL -> select(code, "EQ", push);
-            case POWER_OF_TWO, SIGNIFICAND, EXPONENT -> {
-                push.accept(0);
-                store(code, type, address, offset);
-                load(code, bits, fp64 ? "LONG" : "INT", address, offset);
-                integers(code, operation);
-                store(code, bits, address, offset);
-                load(code, address, offset);
-            }
-            case INPUT, CONSTANT, EXP, LOG, SIN, COS, POW -> throw new AssertionError(operation);
-        }
-    }
-
-    private void integers(CodeBuilder code, Operation operation) {
-        int fraction = fp64 ? 52 : 23;
-        switch (operation) {
-            case POWER_OF_TWO -> {
-                combine(code, "add", Pattern.BIAS);
-                shift(code, "LSHL", fraction);
-            }
-            case SIGNIFICAND -> {
-                combine(code, "and", Pattern.FRACTION);
-                combine(code, "or", Pattern.ONE);
-            }
-            default -> {
-                shift(code, "LSHR", fraction);
-                combine(code, "or", Pattern.WHOLE);
+            for (int i : instructions) {
+                for (int operand : calledOn(program.instructions().get(i))) {
+                    if (constant(operand) && !calledOn.containsKey(operand)) {
+                        code.aload(anchor);
+                        number(code, program.instructions().get(operand).value());
+                        code.invokevirtual(type, "broadcast", MethodTypeDesc.of(type, fp64 ? CD_double : CD_float));
+                        code.astore(this.firstFree);
+                        calledOn.put(operand, this.firstFree++);
+                    }
+                }
             }
         }
-    }
 
-    private void combine(CodeBuilder code, String name, Pattern pattern) {
-        code.getstatic(StepCompiler.SELF, pattern.name(), bits)
-                .invokevirtual(bits, name, MethodTypeDesc.of(bits, VECTOR));
-    }
-
-    private void shift(CodeBuilder code, String operator, int by) {
-        code.getstatic(OPERATORS, operator, BINARY);
-        if (fp64) {
-            code.loadConstant((long) by);
-        } else {
-            code.loadConstant(by);
+        private void anchor(ClassDesc vector, String name, int address) {
+            species(code, name);
+            place(address, 0);
+            code.invokestatic(vector, "fromMemorySegment", MethodTypeDesc.of(vector, SPECIES, SEGMENT, CD_long, ORDER));
         }
-        code.invokevirtual(bits, "lanewise", MethodTypeDesc.of(bits, BINARY, fp64 ? CD_long : CD_int));
-    }
 
-    private void unary(CodeBuilder code, String name, IntConsumer push) {
-        push.accept(0);
-        code.invokevirtual(type, name, MethodTypeDesc.of(type));
-    }
+        @Override
+        public int firstFree() {
+            return firstFree;
+        }
 
-    private void binary(CodeBuilder code, String name, IntConsumer push) {
-        push.accept(0);
-        push.accept(1);
-        code.invokevirtual(type, name, MethodTypeDesc.of(type, VECTOR));
-    }
+        private Operation operation(int instruction) {
+            return program.instructions().get(instruction).operation();
+        }
 
-    private void select(CodeBuilder code, String comparison, IntConsumer push) {
-        push.accept(3);
-        push.accept(2);
-        push.accept(0);
-        code.getstatic(OPERATORS, comparison, COMPARISON);
-        push.accept(1);
-        code.invokevirtual(type, "compare", MethodTypeDesc.of(MASK, COMPARISON, VECTOR))
-                .invokevirtual(type, "blend", MethodTypeDesc.of(type, VECTOR, MASK));
-    }
+        private boolean constant(int instruction) {
+            return operation(instruction) == Operation.CONSTANT;
+        }
 
-    @Override
-    public void branchIfPositive(CodeBuilder code, int local, Label target) {
-        code.aload(local).getstatic(OPERATORS, "GT", COMPARISON);
-        species(code, fp64 ? "DOUBLE" : "FLOAT");
-        code.invokestatic(type, "zero", MethodTypeDesc.of(type, SPECIES))
-                .invokevirtual(type, "compare", MethodTypeDesc.of(MASK, COMPARISON, VECTOR))
-                .invokevirtual(MASK, "anyTrue", MethodTypeDesc.of(CD_boolean))
-                .ifne(target);
+        /** Whether the first two operands change places, so that none that is constant has a method called on it. */
+        private boolean exchanged(Instruction instruction) {
+            Operation operation = instruction.operation();
+            return (operation.commutes() || operation.selects())
+                    && constant(instruction.a())
+                    && !constant(instruction.b());
+        }
+
+        /** {@return the operands that methods are called on} */
+        private int[] calledOn(Instruction instruction) {
+            if (instruction.operation().operands() == 0) {
+                return new int[0];
+            }
+            int first = exchanged(instruction) ? instruction.b() : instruction.a();
+            return instruction.operation().selects() ? new int[] {first, instruction.d()} : new int[] {first};
+        }
+
+        @Override
+        public void loadLocal(int local) {
+            code.aload(local);
+        }
+
+        @Override
+        public void storeLocal(int local) {
+            code.astore(local);
+        }
+
+        @Override
+        public void push(int instruction, IntUnaryOperator locals) {
+            if (constant(instruction)) {
+                code.getstatic(StepCompiler.SELF, "C" + instruction, type);
+            } else {
+                code.aload(locals.applyAsInt(instruction));
+            }
+        }
+
+        private void pushCalledOn(int instruction, IntUnaryOperator locals) {
+            code.aload(constant(instruction) ? calledOn.get(instruction) : locals.applyAsInt(instruction));
+        }
+
+        @Override
+        public void load(int address, long offset) {
+            load(species, address, offset);
+        }
+
+        private void load(int from, int address, long offset) {
+            code.aload(from);
+            place(address, offset);
+            code.invokeinterface(SPECIES, "fromMemorySegment", MethodTypeDesc.of(VECTOR, SEGMENT, CD_long, ORDER));
+        }
+
+        private void place(int address, long offset) {
+            code.getstatic(SPACE, "ALL", SEGMENT).lload(address);
+            if (offset != 0) {
+                code.loadConstant(offset).ladd();
+            }
+            code.getstatic(StepCompiler.SELF, ORDER_FIELD, ORDER);
+        }
+
+        @Override
+        public void store(int address, long offset, Runnable push) {
+            push.run();
+            store(address, offset);
+        }
+
+        private void store(int address, long offset) {
+            place(address, offset);
+            code.invokevirtual(VECTOR, "intoMemorySegment", MethodTypeDesc.of(CD_void, SEGMENT, CD_long, ORDER));
+        }
+
+        @Override
+        public void write(int number, IntUnaryOperator locals, int address, long offset) {
+            Instruction instruction = program.instructions().get(number);
+            int first = exchanged(instruction) ? instruction.b() : instruction.a();
+            int second = exchanged(instruction) ? instruction.a() : instruction.b();
+            switch (instruction.operation()) {
+                case ADD, SUBTRACT, MULTIPLY, DIVIDE -> {
+                    pushCalledOn(first, locals);
+                    push(second, locals);
+                    code.invokevirtual(VECTOR, name(instruction.operation()), OF_ONE);
+                }
+                case FMA -> {
+                    pushCalledOn(first, locals);
+                    code.getstatic(OPERATORS, "FMA", TERNARY);
+                    push(second, locals);
+                    push(instruction.c(), locals);
+                    code.invokevirtual(VECTOR, "lanewise", MethodTypeDesc.of(VECTOR, TERNARY, VECTOR, VECTOR));
+                }
+                case NEGATE, ABS -> {
+                    pushCalledOn(first, locals);
+                    code.invokevirtual(VECTOR, name(instruction.operation()), OF_NONE);
+                }
+                case SQRT -> {
+                    pushCalledOn(first, locals);
+                    code.getstatic(OPERATORS, "SQRT", UNARY)
+                            .invokevirtual(VECTOR, "lanewise", MethodTypeDesc.of(VECTOR, UNARY));
+                }
+                case SELECT_LESS, SELECT_AT_MOST, SELECT_EQUAL -> {
+                    pushCalledOn(instruction.d(), locals);
+                    push(instruction.c(), locals);
+                    pushCalledOn(first, locals);
+                    code.getstatic(OPERATORS, comparison(instruction), COMPARISON);
+                    push(second, locals);
+                    code.invokevirtual(VECTOR, "compare", MethodTypeDesc.of(MASK, COMPARISON, VECTOR))
+                            .invokevirtual(VECTOR, "blend", MethodTypeDesc.of(VECTOR, VECTOR, MASK));
+                }
+                case POWER_OF_TWO, SIGNIFICAND, EXPONENT -> {
+                    pushCalledOn(first, locals);
+                    store(address, offset);
+                    load(bitsSpecies, address, offset);
+                    integers(instruction.operation());
+                    store(address, offset);
+                    load(address, offset);
+                }
+                case INPUT, CONSTANT, EXP, LOG, SIN, COS, POW -> throw new AssertionError(instruction);
+            }
+        }
+
+        private static String name(Operation operation) {
+            return switch (operation) {
+                case ADD -> "add";
+                case SUBTRACT -> "sub";
+                case MULTIPLY -> "mul";
+                case DIVIDE -> "div";
+                case NEGATE -> "neg";
+                case ABS -> "abs";
+                default -> throw new AssertionError(operation);
+            };
+        }
+
+        private String comparison(Instruction instruction) {
+            return switch (instruction.operation()) {
+                case SELECT_LESS -> exchanged(instruction) ? "GT" : "LT";
+                case SELECT_AT_MOST -> exchanged(instruction) ? "GE" : "LE";
+                case SELECT_EQUAL -> "EQ";
+                default -> throw new AssertionError(instruction);
+            };
+        }
+
+        private void integers(Operation operation) {
+            int fraction = fp64 ? 52 : 23;
+            switch (operation) {
+                case POWER_OF_TWO -> {
+                    pattern(Pattern.BIAS);
+                    code.invokevirtual(VECTOR, "add", OF_ONE);
+                    shift("LSHL", fraction);
+                }
+                case SIGNIFICAND -> {
+                    combine("AND", Pattern.FRACTION);
+                    combine("OR", Pattern.ONE);
+                }
+                default -> {
+                    shift("LSHR", fraction);
+                    combine("OR", Pattern.WHOLE);
+                }
+            }
+        }
+
+        private void pattern(Pattern pattern) {
+            code.getstatic(StepCompiler.SELF, pattern.name(), bits);
+        }
+
+        private void combine(String operator, Pattern pattern) {
+            code.getstatic(OPERATORS, operator, ASSOCIATIVE);
+            pattern(pattern);
+            code.invokevirtual(VECTOR, "lanewise", MethodTypeDesc.of(VECTOR, BINARY, VECTOR));
+        }
+
+        private void shift(String operator, int by) {
+            code.getstatic(OPERATORS, operator, BINARY)
+                    .loadConstant((long) by)
+                    .invokevirtual(VECTOR, "lanewise", MethodTypeDesc.of(VECTOR, BINARY, CD_long));
+        }
+
+        @Override
+        public void pushPositive(int instruction, IntUnaryOperator locals) {
+            pushCalledOn(instruction, locals);
+            code.getstatic(OPERATORS, "GT", COMPARISON)
+                    .getstatic(StepCompiler.SELF, ZERO_FIELD, type)
+                    .invokevirtual(VECTOR, "compare", MethodTypeDesc.of(MASK, COMPARISON, VECTOR))
+                    .invokevirtual(MASK, "toLong", MethodTypeDesc.of(CD_long));
+        }
     }
 }

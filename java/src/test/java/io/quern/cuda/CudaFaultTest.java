@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.quern.CudaException;
+import io.quern.ForkedJvm;
 import org.junit.jupiter.api.Test;
 
 /** Kernels that fail. Each in a JVM of its own: a context in which one failed is lost. */

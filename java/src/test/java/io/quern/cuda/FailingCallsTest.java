@@ -7,6 +7,7 @@ import io.quern.CudaException;
 import io.quern.DType;
 import io.quern.Device;
 import io.quern.DeviceOutOfMemoryException;
+import io.quern.ForkedJvm;
 import io.quern.Graph;
 import io.quern.Stream;
 import io.quern.Tensor;

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.quern.DeviceUnavailableException;
+import io.quern.ForkedJvm;
 import io.quern.cuda.CudaDriver.Provider;
 import java.io.IOException;
 import java.nio.file.Files;

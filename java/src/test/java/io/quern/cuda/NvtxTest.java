@@ -2,6 +2,7 @@ package io.quern.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.quern.ForkedJvm;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;

@@ -1,4 +1,4 @@
-package io.quern.cuda;
+package io.quern;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -10,8 +10,10 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 
-/** A JVM of its own for what is decided once a process: which driver it binds, where its natives come from. */
-final class ForkedJvm {
+/**
+ * A JVM of its own for what is decided once a process: which driver it binds, where its natives come from, how it compiles.
+ */
+public final class ForkedJvm {
     private static final long MOST_SECONDS = 120;
 
     private final List<String> flags = new ArrayList<>(List.of("--enable-native-access=ALL-UNNAMED"));
@@ -24,32 +26,32 @@ final class ForkedJvm {
      * @param exitCode 0 if its main method returned; 134 to 139 if it crashed
      * @param output what it printed
      */
-    record Result(int exitCode, String output) {}
+    public record Result(int exitCode, String output) {}
 
-    ForkedJvm flag(String flag) {
+    public ForkedJvm flag(String flag) {
         flags.add(flag);
         return this;
     }
 
     /** Makes every call of a native function fail. */
-    ForkedJvm denyNativeAccess() {
+    public ForkedJvm denyNativeAccess() {
         flags.remove("--enable-native-access=ALL-UNNAMED");
         return flag("--illegal-native-access=deny");
     }
 
-    ForkedJvm environment(String name, String value) {
+    public ForkedJvm environment(String name, String value) {
         environment.put(name, value);
         return this;
     }
 
     /** Leaves out of the class path what has this in its path. */
-    ForkedJvm without(String part) {
+    public ForkedJvm without(String part) {
         withoutInPath.add(part);
         return this;
     }
 
     /** Starts a class's main method, and returns at once. */
-    Running start(Class<?> main, String... arguments) throws IOException {
+    public Running start(Class<?> main, String... arguments) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of("-Xmx128m", "-XX:-CreateCoredumpOnCrash"));
@@ -67,7 +69,7 @@ final class ForkedJvm {
     }
 
     /** Runs a class's main method to its end. */
-    Result run(Class<?> main, String... arguments) throws IOException, InterruptedException {
+    public Result run(Class<?> main, String... arguments) throws IOException, InterruptedException {
         return start(main, arguments).await();
     }
 
@@ -82,8 +84,8 @@ final class ForkedJvm {
     }
 
     /** A JVM under way. */
-    record Running(Process process, Path output) {
-        Result await() throws IOException, InterruptedException {
+    public record Running(Process process, Path output) {
+        public Result await() throws IOException, InterruptedException {
             if (!process.waitFor(MOST_SECONDS, TimeUnit.SECONDS)) {
                 process.destroyForcibly().waitFor();
                 throw new AssertionError("not done after " + MOST_SECONDS + " s: " + read());
