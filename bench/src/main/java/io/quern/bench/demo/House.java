@@ -48,30 +48,20 @@ record House(
         String title() {
             return title;
         }
-
-        Strategy strategy() {
-            return strategy;
-        }
     }
 
-    /** Polypropylene pipes. */
+    /** Polypropylene pipes, bare or in 9 mm of foam. */
     enum Pipe {
-        DN25("dn25, bare", 0.671, 36),
-        DN25_INSULATED("dn25, 9 mm of foam", 0.292, 83),
-        DN20("dn20, bare", 0.553, 28);
+        DN25(0.671, 36),
+        DN25_INSULATED(0.292, 83),
+        DN20(0.553, 28);
 
-        private final String title;
         private final double loss; // W/(m K)
         private final double capacity; // of pipe and water, J/(m K)
 
-        Pipe(String title, double loss, double minutes) {
-            this.title = title;
+        Pipe(double loss, double minutes) {
             this.loss = loss;
             this.capacity = loss * minutes * 60;
-        }
-
-        String title() {
-            return title;
         }
     }
 

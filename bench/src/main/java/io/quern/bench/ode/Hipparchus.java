@@ -24,7 +24,7 @@ final class Hipparchus {
     private Hipparchus() {}
 
     /** Lorenz' equations as {@link io.quern.ode.OdeCatalogue} has them. */
-    static final OrdinaryDifferentialEquation LORENZ = new OrdinaryDifferentialEquation() {
+    private static final OrdinaryDifferentialEquation LORENZ = new OrdinaryDifferentialEquation() {
         @Override
         public int getDimension() {
             return 3;
@@ -52,35 +52,33 @@ final class Hipparchus {
 
     /** {@return Dormand-Prince 5(4) from time 0} */
     static Peer dormandPrince54(Tensor state, Tensor out, double end, double tolerance, int threads) {
-        return peer(
+        return adaptive(
                 DORMAND_PRINCE_54,
                 state,
                 out,
+                end,
                 threads,
-                () -> adaptive(dormandPrince54(end, tolerance, tolerance), end));
+                () -> new DormandPrince54Integrator(LEAST_STEP, end, tolerance, tolerance));
     }
 
     /** {@return Dormand-Prince 8(5,3) from time 0} */
     static Peer dormandPrince853(Tensor state, Tensor out, double end, double tolerance, int threads) {
-        return peer(
+        return adaptive(
                 DORMAND_PRINCE_853,
                 state,
                 out,
+                end,
                 threads,
-                () -> adaptive(dormandPrince853(end, tolerance, tolerance), end));
+                () -> new DormandPrince853Integrator(LEAST_STEP, end, tolerance, tolerance));
     }
 
-    static DormandPrince54Integrator dormandPrince54(double end, double rtol, double atol) {
-        return new DormandPrince54Integrator(LEAST_STEP, end, atol, rtol);
-    }
-
-    static DormandPrince853Integrator dormandPrince853(double end, double rtol, double atol) {
-        return new DormandPrince853Integrator(LEAST_STEP, end, atol, rtol);
-    }
-
-    private static Solver adaptive(AbstractIntegrator integrator, double end) {
-        ExpandableODE lorenz = new ExpandableODE(LORENZ);
-        return y -> integrator.integrate(lorenz, new ODEState(0, y), end).getPrimaryState();
+    private static Peer adaptive(
+            String name, Tensor state, Tensor out, double end, int threads, Supplier<AbstractIntegrator> integrators) {
+        return peer(name, state, out, threads, () -> {
+            AbstractIntegrator integrator = integrators.get();
+            ExpandableODE lorenz = new ExpandableODE(LORENZ);
+            return y -> integrator.integrate(lorenz, new ODEState(0, y), end).getPrimaryState();
+        });
     }
 
     /** Solves a trajectory. */
