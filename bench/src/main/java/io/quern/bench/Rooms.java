@@ -7,6 +7,7 @@ import io.quern.bench.lion.LionBench;
 import io.quern.bench.measure.Subject;
 import io.quern.bench.ode.OdeBench;
 import io.quern.bench.rope.RopeBench;
+import io.quern.linear.LinearCases;
 import io.quern.lion.LionCases;
 import io.quern.ode.OdeCases;
 import io.quern.rope.RopeCases;
@@ -22,7 +23,7 @@ import java.util.regex.PatternSyntaxException;
 
 /** What the workbench knows of the library: the one place to add a room to. */
 public final class Rooms {
-    private static final List<String> NAMES = List.of("attention", "lion", "ode", "rope");
+    private static final List<String> NAMES = List.of("attention", "linear", "lion", "ode", "rope");
 
     /** The kernels of ode are to be made from its fields. */
     private static final List<String> WITH_PTX = List.of("attention", "lion", "rope");
@@ -55,6 +56,7 @@ public final class Rooms {
     public static List<Case> cases() {
         List<Case> all = new ArrayList<>();
         all.addAll(AttentionCases.all());
+        all.addAll(LinearCases.all());
         all.addAll(LionCases.all());
         all.addAll(OdeCases.all());
         all.addAll(RopeCases.all());

@@ -415,6 +415,53 @@ final class Fp64PanelMath implements PanelMath {
     }
 
     @Override
+    public void packRow(int length, long from, long panels, long panelBytes) {
+        int whole = length / COLUMNS;
+        for (int i = 0; i < whole; i++) {
+            long at = from + i * ROW;
+            long to = panels + i * panelBytes;
+            DoubleVector.fromMemorySegment(SPECIES, ALL, at, ORDER).intoMemorySegment(ALL, to, ORDER);
+            DoubleVector.fromMemorySegment(SPECIES, ALL, at + V, ORDER).intoMemorySegment(ALL, to + V, ORDER);
+            DoubleVector.fromMemorySegment(SPECIES, ALL, at + 2 * V, ORDER).intoMemorySegment(ALL, to + 2 * V, ORDER);
+        }
+        int rest = length - whole * COLUMNS;
+        for (int i = 0; rest > 0 && i < COLUMNS; i++) {
+            long at = from + whole * ROW + i * (long) Double.BYTES;
+            ALL.set(
+                    ELEMENT,
+                    panels + whole * panelBytes + i * (long) Double.BYTES,
+                    i < rest ? ALL.get(ELEMENT, at) : 0);
+        }
+    }
+
+    @Override
+    public void combine(int length, long from, double alpha, long to, double beta) {
+        if (beta == 0) {
+            scaleVector(length, from, alpha, to);
+            return;
+        }
+        double times = alpha;
+        double keep = beta;
+        DoubleVector all = DoubleVector.broadcast(SPECIES, times);
+        DoubleVector kept = DoubleVector.broadcast(SPECIES, keep);
+        int vectorised = SPECIES.loopBound(length);
+        for (int i = 0; i < vectorised; i += SPECIES.length()) {
+            long at = to + i * (long) Double.BYTES;
+            DoubleVector.fromMemorySegment(SPECIES, ALL, at, ORDER)
+                    .fma(
+                            kept,
+                            DoubleVector.fromMemorySegment(SPECIES, ALL, from + i * (long) Double.BYTES, ORDER)
+                                    .mul(all))
+                    .intoMemorySegment(ALL, at, ORDER);
+        }
+        for (int i = vectorised; i < length; i++) {
+            long at = to + i * (long) Double.BYTES;
+            double product = ALL.get(ELEMENT, from + i * (long) Double.BYTES) * times;
+            ALL.set(ELEMENT, at, Math.fma(ALL.get(ELEMENT, at), keep, product));
+        }
+    }
+
+    @Override
     public boolean allFinite(int vectors, int length, long from, long stride) {
         for (int i = 0; i < vectors; i++) {
             if (!allFinite(length, from + i * stride)) {

@@ -101,6 +101,23 @@ public sealed interface PanelMath permits Fp32PanelMath, Fp64PanelMath {
     /** Sets a column's elements to -infinity where those of a vector of 32-bit integers are 0. */
     void hideColumn(int length, long mask, long panel, int column);
 
+    /**
+     * Lays a vector out as a row of adjoining panels; in the last one, zeros follow its end.
+     *
+     * @param from where it lies
+     * @param panels where the row of the first panel lies; written
+     * @param panelBytes from a panel to the next
+     */
+    void packRow(int length, long from, long panels, long panelBytes);
+
+    /**
+     * Writes alpha times a vector plus beta times what was there, which is not read where beta is 0.
+     *
+     * @param from where the vector lies
+     * @param to where what was there lies; written
+     */
+    void combine(int length, long from, double alpha, long to, double beta);
+
     /** {@return whether all elements of some vectors are finite} */
     boolean allFinite(int vectors, int length, long from, long stride);
 

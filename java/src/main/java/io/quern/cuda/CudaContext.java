@@ -230,11 +230,16 @@ public final class CudaContext {
 
     /** Makes a driver call while this context is current; {@return its code}. */
     int status(IntSupplier call) {
+        return inside(() -> DriverStatus.of(call));
+    }
+
+    /** Does something while this context is current; {@return what it returns}. */
+    <T> T inside(Supplier<T> work) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment slot = arena.allocate(JAVA_LONG);
             boolean pushed = enter(slot);
             try {
-                return DriverStatus.of(call);
+                return work.get();
             } finally {
                 if (pushed) {
                     leave(slot);

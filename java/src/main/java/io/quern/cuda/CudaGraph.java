@@ -16,20 +16,20 @@ import java.util.stream.Collectors;
  */
 public final class CudaGraph implements AutoCloseable {
     private final CudaContext context;
-    private final List<CudaLaunch> launches;
+    private final List<Object> launches;
     private final MemorySegment slot = Arena.ofAuto().allocate(JAVA_LONG);
 
     /** The {@code CUgraphExec}; 0 when closed. */
     private long handle;
 
-    private CudaGraph(CudaContext context, long handle, List<CudaLaunch> launches) {
+    private CudaGraph(CudaContext context, long handle, List<Object> launches) {
         this.context = context;
         this.handle = handle;
         this.launches = List.copyOf(launches);
     }
 
     /** Makes a captured {@code CUgraph} ready to launch, and frees it. */
-    static CudaGraph instantiate(CudaContext context, long graph, List<CudaLaunch> launches) {
+    static CudaGraph instantiate(CudaContext context, long graph, List<Object> launches) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment slot = arena.allocate(JAVA_LONG);
             context.call(
@@ -84,6 +84,6 @@ public final class CudaGraph implements AutoCloseable {
                 + launches.size()
                 + " kernels on "
                 + context.name()
-                + launches.stream().map(CudaLaunch::toString).collect(Collectors.joining("; ", " [", "]"));
+                + launches.stream().map(Object::toString).collect(Collectors.joining("; ", " [", "]"));
     }
 }

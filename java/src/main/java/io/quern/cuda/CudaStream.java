@@ -28,11 +28,14 @@ public final class CudaStream implements AutoCloseable {
 
     private long handle;
 
-    /** What was launched last, a {@link CudaLaunch} or {@link CudaGraph}: whom to name when an error is found later. */
+    /** What was launched last, a launch, product or graph: whom to name when an error is found later. */
     private Object last;
 
+    /** Made when it is first asked for. */
+    private Cublas cublas;
+
     /** While a capture is under way, what it has taken in; else null. */
-    private List<CudaLaunch> captured;
+    private List<Object> captured;
 
     private CudaStream(CudaContext context, Handles.Stream owned, long handle) {
         this.context = context;
@@ -168,7 +171,7 @@ public final class CudaStream implements AutoCloseable {
      */
     public CudaGraph endCapture() {
         long stream = handle();
-        List<CudaLaunch> launches = captured == null ? List.of() : captured;
+        List<Object> launches = captured == null ? List.of() : captured;
         captured = null;
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment slot = arena.allocate(JAVA_LONG);
@@ -177,11 +180,24 @@ public final class CudaStream implements AutoCloseable {
         }
     }
 
+    /**
+     * {@return this stream's cuBLAS}
+     *
+     * @throws io.quern.DeviceUnavailableException where there is none, with the cause and the cure
+     */
+    Cublas cublas() {
+        long stream = handle();
+        if (cublas == null) {
+            cublas = context.inside(() -> new Cublas(context, stream));
+        }
+        return cublas;
+    }
+
     /** Notes a launch or graph, for {@link #synchronize} to name. Allocates nothing outside a capture. */
     void launched(Object launch) {
         last = launch;
-        if (captured != null && launch instanceof CudaLaunch kernel) {
-            captured.add(kernel);
+        if (captured != null && !(launch instanceof CudaGraph)) {
+            captured.add(launch);
         }
     }
 
@@ -202,6 +218,12 @@ public final class CudaStream implements AutoCloseable {
     public void close() {
         handle();
         handle = CLOSED;
+        if (cublas != null) {
+            context.inside(() -> {
+                cublas.destroy();
+                return null;
+            });
+        }
         if (owned != null) {
             context.call("cuStreamDestroy on " + context.name(), () -> JCudaDriver.cuStreamDestroy(owned));
         }

@@ -6,6 +6,7 @@ import jcuda.driver.CUevent;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUmemoryPool;
 import jcuda.driver.CUstream;
+import jcuda.jcublas.cublasHandle;
 
 /** JCuda's handles, each with its number: the accessor is protected there. */
 final class Handles {
@@ -42,6 +43,12 @@ final class Handles {
     }
 
     static final class Event extends CUevent {
+        long address() {
+            return getNativePointer();
+        }
+    }
+
+    static final class Cublas extends cublasHandle {
         long address() {
             return getNativePointer();
         }

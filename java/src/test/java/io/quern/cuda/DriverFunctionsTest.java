@@ -16,7 +16,8 @@ import org.junit.jupiter.api.Test;
 class DriverFunctionsTest {
     private static final Path SOURCES = Path.of("src/main/java/io/quern/cuda");
     private static final Pattern BY_JCUDA = Pattern.compile("JCudaDriver(?:\\.|::)(cu\\w+)");
-    private static final Pattern BY_US = Pattern.compile("(?:link|critical|function|read)\\((?:\\w+, )?\"(cu\\w+)\"");
+    private static final Pattern BY_US =
+            Pattern.compile("(?:link|critical|function|read)\\((?:\\w+, )?\"(cu[A-Z]\\w+)\"");
 
     /** JCuda calls these under a newer name than its own. */
     private static final Set<String> RENAMED =

@@ -1,0 +1,86 @@
+package io.quern.linear;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.quern.Allocation;
+import io.quern.BoundCall;
+import io.quern.Case;
+import io.quern.DType;
+import io.quern.Device;
+import io.quern.Outcome;
+import io.quern.Stream;
+import io.quern.Tensor;
+import io.quern.TensorArena;
+import io.quern.TestDevices;
+import java.util.List;
+import org.junit.jupiter.api.DynamicContainer;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Runs {@link LinearCases} on every device, and what is not a case. */
+class LinearTest {
+    @TestFactory
+    List<DynamicContainer> cases() {
+        return TestDevices.all().stream()
+                .map(device -> DynamicContainer.dynamicContainer(
+                        device.name(),
+                        LinearCases.all().stream()
+                                .map(c -> DynamicTest.dynamicTest(c.toString(), () -> check(c, device)))))
+                .toList();
+    }
+
+    private static void check(Case c, Device device) {
+        Outcome outcome = c.on(device);
+        assertTrue(outcome.passed(), () -> c + " on " + device + ": " + outcome);
+    }
+
+    /** Blocks of C are cut by the number of threads; no bit of it is. */
+    @ParameterizedTest
+    @EnumSource(names = {"FP64", "BF16"})
+    void bitsDoNotDependOnThreads(DType dtype) {
+        double[] alone = product(dtype, 1);
+        for (int threads : new int[] {2, 7}) {
+            Outcome outcome = Outcome.sameBits(alone, product(dtype, threads));
+            assertTrue(outcome.passed(), () -> threads + " threads: " + outcome);
+        }
+    }
+
+    private static double[] product(DType dtype, int threads) {
+        Device device = Device.cpu(threads);
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            GemmProblem problem = GemmProblem.of(Gemm.PRODUCT.transposeB().beta(0.5), dtype, 71, 60, 300);
+            Tensor c = problem.random(arena, dtype, 3, problem.shapeOfC());
+            problem.gemm()
+                    .run(
+                            stream,
+                            problem.random(arena, dtype, 1, problem.shapeOfA()),
+                            problem.random(arena, dtype, 2, problem.shapeOfB()),
+                            c);
+            return c.toDoubleArray();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"FP64", "FP32", "FP16", "BF16"})
+    void aRunOnTheCpuAllocatesNothing(DType dtype) {
+        Device device = Device.cpu(1);
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Tensor a = arena.allocate(dtype, 2, 10, 20).fill(0.5);
+            Tensor b = arena.allocate(dtype, 2, 20, 50).fill(0.5);
+            Tensor c = arena.allocate(dtype, 2, 10, 50);
+            Tensor d = arena.allocate(dtype, 2, 20, 20);
+            Tensor e = arena.allocate(dtype, 2, 20, 10);
+            try (BoundCall plain = Gemm.PRODUCT.alpha(2).beta(0.25).bind(stream, a, b, c);
+                    BoundCall transposed = Gemm.PRODUCT.transposeA().bind(stream, a, a, d);
+                    BoundCall both = Gemm.PRODUCT.transposeA().transposeB().bind(stream, a, e, d)) {
+                Allocation.assertNone(plain.toString(), plain::run);
+                Allocation.assertNone(transposed.toString(), transposed::run);
+                Allocation.assertNone(both.toString(), both::run);
+            }
+        }
+    }
+}
