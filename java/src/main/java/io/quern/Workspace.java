@@ -42,6 +42,21 @@ public final class Workspace implements AutoCloseable {
         return segment;
     }
 
+    /**
+     * {@return a part of it, for a kernel that is a part of another}
+     *
+     * @param from its first byte
+     * @param length its size in bytes
+     */
+    public Workspace part(long from, long length) {
+        if (from < 0 || length < 0 || from > bytes - length) {
+            throw new IllegalArgumentException(
+                    "a part must lie within " + bytes + " bytes, but is " + length + " from " + from);
+        }
+        MemorySegment within = segment.byteSize() == 0 ? segment : segment.asSlice(from, length);
+        return new Workspace(length, address + from, within, null, () -> {});
+    }
+
     /** Frees it if it is owned. For CUDA, after the stream has done its work. */
     @Override
     public void close() {

@@ -1,6 +1,6 @@
 /**
- * Products of matrices and what is made of them: {@link io.quern.linear.Gemm} says what it computes, this page what is rounded
- * and where.
+ * Products of matrices and what is made of them: {@link io.quern.linear.Gemm} and {@link io.quern.linear.Lora} say what they
+ * compute, this page what is rounded and where.
  *
  * <h2>Numbers</h2>
  *
@@ -13,6 +13,10 @@
  * </pre>
  *
  * in any order of the sums; on unit-normal FP32 inputs its relative L2 norm is below 1e-6.
+ *
+ * <p>{@link io.quern.linear.Lora} is a sequence of such products. X A and dY B^T are rounded to the tensors' type, and so are
+ * X W0 and dY W0^T before the small product is added to them; the reference rounds the latter two only with what is added. A
+ * merged weight is rounded once, an unmerged one once more: the residual is of the size of an ulp of the larger of both.
  *
  * <p>The same call gives the same bits on one device: on the CPU whatever the number of threads, and a row, column or matrix has
  * the same bits whatever else is in the call. On CUDA each stream has a cuBLAS handle of its own, which is what NVIDIA's

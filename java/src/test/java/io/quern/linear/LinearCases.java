@@ -12,6 +12,7 @@ public final class LinearCases {
     public static List<Case> all() {
         List<Case> cases = new ArrayList<>();
         cases.addAll(GemmCases.all());
+        cases.addAll(LoraCases.all());
         return cases;
     }
 }

@@ -83,4 +83,34 @@ class LinearTest {
             }
         }
     }
+
+    @ParameterizedTest
+    @EnumSource(names = {"FP32", "BF16"})
+    void anAdaptedLayerAllocatesNothing(DType dtype) {
+        Device device = Device.cpu(1);
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Lora lora = Lora.of(2, 4);
+            Tensor x = arena.allocate(dtype, 5, 6).fill(0.5);
+            Tensor w = arena.allocate(dtype, 6, 7).fill(0.5);
+            Tensor a = arena.allocate(dtype, 6, 2).fill(0.5);
+            Tensor b = arena.allocate(dtype, 2, 7).fill(0.5);
+            Tensor y = arena.allocate(dtype, 5, 7);
+            try (BoundCall forward =
+                            lora.forward().x(x).weight(w).a(a).b(b).out(y).bind(stream);
+                    BoundCall backward = lora.backward()
+                            .x(x)
+                            .weight(w)
+                            .a(a)
+                            .b(b)
+                            .outGradient(y)
+                            .xGradient(arena.allocate(dtype, 5, 6))
+                            .aGradient(arena.allocate(dtype, 6, 2))
+                            .bGradient(arena.allocate(dtype, 2, 7))
+                            .bind(stream)) {
+                Allocation.assertNone(forward.toString(), forward::run);
+                Allocation.assertNone(backward.toString(), backward::run);
+            }
+        }
+    }
 }
