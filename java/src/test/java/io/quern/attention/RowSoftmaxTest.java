@@ -7,12 +7,14 @@ import io.quern.Device;
 import io.quern.Stream;
 import io.quern.Tensor;
 import io.quern.TensorArena;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class RowSoftmaxTest {
     @ParameterizedTest
     @EnumSource(names = {"FP64", "FP32", "FP16", "BF16"})
+    @Tag("cpu")
     void aRunOnTheCpuAllocatesNothing(DType dtype) {
         Device device = Device.cpu(1);
         try (TensorArena arena = TensorArena.open(device);

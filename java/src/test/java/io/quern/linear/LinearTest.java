@@ -15,6 +15,7 @@ import io.quern.TestDevices;
 import java.util.List;
 import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -39,6 +40,7 @@ class LinearTest {
     /** Blocks of C are cut by the number of threads; no bit of it is. */
     @ParameterizedTest
     @EnumSource(names = {"FP64", "BF16"})
+    @Tag("cpu")
     void bitsDoNotDependOnThreads(DType dtype) {
         double[] alone = product(dtype, 1);
         for (int threads : new int[] {2, 7}) {
@@ -65,6 +67,7 @@ class LinearTest {
 
     @ParameterizedTest
     @EnumSource(names = {"FP64", "FP32", "FP16", "BF16"})
+    @Tag("cpu")
     void aRunOnTheCpuAllocatesNothing(DType dtype) {
         Device device = Device.cpu(1);
         try (TensorArena arena = TensorArena.open(device);

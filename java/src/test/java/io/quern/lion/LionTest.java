@@ -25,6 +25,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -49,6 +50,7 @@ class LionTest {
 
     @ParameterizedTest
     @EnumSource(Storage.class)
+    @Tag("cpu")
     void bitsDoNotDependOnThreads(Storage storage) {
         LionState start = LionState.random(storage, 200_003, 5);
         LionState alone = start.run(LION, Device.cpu(1), 2);
@@ -60,6 +62,7 @@ class LionTest {
 
     @ParameterizedTest
     @EnumSource(Storage.class)
+    @Tag("cpu")
     void aRunAllocatesNothing(Storage storage) {
         Device device = Device.cpu();
         try (TensorArena arena = TensorArena.open(device);

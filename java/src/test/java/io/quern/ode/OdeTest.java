@@ -16,6 +16,7 @@ import io.quern.TestDevices;
 import java.util.List;
 import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -38,6 +39,7 @@ class OdeTest {
     /** More trajectories than one part has, of very different numbers of steps. */
     @ParameterizedTest
     @EnumSource(names = {"FP64", "FP32"})
+    @Tag("cpu")
     void bitsDoNotDependOnThreads(DType dtype) {
         OdeRun run = OdeCases.random(OdeCatalogue.LORENZ, Method.DORMAND_PRINCE_5_4, dtype, 3001, 41);
         OdeRun.Result alone = run.adaptive(Device.cpu(1), roles -> roles.end(1).tolerances(1e-3, 1e-3));
@@ -109,6 +111,7 @@ class OdeTest {
     /** Of a short program, which is one method, and of a long one in parts. */
     @ParameterizedTest
     @EnumSource(names = {"FP64", "FP32"})
+    @Tag("cpu")
     void aRunAllocatesNothing(DType dtype) {
         int batch = 100;
         OdeRun run = OdeCases.random(OdeCatalogue.LORENZ, Method.DORMAND_PRINCE_5_4, dtype, batch, 42);

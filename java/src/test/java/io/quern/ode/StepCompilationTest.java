@@ -13,8 +13,10 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("cpu")
 class StepCompilationTest {
     /** A line of {@code -XX:+PrintCompilation}: the hidden class, and the method. */
     private static final Pattern COMPILED = Pattern.compile("(CompiledStep/0x[0-9a-f]+)::(run|part\\d+) \\(");

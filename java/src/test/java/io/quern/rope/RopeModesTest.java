@@ -19,7 +19,9 @@ class RopeModesTest {
                         "axes rotation",
                         "ragged",
                         "offset",
-                        "joint")
+                        "joint in place",
+                        "joint cache HEADS_FIRST",
+                        "joint without values")
                 .tests();
     }
 }

@@ -28,6 +28,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,6 +53,7 @@ class RopeTest {
     }
 
     @Test
+    @Tag("cpu")
     void bitsDoNotDependOnTheNumberOfThreads() {
         // Large enough for several parts, of which none has a whole number of batches.
         RopeCase given = RopeCase.of(Rope.of(128), DType.FP32, 3, 411, 4);
@@ -62,6 +64,7 @@ class RopeTest {
 
     @ParameterizedTest
     @EnumSource(names = {"FP64", "FP32", "FP16", "BF16"})
+    @Tag("cpu")
     void aRunOnTheCpuAllocatesNothing(DType dtype) {
         for (Pairing pairing : Pairing.values()) {
             allocatesNothing(dtype, pairing);
