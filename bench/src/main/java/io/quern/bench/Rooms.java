@@ -26,7 +26,7 @@ public final class Rooms {
     private static final List<String> NAMES = List.of("attention", "linear", "lion", "ode", "rope");
 
     /** The kernels of ode are to be made from its fields. */
-    private static final List<String> WITH_PTX = List.of("attention", "lion", "rope");
+    private static final List<String> WITH_PTX = List.of("attention", "linear", "lion", "rope");
 
     private Rooms() {}
 

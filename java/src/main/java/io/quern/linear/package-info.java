@@ -1,6 +1,6 @@
 /**
- * Products of matrices and what is made of them: {@link io.quern.linear.Gemm} and {@link io.quern.linear.Lora} say what they
- * compute, this page what is rounded and where.
+ * Products of matrices and what is made of them: {@link io.quern.linear.Gemm}, {@link io.quern.linear.Lora} and {@link
+ * io.quern.linear.Adapters} say what they compute, this page what is rounded and where.
  *
  * <h2>Numbers</h2>
  *
@@ -18,6 +18,9 @@
  * X W0 and dY W0^T before the small product is added to them; the reference rounds the latter two only with what is added. A
  * merged weight is rounded once, an unmerged one once more: the residual is of the size of an ulp of the larger of both.
  *
+ * <p>{@link io.quern.linear.Adapters} keeps x A in the type of the sums and rounds out once, with the bound of a product whose
+ * k is the sum of in and rank.
+ *
  * <p>The same call gives the same bits on one device: on the CPU whatever the number of threads, and a row, column or matrix has
  * the same bits whatever else is in the call. On CUDA each stream has a cuBLAS handle of its own, which is what NVIDIA's
  * documentation asks of who wants the same bits again; another GPU or release of cuBLAS may sum in another order.
@@ -30,6 +33,7 @@
  * <p>On CUDA cuBLAS 12 multiplies, by way of JCublas2 ({@code cublasGemmEx}, {@code cublasGemmStridedBatchedEx}): one call for
  * each index of the axes that no single stride walks. FP32 is never rounded to TF32. Sizes and distances of rows are below
  * 2^31 there; what is larger is refused when the call is bound. {@code libcublas.so.12} is not part of JCuda and not of the driver:
- * where it is missing, binding says so.
+ * where it is missing, binding says so. Adapters are two kernels of our own, which need no cuBLAS: all their loads of factors
+ * fill their sectors where the rank is a power of two.
  */
 package io.quern.linear;

@@ -13,6 +13,7 @@ public final class LinearCases {
         List<Case> cases = new ArrayList<>();
         cases.addAll(GemmCases.all());
         cases.addAll(LoraCases.all());
+        cases.addAll(AdaptersCases.all());
         return cases;
     }
 }

@@ -116,4 +116,25 @@ class LinearTest {
             }
         }
     }
+
+    @ParameterizedTest
+    @EnumSource(names = {"FP64", "BF16"})
+    void adaptersAllocateNothing(DType dtype) {
+        Device device = Device.cpu(1);
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            try (BoundCall call = Adapters.of(0.5)
+                    .apply()
+                    .x(arena.allocate(dtype, 3, 5))
+                    .a(arena.allocate(dtype, 2, 5, 4))
+                    .b(arena.allocate(dtype, 2, 4, 9))
+                    .picks(arena.allocate(DType.INT32, 2))
+                    .starts(arena.allocate(DType.INT32, 3).copyFrom(new int[] {0, 1, 3}))
+                    .ranks(arena.allocate(DType.INT32, 2).fill(3))
+                    .out(arena.allocate(dtype, 3, 9))
+                    .bind(stream)) {
+                Allocation.assertNone(call.toString(), call::run);
+            }
+        }
+    }
 }
