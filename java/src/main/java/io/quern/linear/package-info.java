@@ -1,6 +1,6 @@
 /**
- * Products of matrices and what is made of them: {@link io.quern.linear.Gemm}, {@link io.quern.linear.Lora} and {@link
- * io.quern.linear.Adapters} say what they compute, this page what is rounded and where.
+ * Products of matrices and what is made of them: {@link io.quern.linear.Gemm}, {@link io.quern.linear.Lora}, {@link
+ * io.quern.linear.Adapters} and {@link io.quern.linear.Propagator} say what they compute, this page what is rounded and where.
  *
  * <h2>Numbers</h2>
  *
@@ -20,6 +20,8 @@
  *
  * <p>{@link io.quern.linear.Adapters} keeps x A in the type of the sums and rounds out once, with the bound of a product whose
  * k is the sum of in and rank.
+ *
+ * <p>{@link io.quern.linear.Propagator} forms its P in FP64 on the host and rounds it once; a step is a product.
  *
  * <p>The same call gives the same bits on one device: on the CPU whatever the number of threads, and a row, column or matrix has
  * the same bits whatever else is in the call. On CUDA each stream has a cuBLAS handle of its own, which is what NVIDIA's

@@ -14,6 +14,7 @@ public final class LinearCases {
         cases.addAll(GemmCases.all());
         cases.addAll(LoraCases.all());
         cases.addAll(AdaptersCases.all());
+        cases.addAll(PropagatorCases.all());
         return cases;
     }
 }
