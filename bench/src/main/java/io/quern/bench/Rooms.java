@@ -3,10 +3,12 @@ package io.quern.bench;
 import io.quern.Case;
 import io.quern.attention.AttentionCases;
 import io.quern.bench.attention.AttentionBench;
+import io.quern.bench.flow.FlowBench;
 import io.quern.bench.lion.LionBench;
 import io.quern.bench.measure.Subject;
 import io.quern.bench.ode.OdeBench;
 import io.quern.bench.rope.RopeBench;
+import io.quern.flow.FlowCases;
 import io.quern.linear.LinearCases;
 import io.quern.lion.LionCases;
 import io.quern.ode.OdeCases;
@@ -23,10 +25,10 @@ import java.util.regex.PatternSyntaxException;
 
 /** What the workbench knows of the library: the one place to add a room to. */
 public final class Rooms {
-    private static final List<String> NAMES = List.of("attention", "linear", "lion", "ode", "rope");
+    private static final List<String> NAMES = List.of("attention", "flow", "linear", "lion", "ode", "rope");
 
     /** The kernels of ode are to be made from its fields. */
-    private static final List<String> WITH_PTX = List.of("attention", "linear", "lion", "rope");
+    private static final List<String> WITH_PTX = List.of("attention", "flow", "linear", "lion", "rope");
 
     private Rooms() {}
 
@@ -56,6 +58,7 @@ public final class Rooms {
     public static List<Case> cases() {
         List<Case> all = new ArrayList<>();
         all.addAll(AttentionCases.all());
+        all.addAll(FlowCases.all());
         all.addAll(LinearCases.all());
         all.addAll(LionCases.all());
         all.addAll(OdeCases.all());
@@ -67,6 +70,7 @@ public final class Rooms {
     public static List<Subject> subjects() {
         List<Subject> all = new ArrayList<>();
         all.addAll(AttentionBench.subjects());
+        all.addAll(FlowBench.subjects());
         all.addAll(LionBench.subjects());
         all.addAll(OdeBench.subjects());
         all.addAll(RopeBench.subjects());

@@ -1,0 +1,2 @@
+/** Times flows. */
+package io.quern.bench.flow;
