@@ -3,6 +3,7 @@ package io.quern.bench;
 import io.quern.Device;
 import io.quern.bench.demo.DigitsTraining;
 import io.quern.bench.demo.DigitsTraining.Point;
+import io.quern.bench.demo.Flows;
 import io.quern.bench.demo.HotWater;
 import io.quern.bench.demo.Lorenz;
 import io.quern.bench.demo.LossChart;
@@ -20,14 +21,14 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Small complete programs. */
-@Command(name = "demo", description = "Runs a small complete program: digits-lion, hot-water or lorenz.")
+@Command(name = "demo", description = "Runs a small complete program: digits-lion, flows, hot-water or lorenz.")
 final class Demo implements Runnable {
     @Spec
     private CommandSpec spec;
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "say which: digits-lion, hot-water or lorenz");
+        throw new ParameterException(spec.commandLine(), "say which: digits-lion, flows, hot-water or lorenz");
     }
 
     @Command(
@@ -71,6 +72,32 @@ final class Demo implements Runnable {
                 "data           UCI \"Optical Recognition of Handwritten Digits\", E. Alpaydin, C. Kaynak; CC BY 4.0");
         out.flush();
         return 0;
+    }
+
+    @Command(
+            name = "flows",
+            description =
+                    "Draws handwritten digits by flows that the digits themselves give, counts which, and draws how a"
+                            + " uniform prior flows to four points.",
+            mixinStandardHelpOptions = true)
+    private int flows(
+            @Option(
+                            names = "--device",
+                            paramLabel = "D",
+                            defaultValue = "cpu",
+                            description = "where they are computed; default ${DEFAULT-VALUE}")
+                    String deviceName,
+            @Option(
+                            names = "--out",
+                            paramLabel = "FOLDER",
+                            defaultValue = "flows",
+                            description = "where the pictures go; default ${DEFAULT-VALUE}")
+                    Path folder)
+            throws IOException {
+        return new Flows(Device.named(deviceName))
+                        .run(folder, spec.commandLine().getOut())
+                ? 0
+                : 1;
     }
 
     @Command(
