@@ -19,7 +19,7 @@ import java.util.Locale;
 
 /**
  * Velocity and log density of points among unit-normal data. It does 4 FLOP for each pair of a point and a datum and each
- * channel, those of the two products, and moves points, data and velocities once.
+ * channel, those of the two products, and moves points, data, velocities and densities once.
  */
 public final class FlowBench {
     private static final int QUERIES = 1024;
@@ -48,7 +48,7 @@ public final class FlowBench {
     }
 
     private static Subject subject(String name, Flow flow, DType dtype) {
-        long bytes = (2L * QUERIES + DATA) * CHANNELS * dtype.bytes();
+        long bytes = ((2L * QUERIES + DATA) * CHANNELS + QUERIES) * dtype.bytes();
         long flops = 4L * QUERIES * DATA * CHANNELS;
         return new Subject(
                 name,
