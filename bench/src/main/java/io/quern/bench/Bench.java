@@ -96,9 +96,12 @@ final class Bench implements Callable<Integer> {
                 notRunHere.add("C peers: " + noPeers);
             }
             if (!Peer.available(Peer.PYTORCH)
-                    && subjects.stream().anyMatch(s -> s.peers().contains(Peer.PYTORCH))) {
+                    && subjects.stream()
+                            .anyMatch(s -> s.peers().contains(Peer.PYTORCH)
+                                    || s.peers().contains(Peer.OPENBLAS))) {
                 notRunHere.add(
-                        "PyTorch: not on the class path; ./mvnw -DskipTests -Ppytorch package puts it there (110 MB)");
+                        "PyTorch, OpenBLAS: not on the class path; ./mvnw -DskipTests -Ppytorch package puts it there"
+                                + " (110 MB)");
             }
             ceilings = ceilings(subjects, counts, pace, machine.l2Bytes());
             Measurement measurement = new Measurement(ceilings, pace, machine.l2Bytes());

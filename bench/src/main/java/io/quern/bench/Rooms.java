@@ -4,6 +4,7 @@ import io.quern.Case;
 import io.quern.attention.AttentionCases;
 import io.quern.bench.attention.AttentionBench;
 import io.quern.bench.flow.FlowBench;
+import io.quern.bench.linear.LinearBench;
 import io.quern.bench.lion.LionBench;
 import io.quern.bench.measure.Subject;
 import io.quern.bench.ode.OdeBench;
@@ -71,6 +72,7 @@ public final class Rooms {
         List<Subject> all = new ArrayList<>();
         all.addAll(AttentionBench.subjects());
         all.addAll(FlowBench.subjects());
+        all.addAll(LinearBench.subjects());
         all.addAll(LionBench.subjects());
         all.addAll(OdeBench.subjects());
         all.addAll(RopeBench.subjects());

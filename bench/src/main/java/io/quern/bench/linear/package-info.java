@@ -1,0 +1,2 @@
+/** Times products of matrices. */
+package io.quern.bench.linear;
