@@ -347,8 +347,8 @@ final class FlowPart {
             return;
         }
         if (channels > CHUNK) {
-            HostMemory.clear(squares, (data + 1) * row);
-            HostMemory.clear(lost, (data + 1) * row);
+            HostMemory.clear(squares, data * row);
+            HostMemory.clear(lost, data * row);
         }
         long to = channels > CHUNK ? first : squares;
         for (int k = 0; k < channels; k += CHUNK) {

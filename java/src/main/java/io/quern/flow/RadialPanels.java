@@ -16,8 +16,8 @@ sealed interface RadialPanels permits Fp32RadialPanels, Fp64RadialPanels {
     /** For FP64. */
     RadialPanels FP64 = new Fp64RadialPanels();
 
-    /** Rows of {@link #distances}: 6 accumulators, with what they take within the 16 registers of AVX2. */
-    int ROWS = 2;
+    /** Rows of {@link #distances} and {@link #largest}. */
+    int ROWS = 4;
 
     /** Rows that {@link #log2} takes at a time. */
     int CHUNK = 32;
@@ -28,23 +28,23 @@ sealed interface RadialPanels permits Fp32RadialPanels, Fp64RadialPanels {
     }
 
     /**
-     * Writes the squared distances of two data to all queries.
+     * Writes the squared distances of four data to all queries.
      *
      * <pre>
      *   to[r][j] = sum_k (x[k][j] + minusAlpha[j] y[r][k])^2        each component rounded once
      * </pre>
      *
-     * @param y two rows
+     * @param y four rows
      * @param yRow from a row of y to the next
      * @param x (depth, columns)
-     * @param to (2, columns)
+     * @param to (4, columns)
      */
     void distances(int depth, long y, long yRow, long x, long minusAlphas, long to);
 
     /** Adds a panel to another, and keeps what each addition loses for the next (Kahan). */
     void addCompensated(int rows, long panel, long total, long lost);
 
-    /** Writes the largest {@code |x[k][j] + minusAlpha[j] y[r][k]|} of two data, NaN where one is not finite. */
+    /** Writes the largest {@code |x[k][j] + minusAlpha[j] y[r][k]|} of four data, NaN where one is not finite. */
     void largest(int depth, long y, long yRow, long x, long minusAlphas, long to);
 
     /** Adds {@code factor[j] norm[r] + number[r]} to each element. */
