@@ -103,8 +103,7 @@ final class AdaptersCases {
                     int of = adapter < 0 ? 0 : ranks ? Math.min(rank, lower[adapter]) : rank;
                     worst = Math.max(worst, worst(token, adapter, of, xs, as, bs, before, actual));
                 }
-                return Outcome.within(worst, 1, "largest error in units of its bound")
-                        .and(out.fencesStand());
+                return out.fencesStand().and(Outcome.within(worst, 1, "largest error in units of its bound"));
             }
         }
 

@@ -65,12 +65,12 @@ record GemmProblem(Gemm gemm, DType dtype, DType out, int batch, int m, int n, i
             }
             gemm.run(stream, a, b, c.tensor());
             stream.synchronize();
-            return check(
+            return c.fencesStand()
+                    .and(check(
                             a.toDoubleArray(),
                             b.toDoubleArray(),
                             before,
-                            c.tensor().toDoubleArray())
-                    .and(c.fencesStand());
+                            c.tensor().toDoubleArray()));
         }
     }
 

@@ -98,20 +98,20 @@ final class LoraCases {
                 Sum dy = Sum.of(t.outGradient);
                 Sum projected = x.times(a).rounded(dtype);
                 Sum gradient = dy.times(b.transposed()).rounded(dtype);
-                return x.times(w)
-                        .rounded(dtype)
-                        .plus(projected.times(b).scaled(SCALE))
-                        .contains(y.tensor())
+                return y.fencesStand()
+                        .and(dx.fencesStand())
+                        .and(da.fencesStand())
+                        .and(db.fencesStand())
+                        .and(x.times(w)
+                                .rounded(dtype)
+                                .plus(projected.times(b).scaled(SCALE))
+                                .contains(y.tensor()))
                         .and(dy.times(w.transposed())
                                 .rounded(dtype)
                                 .plus(gradient.times(a.transposed()).scaled(SCALE))
                                 .contains(dx.tensor()))
                         .and(x.transposed().times(gradient).scaled(SCALE).contains(da.tensor()))
-                        .and(projected.transposed().times(dy).scaled(SCALE).contains(db.tensor()))
-                        .and(y.fencesStand())
-                        .and(dx.fencesStand())
-                        .and(da.fencesStand())
-                        .and(db.fencesStand());
+                        .and(projected.transposed().times(dy).scaled(SCALE).contains(db.tensor()));
             }
         }
 
