@@ -7,6 +7,7 @@ import io.quern.bench.demo.Flows;
 import io.quern.bench.demo.HotWater;
 import io.quern.bench.demo.Lorenz;
 import io.quern.bench.demo.LossChart;
+import io.quern.bench.demo.WorkPrecision;
 import io.quern.bench.report.ProgressLine;
 import io.quern.bench.report.Units;
 import java.io.IOException;
@@ -21,14 +22,17 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Small complete programs. */
-@Command(name = "demo", description = "Runs a small complete program: digits-lion, flows, hot-water or lorenz.")
+@Command(
+        name = "demo",
+        description = "Runs a small complete program: digits-lion, flows, hot-water, lorenz or work-precision.")
 final class Demo implements Runnable {
     @Spec
     private CommandSpec spec;
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "say which: digits-lion, flows, hot-water or lorenz");
+        throw new ParameterException(
+                spec.commandLine(), "say which: digits-lion, flows, hot-water, lorenz or work-precision");
     }
 
     @Command(
@@ -156,6 +160,30 @@ final class Demo implements Runnable {
                     Path file)
             throws IOException {
         new Lorenz(Device.named(deviceName), trajectories)
+                .run(file, spec.commandLine().getOut());
+        return 0;
+    }
+
+    @Command(
+            name = "work-precision",
+            description = "Solves Kepler orbits to tolerances from 1e-3 to 1e-12 and draws what precision costs, beside"
+                    + " Hipparchus on the same core.",
+            mixinStandardHelpOptions = true)
+    private int workPrecision(
+            @Option(
+                            names = "--orbits",
+                            paramLabel = "N",
+                            defaultValue = "512",
+                            description = "how many; default ${DEFAULT-VALUE}")
+                    int orbits,
+            @Option(
+                            names = "--out",
+                            paramLabel = "FILE",
+                            defaultValue = "work-precision.png",
+                            description = "where the picture goes; default ${DEFAULT-VALUE}")
+                    Path file)
+            throws IOException {
+        new WorkPrecision(orbits, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12)
                 .run(file, spec.commandLine().getOut());
         return 0;
     }

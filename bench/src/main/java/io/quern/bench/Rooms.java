@@ -28,7 +28,7 @@ import java.util.regex.PatternSyntaxException;
 public final class Rooms {
     private static final List<String> NAMES = List.of("attention", "flow", "linear", "lion", "ode", "rope");
 
-    /** The kernels of ode are to be made from its fields. */
+    /** One file of kernels each; ode has many, a field at a time. */
     private static final List<String> WITH_PTX = List.of("attention", "flow", "linear", "lion", "rope");
 
     private Rooms() {}
@@ -38,7 +38,7 @@ public final class Rooms {
         return NAMES;
     }
 
-    /** {@return those that have CUDA kernels} */
+    /** {@return those whose CUDA kernels lie in one file of their name} */
     public static List<String> withPtx() {
         return WITH_PTX;
     }

@@ -5,6 +5,7 @@ import io.quern.Tensor;
 import io.quern.TensorArena;
 import io.quern.attention.Attention;
 import io.quern.bench.measure.Agreement;
+import io.quern.bench.measure.OnnxPeer;
 import io.quern.bench.measure.Peer;
 import io.quern.bench.measure.StreamPeer;
 import java.util.List;

@@ -8,6 +8,7 @@ import io.quern.Tensor;
 import io.quern.TensorArena;
 import io.quern.bench.measure.Agreement;
 import io.quern.bench.measure.BoundWorkload;
+import io.quern.bench.measure.OnnxPeer;
 import io.quern.bench.measure.Peer;
 import io.quern.bench.measure.StreamPeer;
 import io.quern.bench.measure.Subject;
@@ -68,9 +69,12 @@ public final class RopeBench {
             return tokens * HEAD_DIM * dtype.accumulator().bytes();
         }
 
-        /** The row-by-row update of x is what the machine's in-place loop does too. */
-        boolean hasPeer() {
-            return dtype == DType.FP32 && place == Place.INPLACE;
+        /** The row-by-row update of x is what the machine's in-place loop does too; others write elsewhere. */
+        String peer() {
+            if (dtype != DType.FP32) {
+                return null;
+            }
+            return place == Place.INPLACE ? StreamPeer.UPDATE : OnnxPeer.NAME;
         }
     }
 
@@ -144,7 +148,7 @@ public final class RopeBench {
                         setting.elements() / 2 * FLOPS_OF_A_PAIR,
                         (inPlace ? 1 : 2) * setting.dataBytes() + setting.tableBytes()),
                 quick,
-                setting.hasPeer() ? StreamPeer.UPDATE : null,
+                setting.peer(),
                 device -> open(device, setting));
     }
 
@@ -155,10 +159,26 @@ public final class RopeBench {
         Tensor out = setting.place() == Place.INPLACE ? x : arena.allocate(setting.dtype(), x.shape());
         RopeTable table = setting.rope().table(stream, arena, setting.dtype().accumulator(), 0, setting.tokens());
         BoundCall call = setting.rope().rotate().x(x).table(table).out(out).bind(stream);
-        Peer peer = device instanceof Device.Cpu cpu && setting.hasPeer()
-                ? StreamPeer.update(x.address(), setting.elements(), cpu.threads())
+        Peer peer = device instanceof Device.Cpu cpu && setting.peer() != null
+                ? peer(setting, arena, x, table, cpu.threads())
                 : null;
         return new BoundWorkload(arena, stream, call, () -> agree(call, setting, x, out), peer);
+    }
+
+    private static Peer peer(Setting setting, TensorArena arena, Tensor x, RopeTable table, int threads) {
+        if (setting.place() == Place.INPLACE) {
+            return StreamPeer.update(x.address(), setting.elements(), threads);
+        }
+        long tokens = setting.tokens();
+        long[] shape = {1, tokens, HEADS * HEAD_DIM};
+        return new OnnxPeer("RotaryEmbedding")
+                .input("x", x, shape)
+                .input("start", arena.allocate(DType.INT64, 1), 1)
+                .input("cosine", table.cosine(), tokens, HEAD_DIM / 2)
+                .input("sine", table.sine(), tokens, HEAD_DIM / 2)
+                .attribute("interleaved", setting.pairing() == Pairing.ADJACENT ? 1 : 0)
+                .output("out", arena.allocate(setting.dtype(), x.shape()), shape)
+                .peer(threads);
     }
 
     private static Tensor data(TensorArena arena, Setting setting) {
