@@ -172,13 +172,14 @@ class QuernTest {
         "emulate lion --hot 0, --hot must be at least 1",
         "emulate ptx nowhere.ptx k --grid 1 --block 1, there is no file nowhere.ptx",
         "emulate lion.step/fp32 --checks some, CHECKS=some: expected",
-        "demo, 'say which: digits-lion, flows, hot-water or lorenz'",
+        "demo, 'say which: digits-lion, flows, hot-water, lorenz or work-precision'",
         "demo digits-lion --device moon, no device is named \"moon\"",
         "demo flows --device moon, no device is named \"moon\"",
         "demo hot-water --device moon, no device is named \"moon\"",
         "demo hot-water --houses 0, '--houses must be 1..10000000, but is 0'",
         "demo hot-water --houses many, 'Invalid value for option \'\'--houses\'\''",
         "demo lorenz --trajectories 0, '--trajectories must be 1..100000000, but is 0'",
+        "demo work-precision --orbits 0, '--orbits must be 1..100000, but is 0'",
         "frobnicate, frobnicate",
         "'', say what to do"
     })

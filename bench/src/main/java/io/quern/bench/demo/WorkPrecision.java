@@ -13,11 +13,11 @@ import io.quern.ode.AdaptiveSolve;
 import io.quern.ode.Method;
 import io.quern.ode.Ode;
 import io.quern.ode.OdeCatalogue;
-import java.awt.BasicStroke;
 import java.awt.Color;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -44,13 +44,19 @@ public final class WorkPrecision {
     private static final double MOST_ECCENTRICITY = 0.7;
     private static final double END = 3 * 2 * Math.PI;
     private static final int DIMENSION = 4;
-    private static final int REPEATS = 3; // after one that warms up; the fastest counts
+    /** Until then the JIT has compiled a method's steps, for the first of its tolerances. */
+    private static final Duration WARM_UP = Duration.ofSeconds(4);
+
+    /** Of each point; the fastest of the runs counts. */
+    private static final Duration RUNS = Duration.ofMillis(300);
+
     private static final int MOST_STEPS = 1_000_000;
     private static final double LEAST_STEP = 1e-14; // of Hipparchus: none is too small to be tried
     private static final int HEIGHT = 520;
 
     private final int orbits;
     private final double[] tolerances;
+    private final Duration warmUp;
     private final double[] start; // [4][orbits]
 
     /**
@@ -60,6 +66,10 @@ public final class WorkPrecision {
      * @param tolerances relative and absolute, each 1e-13 to 0.1
      */
     public WorkPrecision(int orbits, double... tolerances) {
+        this(orbits, WARM_UP, tolerances);
+    }
+
+    WorkPrecision(int orbits, Duration warmUp, double... tolerances) {
         if (orbits < 1 || orbits > MOST_ORBITS) {
             throw new IllegalArgumentException("--orbits must be 1.." + MOST_ORBITS + ", but is " + orbits);
         }
@@ -69,6 +79,7 @@ public final class WorkPrecision {
             }
         }
         this.orbits = orbits;
+        this.warmUp = warmUp;
         this.tolerances = tolerances.clone();
         this.start = new double[DIMENSION * orbits];
         for (int i = 0; i < orbits; i++) {
@@ -177,7 +188,7 @@ public final class WorkPrecision {
                         .out(end)
                         .statistics(statistics)
                         .bind(stream)) {
-                    double seconds = fastest(call::run);
+                    double seconds = fastest(points.isEmpty(), call::run);
                     double evaluations = Arrays.stream(statistics.select(0, 2).toDoubleArray())
                             .average()
                             .orElseThrow();
@@ -202,7 +213,7 @@ public final class WorkPrecision {
             AbstractIntegrator integrator = integrators.of(tolerance);
             ExpandableODE kepler = new ExpandableODE(KEPLER);
             long[] evaluations = {0};
-            double seconds = fastest(() -> {
+            double seconds = fastest(points.isEmpty(), () -> {
                 evaluations[0] = 0;
                 for (int i = 0; i < orbits; i++) {
                     double[] y = {start[i], start[orbits + i], start[2 * orbits + i], start[3 * orbits + i]};
@@ -236,15 +247,23 @@ public final class WorkPrecision {
         }
     };
 
-    private static double fastest(Runnable work) {
-        work.run();
+    /** {@return the seconds of the fastest run within a time, of one at least} */
+    private static double fastest(Duration time, Runnable work) {
         double seconds = Double.POSITIVE_INFINITY;
-        for (int i = 0; i < REPEATS; i++) {
+        long end = System.nanoTime() + time.toNanos();
+        do {
             long begin = System.nanoTime();
             work.run();
             seconds = Math.min(seconds, (System.nanoTime() - begin) * 1e-9);
-        }
+        } while (System.nanoTime() < end);
         return seconds;
+    }
+
+    private double fastest(boolean first, Runnable work) {
+        if (first) {
+            fastest(warmUp, work);
+        }
+        return fastest(RUNS, work);
     }
 
     private double error(double[] end) {
@@ -289,8 +308,7 @@ public final class WorkPrecision {
         for (Curve curve : curves) {
             double[] errors = curve.points().stream().mapToDouble(Point::error).toArray();
             double[] works = curve.points().stream().mapToDouble(work).toArray();
-            Charts.line(chart, curve.name(), errors, works, curve.color())
-                    .setLineStyle(new BasicStroke(2.5f, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND));
+            Charts.line(chart, curve.name(), errors, works, curve.color());
         }
         return chart;
     }

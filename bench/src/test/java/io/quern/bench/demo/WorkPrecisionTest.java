@@ -9,6 +9,7 @@ import io.quern.bench.demo.WorkPrecision.Point;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import javax.imageio.ImageIO;
@@ -20,7 +21,7 @@ class WorkPrecisionTest {
     void methodsAreComparedAtOneError(@TempDir Path folder) throws Exception {
         Path png = folder.resolve("work-precision.png");
         StringWriter text = new StringWriter();
-        new WorkPrecision(9, 1e-4, 1e-6, 1e-8).run(png, new PrintWriter(text));
+        new WorkPrecision(9, Duration.ZERO, 1e-4, 1e-6, 1e-8).run(png, new PrintWriter(text));
         assertTrue(text.toString().matches("(?s).*error 1.00e-03: .*, Hipparchus .* times as long.*"), text::toString);
         assertEquals(1000, ImageIO.read(png.toFile()).getWidth());
     }
