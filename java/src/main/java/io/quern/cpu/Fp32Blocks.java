@@ -1,7 +1,5 @@
 package io.quern.cpu;
 
-import static io.quern.cpu.AddressSpace.ALL;
-
 import io.quern.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -113,7 +111,7 @@ public final class Fp32Blocks {
     /** Fills the head of a block with BF16; parameters as those of {@link #loadFp16}. */
     public void loadBf16(int block, MemorySegment from, long fromByte, int count) {
         int vectorised = count - count % LANES;
-        widenBf16(from.address() + fromByte, blocks[block].address(), vectorised);
+        widenBf16(from, fromByte, blocks[block], vectorised);
         for (int i = vectorised; i < count; i++) {
             blocks[block].set(INT, 4L * i, from.get(HALF, fromByte + 2L * i) << 16);
         }
@@ -122,7 +120,7 @@ public final class Fp32Blocks {
     /** Rounds the head of a block to BF16; parameters as those of {@link #storeFp16}. */
     public void storeBf16(int block, MemorySegment to, long toByte, int count) {
         int vectorised = count - count % LANES;
-        narrowToBf16(blocks[block].address(), to.address() + toByte, vectorised);
+        narrowToBf16(blocks[block], to, toByte, vectorised);
         for (int i = vectorised; i < count; i++) {
             int bits = blocks[block].get(INT, 4L * i);
             boolean nan = (bits & MAGNITUDE) > INFINITY;
@@ -143,18 +141,18 @@ public final class Fp32Blocks {
         }
     }
 
-    private static void widenBf16(long from, long to, int count) {
+    private static void widenBf16(MemorySegment from, long fromByte, MemorySegment to, int count) {
         for (int i = 0; i < count; i += LANES) {
-            ShortVector.fromMemorySegment(Lanes.HALF_SHORT, ALL, from + 2L * i, ORDER)
+            ShortVector.fromMemorySegment(Lanes.HALF_SHORT, from, fromByte + 2L * i, ORDER)
                     .convertShape(VectorOperators.S2I, Lanes.INT, 0)
                     .lanewise(VectorOperators.LSHL, 16)
-                    .intoMemorySegment(ALL, to + 4L * i, ORDER);
+                    .intoMemorySegment(to, 4L * i, ORDER);
         }
     }
 
-    private static void narrowToBf16(long from, long to, int count) {
+    private static void narrowToBf16(MemorySegment from, MemorySegment to, long toByte, int count) {
         for (int i = 0; i < count; i += LANES) {
-            IntVector bits = IntVector.fromMemorySegment(Lanes.INT, ALL, from + 4L * i, ORDER);
+            IntVector bits = IntVector.fromMemorySegment(Lanes.INT, from, 4L * i, ORDER);
             // Half a unit of the last place, less one bit where the place is even: ties go to even.
             IntVector even = bits.lanewise(VectorOperators.LSHR, 16).and(1);
             IntVector rounded = bits.add(even).add(0x7fff);
@@ -163,7 +161,7 @@ public final class Fp32Blocks {
             rounded.blend(bits.or(QUIET), nan)
                     .lanewise(VectorOperators.LSHR, 16)
                     .convertShape(VectorOperators.I2S, Lanes.HALF_SHORT, 0)
-                    .intoMemorySegment(ALL, to + 2L * i, ORDER);
+                    .intoMemorySegment(to, toByte + 2L * i, ORDER);
         }
     }
 }

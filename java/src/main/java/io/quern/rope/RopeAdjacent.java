@@ -1,8 +1,7 @@
 package io.quern.rope;
 
-import static io.quern.cpu.AddressSpace.ALL;
-
 import io.quern.cpu.Lanes;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
@@ -26,41 +25,61 @@ final class RopeAdjacent {
 
     private RopeAdjacent() {}
 
-    static void fp64(long xAt, long xStep, long outAt, long outStep, long heads, long turnsAt, int pairs) {
+    static void fp64(
+            MemorySegment x,
+            long xAt,
+            long xStep,
+            MemorySegment out,
+            long outAt,
+            long outStep,
+            long heads,
+            MemorySegment turns,
+            long turnsAt,
+            int pairs) {
         long vectorised = 8L * Lanes.DOUBLE.loopBound(2 * pairs);
         long sines = turnsAt + 16L * pairs;
         for (long h = 0; h < heads; h++) {
             long from = xAt + h * xStep;
             long to = outAt + h * outStep;
             for (long i = 0; i != vectorised; i += Lanes.DOUBLE.vectorByteSize()) {
-                DoubleVector both = loadFp64(from + i);
-                DoubleVector c = loadFp64(turnsAt + i);
-                DoubleVector s = loadFp64(sines + i);
-                both.fma(c, both.rearrange(EXCHANGE_DOUBLES).mul(s)).intoMemorySegment(ALL, to + i, ORDER);
+                DoubleVector both = loadFp64(x, from + i);
+                DoubleVector c = loadFp64(turns, turnsAt + i);
+                DoubleVector s = loadFp64(turns, sines + i);
+                both.fma(c, both.rearrange(EXCHANGE_DOUBLES).mul(s)).intoMemorySegment(out, to + i, ORDER);
             }
         }
     }
 
-    static void fp32(long xAt, long xStep, long outAt, long outStep, long heads, long turnsAt, int pairs) {
+    static void fp32(
+            MemorySegment x,
+            long xAt,
+            long xStep,
+            MemorySegment out,
+            long outAt,
+            long outStep,
+            long heads,
+            MemorySegment turns,
+            long turnsAt,
+            int pairs) {
         long vectorised = 4L * Lanes.FLOAT.loopBound(2 * pairs);
         long sines = turnsAt + 8L * pairs;
         for (long h = 0; h < heads; h++) {
             long from = xAt + h * xStep;
             long to = outAt + h * outStep;
             for (long i = 0; i != vectorised; i += Lanes.FLOAT.vectorByteSize()) {
-                FloatVector both = loadFp32(from + i);
-                FloatVector c = loadFp32(turnsAt + i);
-                FloatVector s = loadFp32(sines + i);
-                both.fma(c, both.rearrange(EXCHANGE_FLOATS).mul(s)).intoMemorySegment(ALL, to + i, ORDER);
+                FloatVector both = loadFp32(x, from + i);
+                FloatVector c = loadFp32(turns, turnsAt + i);
+                FloatVector s = loadFp32(turns, sines + i);
+                both.fma(c, both.rearrange(EXCHANGE_FLOATS).mul(s)).intoMemorySegment(out, to + i, ORDER);
             }
         }
     }
 
-    private static FloatVector loadFp32(long at) {
-        return FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, at, ORDER);
+    private static FloatVector loadFp32(MemorySegment memory, long at) {
+        return FloatVector.fromMemorySegment(Lanes.FLOAT, memory, at, ORDER);
     }
 
-    private static DoubleVector loadFp64(long at) {
-        return DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, at, ORDER);
+    private static DoubleVector loadFp64(MemorySegment memory, long at) {
+        return DoubleVector.fromMemorySegment(Lanes.DOUBLE, memory, at, ORDER);
     }
 }

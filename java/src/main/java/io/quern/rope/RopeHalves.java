@@ -1,8 +1,7 @@
 package io.quern.rope;
 
-import static io.quern.cpu.AddressSpace.ALL;
-
 import io.quern.cpu.Lanes;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
@@ -19,53 +18,73 @@ import jdk.incubator.vector.FloatVector;
  * loop before, a main loop and a loop after, which for the few vectors of a head cost more than the work (25 against 14 ns
  * a head of 128 channels in FP32).
  *
- * <p>{@code xAt}, {@code outAt}: addresses of the first head in x and out; {@code xStep}, {@code outStep}: from head to head,
- * in bytes; {@code turnsAt}: the address where {@link TurnLayout} laid out cosines and sines.
+ * <p>{@code xAt}, {@code outAt}: where the first head begins in x and out; {@code xStep}, {@code outStep}: from head to
+ * head; {@code turnsAt}: where {@link TurnLayout} laid out cosines and sines; all in bytes.
  */
 final class RopeHalves {
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
     private RopeHalves() {}
 
-    static void fp64(long xAt, long xStep, long outAt, long outStep, long heads, long turnsAt, int pairs) {
+    static void fp64(
+            MemorySegment x,
+            long xAt,
+            long xStep,
+            MemorySegment out,
+            long outAt,
+            long outStep,
+            long heads,
+            MemorySegment turns,
+            long turnsAt,
+            int pairs) {
         long vectorised = 8L * Lanes.DOUBLE.loopBound(pairs);
         long half = 8L * pairs;
         for (long h = 0; h < heads; h++) {
             long from = xAt + h * xStep;
             long to = outAt + h * outStep;
             for (long i = 0; i != vectorised; i += Lanes.DOUBLE.vectorByteSize()) {
-                DoubleVector x0 = loadFp64(from + i);
-                DoubleVector x1 = loadFp64(from + half + i);
-                DoubleVector c = loadFp64(turnsAt + i);
-                DoubleVector s = loadFp64(turnsAt + half + i);
-                x0.fma(c, x1.mul(s).neg()).intoMemorySegment(ALL, to + i, ORDER);
-                x1.fma(c, x0.mul(s)).intoMemorySegment(ALL, to + half + i, ORDER);
+                DoubleVector x0 = loadFp64(x, from + i);
+                DoubleVector x1 = loadFp64(x, from + half + i);
+                DoubleVector c = loadFp64(turns, turnsAt + i);
+                DoubleVector s = loadFp64(turns, turnsAt + half + i);
+                x0.fma(c, x1.mul(s).neg()).intoMemorySegment(out, to + i, ORDER);
+                x1.fma(c, x0.mul(s)).intoMemorySegment(out, to + half + i, ORDER);
             }
         }
     }
 
-    static void fp32(long xAt, long xStep, long outAt, long outStep, long heads, long turnsAt, int pairs) {
+    static void fp32(
+            MemorySegment x,
+            long xAt,
+            long xStep,
+            MemorySegment out,
+            long outAt,
+            long outStep,
+            long heads,
+            MemorySegment turns,
+            long turnsAt,
+            int pairs) {
         long vectorised = 4L * Lanes.FLOAT.loopBound(pairs);
         long half = 4L * pairs;
         for (long h = 0; h < heads; h++) {
             long from = xAt + h * xStep;
             long to = outAt + h * outStep;
             for (long i = 0; i != vectorised; i += Lanes.FLOAT.vectorByteSize()) {
-                FloatVector x0 = loadFp32(from + i);
-                FloatVector x1 = loadFp32(from + half + i);
-                FloatVector c = loadFp32(turnsAt + i);
-                FloatVector s = loadFp32(turnsAt + half + i);
-                x0.fma(c, x1.mul(s).neg()).intoMemorySegment(ALL, to + i, ORDER);
-                x1.fma(c, x0.mul(s)).intoMemorySegment(ALL, to + half + i, ORDER);
+                FloatVector x0 = loadFp32(x, from + i);
+                FloatVector x1 = loadFp32(x, from + half + i);
+                FloatVector c = loadFp32(turns, turnsAt + i);
+                FloatVector s = loadFp32(turns, turnsAt + half + i);
+                x0.fma(c, x1.mul(s).neg()).intoMemorySegment(out, to + i, ORDER);
+                x1.fma(c, x0.mul(s)).intoMemorySegment(out, to + half + i, ORDER);
             }
         }
     }
 
-    private static FloatVector loadFp32(long at) {
-        return FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, at, ORDER);
+    private static FloatVector loadFp32(MemorySegment memory, long at) {
+        return FloatVector.fromMemorySegment(Lanes.FLOAT, memory, at, ORDER);
     }
 
-    private static DoubleVector loadFp64(long at) {
-        return DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, at, ORDER);
+    private static DoubleVector loadFp64(MemorySegment memory, long at) {
+        return DoubleVector.fromMemorySegment(Lanes.DOUBLE, memory, at, ORDER);
     }
 }

@@ -56,8 +56,8 @@ final class RopeHeads {
         long from = xAt + rotatedAt;
         long to = outAt + rotatedAt;
         switch (dtype) {
-            case FP64 -> fp64(x.address() + from, out.address() + to, turns.address() + turnsAt);
-            case FP32 -> fp32(x.address() + from, xStep, out.address() + to, outStep, heads, turns.address() + turnsAt);
+            case FP64 -> fp64(from, to, turnsAt);
+            case FP32 -> fp32(x, from, xStep, out, to, outStep, heads, turnsAt);
             default -> {
                 if (headsOfBlock == 0) {
                     wide(from, to, turnsAt);
@@ -80,53 +80,58 @@ final class RopeHeads {
         }
     }
 
-    /** Of addresses, as all that it calls. */
     private void fp64(long xAt, long outAt, long turnsAt) {
         int first;
         if (pairing == Pairing.HALVES) {
-            RopeHalves.fp64(xAt, xStep, outAt, outStep, heads, turnsAt, pairs);
+            RopeHalves.fp64(x, xAt, xStep, out, outAt, outStep, heads, turns, turnsAt, pairs);
             first = Lanes.DOUBLE.loopBound(pairs);
         } else if (Lanes.DOUBLE.length() > 2) {
-            RopeAdjacent.fp64(xAt, xStep, outAt, outStep, heads, turnsAt, pairs);
+            RopeAdjacent.fp64(x, xAt, xStep, out, outAt, outStep, heads, turns, turnsAt, pairs);
             first = Lanes.DOUBLE.loopBound(rotaryDim) / 2;
         } else {
             first = 0; // C2 has no shuffle of two doubles: it boxes them, and one pair at a time is faster
         }
         if (first < pairs) {
-            RopeScalar.fp64(xAt, xStep, outAt, outStep, heads, turnsAt, pairs, pairing, first);
+            RopeScalar.fp64(x, xAt, xStep, out, outAt, outStep, heads, turns, turnsAt, pairs, pairing, first);
         }
     }
 
-    /** Of addresses, too: of x and out, or of a block. */
-    private void fp32(long fromAt, long fromStep, long toAt, long toStep, long count, long turnsAt) {
+    private void fp32(
+            MemorySegment from,
+            long fromAt,
+            long fromStep,
+            MemorySegment to,
+            long toAt,
+            long toStep,
+            long count,
+            long turnsAt) {
         int first;
         if (pairing == Pairing.HALVES) {
-            RopeHalves.fp32(fromAt, fromStep, toAt, toStep, count, turnsAt, pairs);
+            RopeHalves.fp32(from, fromAt, fromStep, to, toAt, toStep, count, turns, turnsAt, pairs);
             first = Lanes.FLOAT.loopBound(pairs);
         } else {
-            RopeAdjacent.fp32(fromAt, fromStep, toAt, toStep, count, turnsAt, pairs);
+            RopeAdjacent.fp32(from, fromAt, fromStep, to, toAt, toStep, count, turns, turnsAt, pairs);
             first = Lanes.FLOAT.loopBound(rotaryDim) / 2;
         }
         if (first < pairs) {
-            RopeScalar.fp32(fromAt, fromStep, toAt, toStep, count, turnsAt, pairs, pairing, first);
+            RopeScalar.fp32(from, fromAt, fromStep, to, toAt, toStep, count, turns, turnsAt, pairs, pairing, first);
         }
     }
 
     /** 16-bit heads: widened into a block of FP32, as many as it holds if they adjoin, rotated there, and rounded. */
     private void blocks(long xAt, long outAt, long turnsAt) {
         Fp32Blocks blocks = Fp32Blocks.ofThread();
-        long block = blocks.segment(0).address();
-        long turn = turns.address() + turnsAt;
+        MemorySegment block = blocks.segment(0);
         long step = 4L * rotaryDim;
         for (long h = 0; h < heads; h += headsOfBlock) {
             int count = (int) Math.min(headsOfBlock, heads - h);
             if (dtype == DType.FP16) {
                 blocks.loadFp16(0, x, xAt + h * xStep, count * rotaryDim);
-                fp32(block, step, block, step, count, turn);
+                fp32(block, 0, step, block, 0, step, count, turnsAt);
                 blocks.storeFp16(0, out, outAt + h * outStep, count * rotaryDim);
             } else {
                 blocks.loadBf16(0, x, xAt + h * xStep, count * rotaryDim);
-                fp32(block, step, block, step, count, turn);
+                fp32(block, 0, step, block, 0, step, count, turnsAt);
                 blocks.storeBf16(0, out, outAt + h * outStep, count * rotaryDim);
             }
         }

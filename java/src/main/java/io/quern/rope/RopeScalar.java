@@ -1,7 +1,6 @@
 package io.quern.rope;
 
-import static io.quern.cpu.AddressSpace.ALL;
-
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
@@ -15,11 +14,14 @@ final class RopeScalar {
     private RopeScalar() {}
 
     static void fp64(
+            MemorySegment x,
             long xAt,
             long xStep,
+            MemorySegment out,
             long outAt,
             long outStep,
             long heads,
+            MemorySegment turns,
             long turnsAt,
             int pairs,
             Pairing pairing,
@@ -33,22 +35,25 @@ final class RopeScalar {
             long to = outAt + h * outStep;
             for (int k = first; k < pairs; k++) {
                 long i = k * step;
-                double x0 = ALL.get(DOUBLE, from + i);
-                double x1 = ALL.get(DOUBLE, from + i + partner);
-                double c = ALL.get(DOUBLE, turnsAt + i);
-                double s = ALL.get(DOUBLE, turnsAt + i + sine);
-                ALL.set(DOUBLE, to + i, Math.fma(x0, c, -(x1 * s)));
-                ALL.set(DOUBLE, to + i + partner, Math.fma(x1, c, x0 * s));
+                double x0 = x.get(DOUBLE, from + i);
+                double x1 = x.get(DOUBLE, from + i + partner);
+                double c = turns.get(DOUBLE, turnsAt + i);
+                double s = turns.get(DOUBLE, turnsAt + i + sine);
+                out.set(DOUBLE, to + i, Math.fma(x0, c, -(x1 * s)));
+                out.set(DOUBLE, to + i + partner, Math.fma(x1, c, x0 * s));
             }
         }
     }
 
     static void fp32(
+            MemorySegment x,
             long xAt,
             long xStep,
+            MemorySegment out,
             long outAt,
             long outStep,
             long heads,
+            MemorySegment turns,
             long turnsAt,
             int pairs,
             Pairing pairing,
@@ -62,12 +67,12 @@ final class RopeScalar {
             long to = outAt + h * outStep;
             for (int k = first; k < pairs; k++) {
                 long i = k * step;
-                float x0 = ALL.get(FLOAT, from + i);
-                float x1 = ALL.get(FLOAT, from + i + partner);
-                float c = ALL.get(FLOAT, turnsAt + i);
-                float s = ALL.get(FLOAT, turnsAt + i + sine);
-                ALL.set(FLOAT, to + i, Math.fma(x0, c, -(x1 * s)));
-                ALL.set(FLOAT, to + i + partner, Math.fma(x1, c, x0 * s));
+                float x0 = x.get(FLOAT, from + i);
+                float x1 = x.get(FLOAT, from + i + partner);
+                float c = turns.get(FLOAT, turnsAt + i);
+                float s = turns.get(FLOAT, turnsAt + i + sine);
+                out.set(FLOAT, to + i, Math.fma(x0, c, -(x1 * s)));
+                out.set(FLOAT, to + i + partner, Math.fma(x1, c, x0 * s));
             }
         }
     }
