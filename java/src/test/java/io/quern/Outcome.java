@@ -87,9 +87,12 @@ public record Outcome(double error, double bound, boolean passed, String message
         return failed("not refused");
     }
 
-    /** {@return the first that failed, or this} */
+    /** {@return the first that failed, or if neither did the one that uses more of its bound} */
     public Outcome and(Outcome other) {
-        return passed ? other : this;
+        if (!passed || !other.passed) {
+            return passed ? other : this;
+        }
+        return share() > other.share() || Double.isNaN(other.share()) ? this : other;
     }
 
     /** What is to be refused. */

@@ -111,9 +111,13 @@ public final class CudaProduct {
         stream.handle(); // throws if the stream, and with it the handle, is closed
         CudaContext context = stream.context();
         boolean pushed = context.enter(slot);
-        int code = Cublas.status(this::call);
-        if (pushed) {
-            context.leave(slot);
+        int code;
+        try {
+            code = Cublas.status(this::call);
+        } finally {
+            if (pushed) {
+                context.leave(slot);
+            }
         }
         stream.launched(this);
         Cublas.check(code, "launching " + this);
