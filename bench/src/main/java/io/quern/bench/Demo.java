@@ -5,6 +5,7 @@ import io.quern.bench.demo.DigitsTraining;
 import io.quern.bench.demo.DigitsTraining.Point;
 import io.quern.bench.demo.Flows;
 import io.quern.bench.demo.HotWater;
+import io.quern.bench.demo.LoraDigits;
 import io.quern.bench.demo.Lorenz;
 import io.quern.bench.demo.LossChart;
 import io.quern.bench.demo.WorkPrecision;
@@ -24,7 +25,8 @@ import picocli.CommandLine.Spec;
 /** Small complete programs. */
 @Command(
         name = "demo",
-        description = "Runs a small complete program: digits-lion, flows, hot-water, lorenz or work-precision.")
+        description =
+                "Runs a small complete program: digits-lion, flows, hot-water, lora-digits, lorenz or work-precision.")
 final class Demo implements Runnable {
     @Spec
     private CommandSpec spec;
@@ -32,7 +34,7 @@ final class Demo implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "say which: digits-lion, flows, hot-water, lorenz or work-precision");
+                spec.commandLine(), "say which: digits-lion, flows, hot-water, lora-digits, lorenz or work-precision");
     }
 
     @Command(
@@ -131,6 +133,30 @@ final class Demo implements Runnable {
             throws IOException {
         HotWater demo = new HotWater(Device.named(deviceName), houses);
         return demo.run(folder, spec.commandLine().getOut()) ? 0 : 1;
+    }
+
+    @Command(
+            name = "lora-digits",
+            description =
+                    "Trains a small attention classifier on the digits 0 to 4 and adapts it to 5 to 9 by LoRA, with"
+                            + " full fine-tuning beside it, and draws both courses.",
+            mixinStandardHelpOptions = true)
+    private int loraDigits(
+            @Option(
+                            names = "--device",
+                            paramLabel = "D",
+                            defaultValue = "cpu",
+                            description = "where it is trained; default ${DEFAULT-VALUE}")
+                    String deviceName,
+            @Option(
+                            names = "--out",
+                            paramLabel = "FILE",
+                            defaultValue = "lora-digits.png",
+                            description = "where the curves go; default ${DEFAULT-VALUE}")
+                    Path file)
+            throws IOException {
+        new LoraDigits(Device.named(deviceName)).run(file, spec.commandLine().getOut());
+        return 0;
     }
 
     @Command(

@@ -73,6 +73,19 @@ public record Digits(float[][] pixels, int[] labels) {
         return new Digits(Arrays.copyOfRange(pixels, from, to), Arrays.copyOfRange(labels, from, to));
     }
 
+    /** {@return those of some digits, from one to another, inclusive, in the same order} */
+    public Digits between(int first, int last) {
+        List<float[]> images = new ArrayList<>();
+        List<Integer> kept = new ArrayList<>();
+        for (int i = 0; i < size(); i++) {
+            if (labels[i] >= first && labels[i] <= last) {
+                images.add(pixels[i]);
+                kept.add(labels[i]);
+            }
+        }
+        return of(images, kept);
+    }
+
     private static Digits of(List<float[]> images, List<Integer> labels) {
         return new Digits(
                 images.toArray(float[][]::new),

@@ -46,35 +46,43 @@ final class SoftmaxRegression {
         for (int i = 0; i < digits.size(); i++) {
             softmax(weights, digits.pixels()[i], p);
             loss -= Math.log(p[digits.labels()[i]]);
-            right += mostLikely(p) == digits.labels()[i] ? 1 : 0;
+            right += mostLikely(p, 0) == digits.labels()[i] ? 1 : 0;
         }
         return new Score(loss / digits.size(), (double) right / digits.size());
     }
 
     private static void softmax(float[] weights, float[] x, double[] p) {
-        double largest = Double.NEGATIVE_INFINITY;
         for (int c = 0; c < Digits.CLASSES; c++) {
             double logit = weights[c * ROW + Digits.PIXELS];
             for (int k = 0; k < Digits.PIXELS; k++) {
                 logit += (double) weights[c * ROW + k] * x[k];
             }
             p[c] = logit;
-            largest = Math.max(largest, logit);
+        }
+        softmax(p, 0);
+    }
+
+    /** Puts the probabilities of the classes in place of their logits, from an index on. */
+    static void softmax(double[] logits, int from) {
+        double largest = Double.NEGATIVE_INFINITY;
+        for (int c = from; c < from + Digits.CLASSES; c++) {
+            largest = Math.max(largest, logits[c]);
         }
         double sum = 0;
-        for (int c = 0; c < Digits.CLASSES; c++) {
-            p[c] = Math.exp(p[c] - largest);
-            sum += p[c];
+        for (int c = from; c < from + Digits.CLASSES; c++) {
+            logits[c] = Math.exp(logits[c] - largest);
+            sum += logits[c];
         }
-        for (int c = 0; c < Digits.CLASSES; c++) {
-            p[c] /= sum;
+        for (int c = from; c < from + Digits.CLASSES; c++) {
+            logits[c] /= sum;
         }
     }
 
-    private static int mostLikely(double[] p) {
+    /** {@return the class of the largest of the probabilities from an index on} */
+    static int mostLikely(double[] p, int from) {
         int best = 0;
-        for (int c = 1; c < p.length; c++) {
-            best = p[c] > p[best] ? c : best;
+        for (int c = 1; c < Digits.CLASSES; c++) {
+            best = p[from + c] > p[from + best] ? c : best;
         }
         return best;
     }
