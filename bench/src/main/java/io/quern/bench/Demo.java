@@ -4,6 +4,7 @@ import io.quern.Device;
 import io.quern.bench.demo.DigitsTraining;
 import io.quern.bench.demo.DigitsTraining.Point;
 import io.quern.bench.demo.Flows;
+import io.quern.bench.demo.Heat;
 import io.quern.bench.demo.HotWater;
 import io.quern.bench.demo.LoraDigits;
 import io.quern.bench.demo.Lorenz;
@@ -25,8 +26,8 @@ import picocli.CommandLine.Spec;
 /** Small complete programs. */
 @Command(
         name = "demo",
-        description =
-                "Runs a small complete program: digits-lion, flows, hot-water, lora-digits, lorenz or work-precision.")
+        description = "Runs a small complete program: digits-lion, flows, heat, hot-water, lora-digits, lorenz or"
+                + " work-precision.")
 final class Demo implements Runnable {
     @Spec
     private CommandSpec spec;
@@ -34,7 +35,8 @@ final class Demo implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "say which: digits-lion, flows, hot-water, lora-digits, lorenz or work-precision");
+                spec.commandLine(),
+                "say which: digits-lion, flows, heat, hot-water, lora-digits, lorenz or work-precision");
     }
 
     @Command(
@@ -104,6 +106,29 @@ final class Demo implements Runnable {
                         .run(folder, spec.commandLine().getOut())
                 ? 0
                 : 1;
+    }
+
+    @Command(
+            name = "heat",
+            description = "Extrapolates feature maps of handwritten digits from one quarter by (I + A) z and (I + B) z,"
+                    + " fitted by Lion, says how far that is any good, and draws it.",
+            mixinStandardHelpOptions = true)
+    private int heat(
+            @Option(
+                            names = "--device",
+                            paramLabel = "D",
+                            defaultValue = "cpu",
+                            description = "where it is fitted and extrapolated; default ${DEFAULT-VALUE}")
+                    String deviceName,
+            @Option(
+                            names = "--out",
+                            paramLabel = "FILE",
+                            defaultValue = "heat.png",
+                            description = "where the picture goes; default ${DEFAULT-VALUE}")
+                    Path file)
+            throws IOException {
+        new Heat(Device.named(deviceName)).run(file, spec.commandLine().getOut());
+        return 0;
     }
 
     @Command(
