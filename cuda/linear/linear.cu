@@ -5,9 +5,8 @@
 
 #include "dtype.cuh"
 
-namespace {
-
-using namespace quern;
+// Named: nvcc puts its own process number into the names of what an unnamed namespace shares between threads.
+namespace quern::linear {
 
 constexpr int WARP = 32;
 constexpr int WARPS = 8;
@@ -107,7 +106,10 @@ __device__ __forceinline__ void expand(const Adaptation<T, Sum>& p) {
     *out = narrow<T>(fma(static_cast<Sum>(p.scale), sum, widen<Sum>(*out)));
 }
 
-}  // namespace
+}  // namespace quern::linear
+
+using namespace quern;
+using namespace quern::linear;
 
 #define QUERN_LINEAR(T, SUM)                                              \
     extern "C" __global__ void __launch_bounds__(BLOCK)                   \
