@@ -57,13 +57,7 @@ public record Evaluation(Flow flow, Points points, Fields fields) implements Arg
     }
 
     /** Takes the tensors of an evaluation by name. queries, data, a time and one output at the least must be named. */
-    public static final class Roles {
-        private final Flow flow;
-        private Tensor queries;
-        private Tensor data;
-        private Tensor weights;
-        private Tensor times;
-        private double time = Double.NaN;
+    public static final class Roles extends PointRoles<Roles> {
         private Tensor mean;
         private Tensor logDensity;
         private Tensor velocity;
@@ -71,38 +65,11 @@ public record Evaluation(Flow flow, Points points, Fields fields) implements Arg
         private Tensor divergence;
 
         Roles(Flow flow) {
-            this.flow = flow;
+            super(flow);
         }
 
-        /** The points, (queries, d). */
-        public Roles queries(Tensor queries) {
-            this.queries = queries;
-            return this;
-        }
-
-        /** The data, (data, d). */
-        public Roles data(Tensor data) {
-            this.data = data;
-            return this;
-        }
-
-        /** How often each datum counts, (data), none below 0, of any sum above 0; otherwise all are alike. */
-        public Roles weights(Tensor weights) {
-            this.weights = weights;
-            return this;
-        }
-
-        /** The time of all queries, at which sigma is above 0. */
-        public Roles time(double time) {
-            this.time = time;
-            this.times = null;
-            return this;
-        }
-
-        /** The times of the queries, FP64, (queries) or (1); read by each run. Where sigma is not above 0 the result is NaN. */
-        public Roles times(Tensor times) {
-            this.times = times;
-            this.time = Double.NaN;
+        @Override
+        Roles self() {
             return this;
         }
 
@@ -137,13 +104,10 @@ public record Evaluation(Flow flow, Points points, Fields fields) implements Arg
         }
 
         private Evaluation evaluation() {
-            return new Evaluation(
-                    flow,
-                    new Points(flow.schedule(), queries, data, weights, time, times),
-                    new Fields(mean, logDensity, velocity, score, divergence));
+            return new Evaluation(flow, points(), new Fields(mean, logDensity, velocity, score, divergence));
         }
 
-        /** Prepares the evaluation, to be run as often as one likes. */
+        @Override
         public BoundCall bind(Stream stream) {
             return Flow.EVALUATE.bind(evaluation(), stream);
         }
@@ -156,14 +120,6 @@ public record Evaluation(Flow flow, Points points, Fields fields) implements Arg
         /** {@return how many bytes of workspace the evaluation needs on a stream} */
         public long workspaceBytes(Stream stream) {
             return Flow.EVALUATE.workspaceBytes(evaluation(), stream);
-        }
-
-        /** Evaluates once and returns when it is done. */
-        public void run(Stream stream) {
-            try (BoundCall call = bind(stream)) {
-                call.run();
-                stream.synchronize();
-            }
         }
     }
 

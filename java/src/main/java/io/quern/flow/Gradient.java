@@ -93,51 +93,18 @@ public record Gradient(
     }
 
     /** Takes the tensors of a gradient by name. queries, data, a time, a gradient and queriesGradient must be named. */
-    public static final class Roles {
-        private final Flow flow;
-        private Tensor queries;
-        private Tensor data;
-        private Tensor weights;
-        private Tensor times;
-        private double time = Double.NaN;
+    public static final class Roles extends PointRoles<Roles> {
         private Tensor velocityGradient;
         private Tensor meanGradient;
         private Tensor logDensityGradient;
         private Tensor queriesGradient;
 
         Roles(Flow flow) {
-            this.flow = flow;
+            super(flow);
         }
 
-        /** The points, (queries, d). */
-        public Roles queries(Tensor queries) {
-            this.queries = queries;
-            return this;
-        }
-
-        /** The data, (data, d). */
-        public Roles data(Tensor data) {
-            this.data = data;
-            return this;
-        }
-
-        /** How often each datum counts, (data), none below 0, of any sum above 0; otherwise all are alike. */
-        public Roles weights(Tensor weights) {
-            this.weights = weights;
-            return this;
-        }
-
-        /** The time of all queries, at which sigma is above 0. */
-        public Roles time(double time) {
-            this.time = time;
-            this.times = null;
-            return this;
-        }
-
-        /** The times of the queries, FP64, (queries) or (1); read by each run. */
-        public Roles times(Tensor times) {
-            this.times = times;
-            this.time = Double.NaN;
+        @Override
+        Roles self() {
             return this;
         }
 
@@ -166,26 +133,12 @@ public record Gradient(
         }
 
         private Gradient gradient() {
-            return new Gradient(
-                    flow,
-                    new Points(flow.schedule(), queries, data, weights, time, times),
-                    velocityGradient,
-                    meanGradient,
-                    logDensityGradient,
-                    queriesGradient);
+            return new Gradient(flow, points(), velocityGradient, meanGradient, logDensityGradient, queriesGradient);
         }
 
-        /** Prepares the gradient, to be run as often as one likes. */
+        @Override
         public BoundCall bind(Stream stream) {
             return Flow.GRADIENT.bind(gradient(), stream);
-        }
-
-        /** Computes the gradient once and returns when it is done. */
-        public void run(Stream stream) {
-            try (BoundCall call = bind(stream)) {
-                call.run();
-                stream.synchronize();
-            }
         }
     }
 }

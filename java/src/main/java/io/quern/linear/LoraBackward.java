@@ -122,49 +122,18 @@ public record LoraBackward(
     }
 
     /** Names the tensors of a backward pass. */
-    public static final class Roles {
-        private final Lora lora;
-        private Tensor x;
-        private Tensor weight;
-        private Tensor a;
-        private Tensor b;
-        private Tensor projected;
+    public static final class Roles extends LoraRoles<Roles> {
         private Tensor outGradient;
         private Tensor xGradient;
         private Tensor aGradient;
         private Tensor bGradient;
 
         Roles(Lora lora) {
-            this.lora = lora;
+            super(lora);
         }
 
-        /** (tokens, in), that of the forward pass. */
-        public Roles x(Tensor tensor) {
-            x = tensor;
-            return this;
-        }
-
-        /** W0, (in, out). */
-        public Roles weight(Tensor tensor) {
-            weight = tensor;
-            return this;
-        }
-
-        /** (in, rank). */
-        public Roles a(Tensor tensor) {
-            a = tensor;
-            return this;
-        }
-
-        /** (rank, out). */
-        public Roles b(Tensor tensor) {
-            b = tensor;
-            return this;
-        }
-
-        /** (tokens, rank), X A as the forward pass wrote it, optional. */
-        public Roles projected(Tensor tensor) {
-            projected = tensor;
+        @Override
+        Roles self() {
             return this;
         }
 
@@ -192,18 +161,11 @@ public record LoraBackward(
             return this;
         }
 
-        /** Prepares the pass, to be run as often as one likes. */
+        @Override
         public BoundCall bind(Stream stream) {
             return Lora.BACKWARD.bind(
                     new LoraBackward(lora, x, weight, a, b, projected, outGradient, xGradient, aGradient, bGradient),
                     stream);
-        }
-
-        /** Runs the pass once. */
-        public void run(Stream stream) {
-            try (BoundCall call = bind(stream)) {
-                call.run();
-            }
         }
     }
 }

@@ -88,46 +88,15 @@ public record LoraForward(Lora lora, Tensor x, Tensor weight, Tensor a, Tensor b
     }
 
     /** Names the tensors of a forward pass. */
-    public static final class Roles {
-        private final Lora lora;
-        private Tensor x;
-        private Tensor weight;
-        private Tensor a;
-        private Tensor b;
-        private Tensor projected;
+    public static final class Roles extends LoraRoles<Roles> {
         private Tensor out;
 
         Roles(Lora lora) {
-            this.lora = lora;
+            super(lora);
         }
 
-        /** (tokens, in), FP64, FP32, FP16 or BF16. */
-        public Roles x(Tensor tensor) {
-            x = tensor;
-            return this;
-        }
-
-        /** W0, (in, out). */
-        public Roles weight(Tensor tensor) {
-            weight = tensor;
-            return this;
-        }
-
-        /** (in, rank). */
-        public Roles a(Tensor tensor) {
-            a = tensor;
-            return this;
-        }
-
-        /** (rank, out). */
-        public Roles b(Tensor tensor) {
-            b = tensor;
-            return this;
-        }
-
-        /** (tokens, rank), optional; written with X A, which the backward pass need not compute again. */
-        public Roles projected(Tensor tensor) {
-            projected = tensor;
+        @Override
+        Roles self() {
             return this;
         }
 
@@ -137,16 +106,9 @@ public record LoraForward(Lora lora, Tensor x, Tensor weight, Tensor a, Tensor b
             return this;
         }
 
-        /** Prepares the pass, to be run as often as one likes. */
+        @Override
         public BoundCall bind(Stream stream) {
             return Lora.FORWARD.bind(new LoraForward(lora, x, weight, a, b, projected, out), stream);
-        }
-
-        /** Runs the pass once. */
-        public void run(Stream stream) {
-            try (BoundCall call = bind(stream)) {
-                call.run();
-            }
         }
     }
 }
