@@ -85,14 +85,14 @@ __device__ __forceinline__ void backwardRows(const Backward<T>& a) {
                     mean = fusedMultiplyAdd(widen<C>(gradient[c]), widen<C>(out[c]), mean);
                 }
             }
-            mean = sumOfRow(mean);
+            mean = sumOfLanes<ACROSS>(mean);
             if (p.inverseLogOfTraining != 0 && p.masked()) {
                 seen = 0;
 #pragma unroll 1
                 for (int64_t key = p.begin(s, i) + threadIdx.x; there && key < p.end(s, i); key += ACROSS) {
                     seen += row.unmasked(key) ? 1 : 0;
                 }
-                seen = sumOfRow(seen);
+                seen = sumOfLanes<ACROSS>(seen);
             }
             if (there && threadIdx.x == 0) {
                 RowConstants<C> constants;

@@ -291,7 +291,7 @@ struct ForwardBlock {
             for (int k = 0; k < KEYS; k++) {
                 most = score[r][k] > most ? score[r][k] : most;
             }
-            most = mostOfRow(most);
+            most = mostOfLanes<ACROSS>(most);
             const C factor = sums[r].raise(most);
 #pragma unroll
             for (int c = 0; c < CHUNKS; c++) {
@@ -351,7 +351,7 @@ struct ForwardBlock {
             }
 #pragma unroll
             for (int r = 0; r < ROWS; r++) {
-                const int64_t sum = sumOfRow(seen[r]);
+                const int64_t sum = sumOfLanes<ACROSS>(seen[r]);
                 if (threadIdx.x == 0) {
                     counts[row(r)] = sum;
                 }
@@ -393,9 +393,9 @@ struct ForwardBlock {
         }
 #pragma unroll
         for (int r = 0; r < ROWS; r++) {
-            sums[r].weights = sumOfRow(sums[r].weights);
-            sums[r].moments = sumOfRow(sums[r].moments);
-            sums[r].squares = sumOfRow(sums[r].squares);
+            sums[r].weights = sumOfLanes<ACROSS>(sums[r].weights);
+            sums[r].moments = sumOfLanes<ACROSS>(sums[r].moments);
+            sums[r].squares = sumOfLanes<ACROSS>(sums[r].squares);
         }
     }
 

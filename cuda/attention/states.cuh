@@ -2,6 +2,7 @@
 // warp takes a row, its lanes the channels.
 #pragma once
 
+#include "lanes.cuh"
 #include "rows.cuh"
 #include "scores.cuh"
 
@@ -113,10 +114,7 @@ __device__ __forceinline__ void mergeStatesBackward(const Merge<T>& a) {
             to[c] = narrow<T>(none ? C(0) : weight * ofOut);
         }
         __syncwarp();
-#pragma unroll
-        for (int lanes = 16; lanes > 0; lanes /= 2) {
-            dot += __shfl_xor_sync(0xffffffff, dot, lanes);
-        }
+        dot = sumOfLanes<32>(dot);
         const C ofEntropy = a.wholeGradient.entropyOr0(row);
         const C surplus = a.parts.entropyOr0(part) + (logSumExp - own) - a.whole.entropyOr0(row);
         const C all = dot + *a.wholeGradient.logSumExp.at(row) + (none ? C(0) : ofEntropy * surplus);

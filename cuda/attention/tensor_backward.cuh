@@ -13,6 +13,7 @@
 #pragma once
 
 #include "backward.cuh"
+#include "lanes.cuh"
 #include "tensor_tile.cuh"
 
 namespace quern::attention {
@@ -92,11 +93,7 @@ struct CarefulGradient {
             sum = __fmaf_rn(widen<float>(x[c]), widen<float>(y[c]), sum);
         }
         __syncwarp();
-#pragma unroll
-        for (int lanes = 16; lanes > 0; lanes /= 2) {
-            sum += __shfl_xor_sync(0xffffffff, sum, lanes);
-        }
-        return sum;
+        return sumOfLanes<32>(sum);
     }
 
     __device__ __forceinline__ static void addRow(float factor, const T* row, int64_t channels,

@@ -17,6 +17,7 @@
 #pragma once
 
 #include "forward.cuh"
+#include "lanes.cuh"
 #include "tensor_tile.cuh"
 
 namespace quern::attention {
@@ -447,10 +448,7 @@ struct TensorBlock {
                     dot = __fmaf_rn(widen<float>(q[c]), widen<float>(k[c]), dot);
                 }
                 __syncwarp();
-#pragma unroll
-                for (int lanes = 16; lanes > 0; lanes /= 2) {
-                    dot += __shfl_xor_sync(0xffffffff, dot, lanes);
-                }
+                dot = sumOfLanes<32>(dot);
                 const float weight = exp2Approximate(__fmaf_rn(dot, scale, -logarithm));
 #pragma unroll
                 for (int c = 0; c < DIM / 32; c++) {

@@ -1,6 +1,7 @@
 // Tiles of the SIMT kernels: how threads share rows of queries and keys, and how channels come into shared memory.
 #pragma once
 
+#include "lanes.cuh"
 #include "scores.cuh"
 
 namespace quern::attention {
@@ -180,27 +181,6 @@ __device__ __forceinline__ void accumulateSpoilt(const C* weights, const C* chun
             }
         }
     }
-}
-
-/// Over the threads of a row.
-template <typename N>
-__device__ __forceinline__ N sumOfRow(N x) {
-#pragma unroll
-    for (int lanes = ACROSS / 2; lanes > 0; lanes /= 2) {
-        x += __shfl_xor_sync(0xffffffff, x, lanes);
-    }
-    return x;
-}
-
-/// Over the threads of a row; NaN loses.
-template <typename C>
-__device__ __forceinline__ C mostOfRow(C x) {
-#pragma unroll
-    for (int lanes = ACROSS / 2; lanes > 0; lanes /= 2) {
-        const C other = __shfl_xor_sync(0xffffffff, x, lanes);
-        x = other > x ? other : x;
-    }
-    return x;
 }
 
 }  // namespace quern::attention

@@ -2,6 +2,7 @@
 // channels and splits of the data; and what comes of its sums.
 #pragma once
 
+#include "lanes.cuh"
 #include "problem.cuh"
 
 namespace quern::flow {
@@ -28,10 +29,7 @@ template <int THREADS_OF_BLOCK>
 __device__ __forceinline__ double sumOfBlock(double x) {
     __shared__ double ofWarps[THREADS_OF_BLOCK / 32];
     const int thread = threadIdx.y * blockDim.x + threadIdx.x;
-#pragma unroll
-    for (int lanes = 16; lanes > 0; lanes /= 2) {
-        x += __shfl_xor_sync(0xffffffff, x, lanes);
-    }
+    x = sumOfLanes<32>(x);
     if (thread % 32 == 0) {
         ofWarps[thread / 32] = x;
     }
@@ -204,27 +202,6 @@ __device__ __forceinline__ void storeFour(fp64* to, const fp64 (&x)[4]) {
     storeVector(to + 2, {x[2], x[3]});
 }
 
-/// Over the threads of a row.
-template <typename C>
-__device__ __forceinline__ C sumOfRow(C x) {
-#pragma unroll
-    for (int lanes = ACROSS / 2; lanes > 0; lanes /= 2) {
-        x += __shfl_xor_sync(0xffffffff, x, lanes);
-    }
-    return x;
-}
-
-/// Over the threads of a row.
-template <typename C>
-__device__ __forceinline__ C mostOfRow(C x) {
-#pragma unroll
-    for (int lanes = ACROSS / 2; lanes > 0; lanes /= 2) {
-        const C other = __shfl_xor_sync(0xffffffff, x, lanes);
-        x = other > x ? other : x;
-    }
-    return x;
-}
-
 /// Grid: blocks of queries; slices of MOST channels, those of the means before those of the means weighted by slopes; splits.
 /// Distances are taken component by component, x - alpha y rounded once, so that a score is right to a few roundings of itself;
 /// sums of chunks are added with what the addition before lost (Kahan). GRADIENT: the means are those weighted by slopes, and by
@@ -329,7 +306,7 @@ __device__ __forceinline__ void attend(const Problem<T>& a) {
                 score[k] = s;
                 tileMost = s > tileMost ? s : tileMost;
             }
-            tileMost = mostOfRow(tileMost);
+            tileMost = mostOfLanes<ACROSS>(tileMost);
             if (tileMost > most[r]) {
                 const T factor = exp2Polynomial(most[r] - tileMost);
                 most[r] = tileMost;
@@ -377,7 +354,8 @@ __device__ __forceinline__ void attend(const Problem<T>& a) {
 #pragma unroll
     for (int r = 0; r < ROWS; r++) {
         const int64_t query = firstQuery + threadIdx.y * ROWS + r;
-        const T sums[4]{most[r], sumOfRow(weightSum[r]), sumOfRow(slopeSum[r]), sumOfRow(squareSum[r])};
+        const T sums[4]{most[r], sumOfLanes<ACROSS>(weightSum[r]), sumOfLanes<ACROSS>(slopeSum[r]),
+                        sumOfLanes<ACROSS>(squareSum[r])};
         if (query < a.count) {
             if (blockIdx.y == 0 && threadIdx.x == 0) {
                 storeFour(&a.sums[split * a.count + query].most, sums);
