@@ -99,7 +99,7 @@ public final class WorkPrecision {
     record Point(double tolerance, double evaluations, double seconds, double error) {}
 
     /** A method's points, from the largest tolerance to the smallest. */
-    record Curve(String name, Color color, List<Point> points) {
+    record Curve(String name, boolean ours, Color color, List<Point> points) {
         /** {@return a point's number at an error, on the straight line between two points of the logarithms} */
         Optional<Double> at(double error, ToDoubleFunction<Point> number) {
             for (int i = 1; i < points.size(); i++) {
@@ -197,7 +197,7 @@ public final class WorkPrecision {
                 bar.step();
             }
         }
-        return new Curve(name, color, points);
+        return new Curve(name, true, color, points);
     }
 
     /** Makes an integrator for a tolerance. */
@@ -229,7 +229,7 @@ public final class WorkPrecision {
             points.add(new Point(tolerance, (double) evaluations[0] / orbits, seconds / orbits, error(end)));
             bar.step();
         }
-        return new Curve(name, color, points);
+        return new Curve(name, false, color, points);
     }
 
     /** As {@link OdeCatalogue#KEPLER} has it, around a mass of 1. */
@@ -275,8 +275,8 @@ public final class WorkPrecision {
     }
 
     private static void compare(PrintWriter out, List<Curve> curves, double error) {
-        Optional<Curve> ours = fastest(curves, error, false);
-        Optional<Curve> theirs = fastest(curves, error, true);
+        Optional<Curve> ours = quickest(curves, error, true);
+        Optional<Curve> theirs = quickest(curves, error, false);
         if (ours.isPresent() && theirs.isPresent()) {
             double here = ours.get().at(error, Point::seconds).orElseThrow();
             double there = theirs.get().at(error, Point::seconds).orElseThrow();
@@ -286,9 +286,9 @@ public final class WorkPrecision {
         }
     }
 
-    private static Optional<Curve> fastest(List<Curve> curves, double error, boolean theirs) {
+    private static Optional<Curve> quickest(List<Curve> curves, double error, boolean ours) {
         return curves.stream()
-                .filter(curve -> curve.name().startsWith("Hipparchus") == theirs)
+                .filter(curve -> curve.ours() == ours)
                 .filter(curve -> curve.at(error, Point::seconds).isPresent())
                 .min((a, b) -> Double.compare(
                         a.at(error, Point::seconds).orElseThrow(),

@@ -28,7 +28,7 @@ class WorkPrecisionTest {
 
     @Test
     void linesAreStraightOnLogarithms() {
-        Curve curve = new Curve("", null, List.of(new Point(0, 0, 1, 1e-2), new Point(0, 0, 100, 1e-4)));
+        Curve curve = new Curve("", true, null, List.of(new Point(0, 0, 1, 1e-2), new Point(0, 0, 100, 1e-4)));
         assertEquals(10, curve.at(1e-3, Point::seconds).orElseThrow(), 1e-12);
         assertEquals(Optional.empty(), curve.at(1e-5, Point::seconds));
     }
