@@ -12,9 +12,13 @@ import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 
 /**
- * A short program without a status as one method, several vectors in flight, everything that is carried in registers from the
- * first step to the last. What is the same in all steps is computed before the loop, what is the same in all vectors once for
- * them.
+ * A short program without a status as one method, several vectors in flight. What is the same in all steps is computed before
+ * the loop and stays in registers, what is the same in all vectors is computed once for them.
+ *
+ * <p>What is carried from step to step lies in the block, as in a {@link PartsLoop}: what is loaded in a step has a class that
+ * C2 knows. Of a vector in a local that the loop assigns, it knows the class from a profile alone, which it trusts only as long
+ * as few casts have failed in all that it inlines: after kernels with vectors of another width, the number of the step was
+ * boxed in every step of every solve. Euler's method takes a fifth longer for it, Runge-Kutta's no longer.
  */
 final class RegisterLoop {
     private static final int BLOCK = StepCompiler.BLOCK;
@@ -28,7 +32,7 @@ final class RegisterLoop {
 
     private final boolean[] uniform; // whether an instruction's value is the same in all vectors, which share its local
     private final boolean[] varies; // whether an instruction changes from step to step
-    private final int[] lastUse; // the instruction that needs it last; MAX where the loop needs it again
+    private final int[] lastUse; // the instruction that needs it last; MAX where more than this step does
     private final int[][] locals; // of each instruction and vector
     private final Deque<Integer> free = new ArrayDeque<>();
     private int nextLocal;
@@ -92,17 +96,8 @@ final class RegisterLoop {
         body = numbers.begin(
                 code, program, IntStream.range(0, all.size()).boxed().toList(), BLOCK, StepCompiler.FIRST_LOCAL);
         nextLocal = body.firstFree();
-        int[][] state = new int[carried][]; // the locals of what is carried
-        for (int row = 0; row < carried; row++) {
-            state[row] = allocate(uniformRows.get(row));
-            load(row, state[row]);
-        }
         for (int i = 0; i < all.size(); i++) {
-            Instruction instruction = all.get(i);
-            if (instruction.operation() == Operation.INPUT && instruction.a() < carried) {
-                locals[i] = state[instruction.a()];
-                lastUse[i] = Integer.MAX_VALUE;
-            } else if (!varies[i] && instruction.operation() != Operation.CONSTANT) {
+            if (!varies[i] && all.get(i).operation() != Operation.CONSTANT) {
                 writeInstruction(i);
             }
         }
@@ -111,35 +106,21 @@ final class RegisterLoop {
         code.iload(STEPS).ifle(end);
         code.iinc(STEPS, -1);
         for (int i = 0; i < all.size(); i++) {
-            if (varies[i] && all.get(i).operation() != Operation.INPUT) {
+            if (varies[i]) {
                 writeInstruction(i);
                 releaseOperands(i);
             }
         }
-        carryOver(state);
+        for (int row = 0; row < carried; row++) {
+            int output = program.outputs().get(row);
+            for (int v = 0; v < vectorsOf(row); v++) {
+                int vector = v;
+                body.store(BLOCK, offset(row, v), () -> body.push(output, localsOf(vector)));
+            }
+        }
         code.goto_(loop);
         code.labelBinding(end);
-        for (int row = 0; row < carried; row++) {
-            for (int v = 0; v < vectorsOf(row); v++) {
-                int local = state[row][v];
-                body.store(BLOCK, offset(row, v), () -> body.loadLocal(local));
-            }
-        }
         code.lconst_0().lreturn();
-    }
-
-    /** All new values onto the stack, then into the locals: one may be another's old one. */
-    private void carryOver(int[][] state) {
-        for (int row = 0; row < carried; row++) {
-            for (int v = 0; v < vectorsOf(row); v++) {
-                body.push(program.outputs().get(row), localsOf(v));
-            }
-        }
-        for (int row = carried - 1; row >= 0; row--) {
-            for (int v = vectorsOf(row) - 1; v >= 0; v--) {
-                body.storeLocal(state[row][v]);
-            }
-        }
     }
 
     private void writeInstruction(int i) {

@@ -35,7 +35,7 @@ final class StepCompiler {
     /** Of a method, in bytes of bytecode or what takes as much of the first compiler's registers. */
     static final int MOST_WEIGHT = 6500;
 
-    /** In flight, of a {@link RegisterLoop}: with more, registers do not hold what is carried. */
+    /** In flight, of a {@link RegisterLoop}: with more, registers do not hold what a step computes. */
     private static final int MOST_VECTORS = 4;
 
     /** What the class calls itself; it is hidden, so there may be many. */
@@ -84,10 +84,7 @@ final class StepCompiler {
         int vectors;
         Consumer<ClassBuilder> writer;
         int rows;
-        // A loop that carries a vector at first and then a constant, as that of a start would, boxes the vector.
-        boolean constants = program.outputs().stream()
-                .anyMatch(output -> program.instructions().get(output).operation() == Operation.CONSTANT);
-        if (status < 0 && !constants && most >= Math.min(2, mostVectors)) {
+        if (status < 0 && most >= Math.min(2, mostVectors)) {
             vectors = Math.min(most, Math.min(mostVectors, MOST_VECTORS));
             writer = new RegisterLoop(program, carried, uniform, vectors, numbers)::write;
             rows = program.inputs() + 1;
