@@ -46,8 +46,6 @@ interface NumberCode {
         /** {@return the first local that nobody uses} */
         int firstFree();
 
-        void loadLocal(int local);
-
         void storeLocal(int local);
 
         /** Pushes the value of an instruction, a constant or what lies in its local. */

@@ -84,11 +84,6 @@ final class ScalarCode implements NumberCode {
     /** @param firstFree the first local that nobody uses */
     private record ScalarBody(CodeBuilder code, Program program, int firstFree) implements Body {
         @Override
-        public void loadLocal(int local) {
-            code.dload(local);
-        }
-
-        @Override
         public void storeLocal(int local) {
             code.dstore(local);
         }

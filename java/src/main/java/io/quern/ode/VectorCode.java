@@ -262,11 +262,6 @@ final class VectorCode implements NumberCode {
         }
 
         @Override
-        public void loadLocal(int local) {
-            code.aload(local);
-        }
-
-        @Override
         public void storeLocal(int local) {
             code.astore(local);
         }

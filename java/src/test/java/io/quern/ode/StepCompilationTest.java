@@ -27,10 +27,7 @@ class StepCompilationTest {
      */
     @Test
     void theFirstCompilerNeverGivesUp() throws IOException, InterruptedException {
-        ForkedJvm.Result result = new ForkedJvm()
-                .flag("--add-modules=jdk.incubator.vector")
-                .flag("-Dio.quern.lanes=" + Lanes.BITS)
-                .flag("-XX:TieredStopAtLevel=3")
+        ForkedJvm.Result result = jvm().flag("-XX:TieredStopAtLevel=3")
                 .flag("-XX:Tier3InvocationThreshold=100")
                 .flag("-XX:Tier3MinInvocationThreshold=50")
                 .flag("-XX:Tier3CompileThreshold=100")
@@ -63,11 +60,12 @@ class StepCompilationTest {
     /** Casts in the Vector API's shared code have failed before: C2 trusts few profiles of classes then. */
     @Test
     void vectorsOfOtherWidthsBoxNothing() throws IOException, InterruptedException {
-        ForkedJvm.Result result = new ForkedJvm()
-                .flag("--add-modules=jdk.incubator.vector")
-                .flag("-Dio.quern.lanes=" + Lanes.BITS)
-                .flag("-XX:-BackgroundCompilation")
-                .run(StepsAfterOtherWidths.class);
+        ForkedJvm.Result result = jvm().flag("-XX:-BackgroundCompilation").run(StepsAfterOtherWidths.class);
         assertEquals(0, result.exitCode(), result::output);
+    }
+
+    /** {@return one with vectors of this one's width} */
+    private static ForkedJvm jvm() {
+        return new ForkedJvm().flag("--add-modules=jdk.incubator.vector").flag("-Dio.quern.lanes=" + Lanes.BITS);
     }
 }
