@@ -135,21 +135,24 @@ final class AttentionClassifier implements AutoCloseable {
                 .bind(stream);
 
         Attention attention = Attention.full(headDim);
+        Tensor query = part(packed, 0, heads, headDim);
+        Tensor keys = part(packed, 1, heads, headDim);
+        Tensor values = part(packed, 2, heads, headDim);
         Tensor logSumExp = arena.allocate(dtype, batch, heads, PATCHES);
         Tensor out = heads(attended, headDim).transpose(1, 2);
         attend = attention
                 .forward()
-                .query(part(packed, 0, heads, headDim))
-                .keys(part(packed, 1, heads, headDim))
-                .values(part(packed, 2, heads, headDim))
+                .query(query)
+                .keys(keys)
+                .values(values)
                 .out(out)
                 .logSumExp(logSumExp)
                 .bind(stream);
         attendBackward = attention
                 .backward()
-                .query(part(packed, 0, heads, headDim))
-                .keys(part(packed, 1, heads, headDim))
-                .values(part(packed, 2, heads, headDim))
+                .query(query)
+                .keys(keys)
+                .values(values)
                 .out(out)
                 .logSumExp(logSumExp)
                 .outGradient(heads(attendedGradient, headDim).transpose(1, 2))
