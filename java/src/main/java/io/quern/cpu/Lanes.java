@@ -1,5 +1,8 @@
 package io.quern.cpu;
 
+import jdk.incubator.vector.DoubleVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -9,6 +12,12 @@ import jdk.incubator.vector.VectorSpecies;
  *
  * <p>One width, because C2 keeps one profile for the Vector API's shared code: a 256-bit kernel run before a 512-bit one
  * was seen to slow the latter eightyfold. Tests of other widths run in JVMs of their own.
+ *
+ * <p>The classes of vectors are here for locals that a loop assigns. Of these C2 knows the class from a profile alone, which it
+ * trusts only as long as few casts have failed in all that it inlines into the method; after that, what is called <em>on</em>
+ * such a vector stays a call, and vectors are boxed. So a vector that a loop has assigned is cast before a method is called on
+ * it, {@code sum = FLOAT_VECTOR.cast(sum)}; as an argument it needs none. With a class that is a constant the cast is an intrinsic
+ * of C2, inlined however long the method is, and leaves no instruction.
  */
 public final class Lanes {
     /** The width in bits. */
@@ -38,6 +47,17 @@ public final class Lanes {
 
     /** Lanes of 16-bit patterns, a full vector: twice as many as {@link #FLOAT} has. */
     public static final VectorSpecies<Short> SHORT = VectorSpecies.of(short.class, SHAPE);
+
+    /** The class of a vector of {@link #FLOAT}. */
+    public static final Class<? extends FloatVector> FLOAT_VECTOR =
+            FLOAT.vectorType().asSubclass(FloatVector.class);
+
+    /** The class of a vector of {@link #DOUBLE}. */
+    public static final Class<? extends DoubleVector> DOUBLE_VECTOR =
+            DOUBLE.vectorType().asSubclass(DoubleVector.class);
+
+    /** The class of a vector of {@link #INT}. */
+    public static final Class<? extends IntVector> INT_VECTOR = INT.vectorType().asSubclass(IntVector.class);
 
     private Lanes() {}
 
