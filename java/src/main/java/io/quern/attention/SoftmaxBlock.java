@@ -28,9 +28,9 @@ final class SoftmaxBlock {
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
             FloatVector v = FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER);
-            max = max.blend(v, v.compare(VectorOperators.GT, max));
+            max = Lanes.FLOAT_VECTOR.cast(max).blend(v, v.compare(VectorOperators.GT, max));
         }
-        float result = max.reduceLanes(VectorOperators.MAX);
+        float result = Lanes.FLOAT_VECTOR.cast(max).reduceLanes(VectorOperators.MAX);
         for (int i = vectorised; i < count; i++) {
             float v = x.get(FLOAT, 4L * i);
             result = v > result ? v : result;
@@ -62,9 +62,9 @@ final class SoftmaxBlock {
         FloatVector lanes = FloatVector.zero(Lanes.FLOAT);
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            lanes = lanes.add(FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER));
+            lanes = Lanes.FLOAT_VECTOR.cast(lanes).add(FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER));
         }
-        double sum = lanes.reduceLanes(VectorOperators.ADD);
+        double sum = Lanes.FLOAT_VECTOR.cast(lanes).reduceLanes(VectorOperators.ADD);
         for (int i = vectorised; i < count; i++) {
             sum += x.get(FLOAT, 4L * i);
         }
@@ -78,7 +78,7 @@ final class SoftmaxBlock {
             lanes = FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER)
                     .fma(FloatVector.fromMemorySegment(Lanes.FLOAT, y, 4L * i, ORDER), lanes);
         }
-        double sum = lanes.reduceLanes(VectorOperators.ADD);
+        double sum = Lanes.FLOAT_VECTOR.cast(lanes).reduceLanes(VectorOperators.ADD);
         for (int i = vectorised; i < count; i++) {
             sum += x.get(FLOAT, 4L * i) * y.get(FLOAT, 4L * i);
         }

@@ -1,5 +1,6 @@
 package io.quern.cpu;
 
+import static io.quern.cpu.Lanes.FLOAT_VECTOR;
 import static jdk.incubator.vector.VectorOperators.ADD;
 import static jdk.incubator.vector.VectorOperators.GE;
 import static jdk.incubator.vector.VectorOperators.GT;
@@ -62,13 +63,13 @@ final class Fp32PanelMath implements PanelMath {
             FloatVector a = FloatVector.fromMemorySegment(SPECIES, ALL, row, ORDER);
             FloatVector b = FloatVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER);
             FloatVector c = FloatVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER);
-            x = x.blend(a, a.compare(GT, x));
-            y = y.blend(b, b.compare(GT, y));
-            z = z.blend(c, c.compare(GT, z));
+            x = FLOAT_VECTOR.cast(x).blend(a, a.compare(GT, x));
+            y = FLOAT_VECTOR.cast(y).blend(b, b.compare(GT, y));
+            z = FLOAT_VECTOR.cast(z).blend(c, c.compare(GT, z));
         }
-        x.intoMemorySegment(ALL, maxima, ORDER);
-        y.intoMemorySegment(ALL, maxima + V, ORDER);
-        z.intoMemorySegment(ALL, maxima + 2 * V, ORDER);
+        FLOAT_VECTOR.cast(x).intoMemorySegment(ALL, maxima, ORDER);
+        FLOAT_VECTOR.cast(y).intoMemorySegment(ALL, maxima + V, ORDER);
+        FLOAT_VECTOR.cast(z).intoMemorySegment(ALL, maxima + 2 * V, ORDER);
     }
 
     @Override
@@ -128,13 +129,21 @@ final class Fp32PanelMath implements PanelMath {
             a.intoMemorySegment(ALL, row, ORDER);
             b.intoMemorySegment(ALL, row + V, ORDER);
             c.intoMemorySegment(ALL, row + 2 * V, ORDER);
-            x = x.add(a);
-            y = y.add(b);
-            z = z.add(c);
+            x = a.add(x);
+            y = b.add(y);
+            z = c.add(z);
         }
-        x.add(FloatVector.fromMemorySegment(SPECIES, ALL, sums, ORDER)).intoMemorySegment(ALL, sums, ORDER);
-        y.add(FloatVector.fromMemorySegment(SPECIES, ALL, sums + V, ORDER)).intoMemorySegment(ALL, sums + V, ORDER);
-        z.add(FloatVector.fromMemorySegment(SPECIES, ALL, sums + 2 * V, ORDER))
+        FLOAT_VECTOR
+                .cast(x)
+                .add(FloatVector.fromMemorySegment(SPECIES, ALL, sums, ORDER))
+                .intoMemorySegment(ALL, sums, ORDER);
+        FLOAT_VECTOR
+                .cast(y)
+                .add(FloatVector.fromMemorySegment(SPECIES, ALL, sums + V, ORDER))
+                .intoMemorySegment(ALL, sums + V, ORDER);
+        FLOAT_VECTOR
+                .cast(z)
+                .add(FloatVector.fromMemorySegment(SPECIES, ALL, sums + 2 * V, ORDER))
                 .intoMemorySegment(ALL, sums + 2 * V, ORDER);
     }
 
@@ -156,7 +165,7 @@ final class Fp32PanelMath implements PanelMath {
             sum = FloatVector.fromMemorySegment(SPECIES, ALL, powers + r * ROW, ORDER)
                     .fma(x, sum);
         }
-        sum.intoMemorySegment(ALL, sums, ORDER);
+        FLOAT_VECTOR.cast(sum).intoMemorySegment(ALL, sums, ORDER);
     }
 
     @Override
@@ -173,9 +182,9 @@ final class Fp32PanelMath implements PanelMath {
             y = b.fma(b, y);
             z = c.fma(c, z);
         }
-        x.intoMemorySegment(ALL, sums, ORDER);
-        y.intoMemorySegment(ALL, sums + V, ORDER);
-        z.intoMemorySegment(ALL, sums + 2 * V, ORDER);
+        FLOAT_VECTOR.cast(x).intoMemorySegment(ALL, sums, ORDER);
+        FLOAT_VECTOR.cast(y).intoMemorySegment(ALL, sums + V, ORDER);
+        FLOAT_VECTOR.cast(z).intoMemorySegment(ALL, sums + 2 * V, ORDER);
     }
 
     /** With t = e^(2y) - 1 tanh y is t / (t + 2), and e^(2y) - 1 is (p - 1) 2^n + (2^n - 1): nothing is cancelled. */
@@ -441,7 +450,7 @@ final class Fp32PanelMath implements PanelMath {
                     .mul(0)
                     .add(zeros);
         }
-        float zero = zeros.reduceLanes(ADD);
+        float zero = FLOAT_VECTOR.cast(zeros).reduceLanes(ADD);
         for (int i = vectorised; i < length; i++) {
             zero += ALL.get(ELEMENT, from + i * (long) Float.BYTES) * 0;
         }

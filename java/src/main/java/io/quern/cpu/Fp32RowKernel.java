@@ -1,5 +1,6 @@
 package io.quern.cpu;
 
+import static io.quern.cpu.Lanes.FLOAT_VECTOR;
 import static jdk.incubator.vector.VectorOperators.GT;
 
 import java.lang.foreign.MemorySegment;
@@ -143,6 +144,10 @@ public final class Fp32RowKernel {
                     .fma(k, w);
         }
         // Each sum in a quarter of the lanes: x, z, y, w.
+        x = FLOAT_VECTOR.cast(x);
+        y = FLOAT_VECTOR.cast(y);
+        z = FLOAT_VECTOR.cast(z);
+        w = FLOAT_VECTOR.cast(w);
         x = x.add(x.rearrange(HALF));
         y = y.add(y.rearrange(HALF));
         z = z.add(z.rearrange(HALF));
@@ -171,8 +176,9 @@ public final class Fp32RowKernel {
         FloatVector max = FloatVector.broadcast(SPECIES, least);
         for (int i = 0; i != vectors; i++) {
             FloatVector x = FloatVector.fromMemorySegment(SPECIES, ALL, scores + i * V, ORDER);
-            max = max.blend(x, x.compare(GT, max));
+            max = FLOAT_VECTOR.cast(max).blend(x, x.compare(GT, max));
         }
+        max = FLOAT_VECTOR.cast(max);
         FloatVector other = max.rearrange(HALF);
         max = max.blend(other, other.compare(GT, max));
         other = max.rearrange(QUARTER);
@@ -261,22 +267,22 @@ public final class Fp32RowKernel {
             a7 = p.fma(v7, a7);
             b7 = q.fma(v7, b7);
         }
-        a0.intoMemorySegment(ALL, outs, ORDER);
-        a1.intoMemorySegment(ALL, outs + V, ORDER);
-        a2.intoMemorySegment(ALL, outs + 2 * V, ORDER);
-        a3.intoMemorySegment(ALL, outs + 3 * V, ORDER);
-        a4.intoMemorySegment(ALL, outs + 4 * V, ORDER);
-        a5.intoMemorySegment(ALL, outs + 5 * V, ORDER);
-        a6.intoMemorySegment(ALL, outs + 6 * V, ORDER);
-        a7.intoMemorySegment(ALL, outs + 7 * V, ORDER);
-        b0.intoMemorySegment(ALL, outs + row, ORDER);
-        b1.intoMemorySegment(ALL, outs + row + V, ORDER);
-        b2.intoMemorySegment(ALL, outs + row + 2 * V, ORDER);
-        b3.intoMemorySegment(ALL, outs + row + 3 * V, ORDER);
-        b4.intoMemorySegment(ALL, outs + row + 4 * V, ORDER);
-        b5.intoMemorySegment(ALL, outs + row + 5 * V, ORDER);
-        b6.intoMemorySegment(ALL, outs + row + 6 * V, ORDER);
-        b7.intoMemorySegment(ALL, outs + row + 7 * V, ORDER);
+        FLOAT_VECTOR.cast(a0).intoMemorySegment(ALL, outs, ORDER);
+        FLOAT_VECTOR.cast(a1).intoMemorySegment(ALL, outs + V, ORDER);
+        FLOAT_VECTOR.cast(a2).intoMemorySegment(ALL, outs + 2 * V, ORDER);
+        FLOAT_VECTOR.cast(a3).intoMemorySegment(ALL, outs + 3 * V, ORDER);
+        FLOAT_VECTOR.cast(a4).intoMemorySegment(ALL, outs + 4 * V, ORDER);
+        FLOAT_VECTOR.cast(a5).intoMemorySegment(ALL, outs + 5 * V, ORDER);
+        FLOAT_VECTOR.cast(a6).intoMemorySegment(ALL, outs + 6 * V, ORDER);
+        FLOAT_VECTOR.cast(a7).intoMemorySegment(ALL, outs + 7 * V, ORDER);
+        FLOAT_VECTOR.cast(b0).intoMemorySegment(ALL, outs + row, ORDER);
+        FLOAT_VECTOR.cast(b1).intoMemorySegment(ALL, outs + row + V, ORDER);
+        FLOAT_VECTOR.cast(b2).intoMemorySegment(ALL, outs + row + 2 * V, ORDER);
+        FLOAT_VECTOR.cast(b3).intoMemorySegment(ALL, outs + row + 3 * V, ORDER);
+        FLOAT_VECTOR.cast(b4).intoMemorySegment(ALL, outs + row + 4 * V, ORDER);
+        FLOAT_VECTOR.cast(b5).intoMemorySegment(ALL, outs + row + 5 * V, ORDER);
+        FLOAT_VECTOR.cast(b6).intoMemorySegment(ALL, outs + row + 6 * V, ORDER);
+        FLOAT_VECTOR.cast(b7).intoMemorySegment(ALL, outs + row + 7 * V, ORDER);
     }
 
     private static void accumulateTwo(
@@ -306,14 +312,14 @@ public final class Fp32RowKernel {
             x3 = p3.fma(x, x3);
             y3 = p3.fma(y, y3);
         }
-        x0.intoMemorySegment(ALL, outs, ORDER);
-        y0.intoMemorySegment(ALL, outs + V, ORDER);
-        x1.intoMemorySegment(ALL, outs + row, ORDER);
-        y1.intoMemorySegment(ALL, outs + row + V, ORDER);
-        x2.intoMemorySegment(ALL, outs + 2 * row, ORDER);
-        y2.intoMemorySegment(ALL, outs + 2 * row + V, ORDER);
-        x3.intoMemorySegment(ALL, outs + 3 * row, ORDER);
-        y3.intoMemorySegment(ALL, outs + 3 * row + V, ORDER);
+        FLOAT_VECTOR.cast(x0).intoMemorySegment(ALL, outs, ORDER);
+        FLOAT_VECTOR.cast(y0).intoMemorySegment(ALL, outs + V, ORDER);
+        FLOAT_VECTOR.cast(x1).intoMemorySegment(ALL, outs + row, ORDER);
+        FLOAT_VECTOR.cast(y1).intoMemorySegment(ALL, outs + row + V, ORDER);
+        FLOAT_VECTOR.cast(x2).intoMemorySegment(ALL, outs + 2 * row, ORDER);
+        FLOAT_VECTOR.cast(y2).intoMemorySegment(ALL, outs + 2 * row + V, ORDER);
+        FLOAT_VECTOR.cast(x3).intoMemorySegment(ALL, outs + 3 * row, ORDER);
+        FLOAT_VECTOR.cast(y3).intoMemorySegment(ALL, outs + 3 * row + V, ORDER);
     }
 
     private static void accumulateOne(
@@ -333,9 +339,9 @@ public final class Fp32RowKernel {
             x3 = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, at + 3 * weightRow))
                     .fma(x, x3);
         }
-        x0.intoMemorySegment(ALL, outs, ORDER);
-        x1.intoMemorySegment(ALL, outs + row, ORDER);
-        x2.intoMemorySegment(ALL, outs + 2 * row, ORDER);
-        x3.intoMemorySegment(ALL, outs + 3 * row, ORDER);
+        FLOAT_VECTOR.cast(x0).intoMemorySegment(ALL, outs, ORDER);
+        FLOAT_VECTOR.cast(x1).intoMemorySegment(ALL, outs + row, ORDER);
+        FLOAT_VECTOR.cast(x2).intoMemorySegment(ALL, outs + 2 * row, ORDER);
+        FLOAT_VECTOR.cast(x3).intoMemorySegment(ALL, outs + 3 * row, ORDER);
     }
 }

@@ -1,5 +1,6 @@
 package io.quern.cpu;
 
+import static io.quern.cpu.Lanes.DOUBLE_VECTOR;
 import static jdk.incubator.vector.VectorOperators.ADD;
 import static jdk.incubator.vector.VectorOperators.GE;
 import static jdk.incubator.vector.VectorOperators.GT;
@@ -71,13 +72,16 @@ final class Fp64PanelMath implements PanelMath {
             DoubleVector a = DoubleVector.fromMemorySegment(SPECIES, ALL, row, ORDER);
             DoubleVector b = DoubleVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER);
             DoubleVector c = DoubleVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER);
+            x = DOUBLE_VECTOR.cast(x);
             x = MASKS ? x.blend(a, a.compare(GT, x)) : x.max(a);
+            y = DOUBLE_VECTOR.cast(y);
             y = MASKS ? y.blend(b, b.compare(GT, y)) : y.max(b);
+            z = DOUBLE_VECTOR.cast(z);
             z = MASKS ? z.blend(c, c.compare(GT, z)) : z.max(c);
         }
-        x.intoMemorySegment(ALL, maxima, ORDER);
-        y.intoMemorySegment(ALL, maxima + V, ORDER);
-        z.intoMemorySegment(ALL, maxima + 2 * V, ORDER);
+        DOUBLE_VECTOR.cast(x).intoMemorySegment(ALL, maxima, ORDER);
+        DOUBLE_VECTOR.cast(y).intoMemorySegment(ALL, maxima + V, ORDER);
+        DOUBLE_VECTOR.cast(z).intoMemorySegment(ALL, maxima + 2 * V, ORDER);
     }
 
     @Override
@@ -142,13 +146,21 @@ final class Fp64PanelMath implements PanelMath {
             a.intoMemorySegment(ALL, row, ORDER);
             b.intoMemorySegment(ALL, row + V, ORDER);
             c.intoMemorySegment(ALL, row + 2 * V, ORDER);
-            x = x.add(a);
-            y = y.add(b);
-            z = z.add(c);
+            x = a.add(x);
+            y = b.add(y);
+            z = c.add(z);
         }
-        x.add(DoubleVector.fromMemorySegment(SPECIES, ALL, sums, ORDER)).intoMemorySegment(ALL, sums, ORDER);
-        y.add(DoubleVector.fromMemorySegment(SPECIES, ALL, sums + V, ORDER)).intoMemorySegment(ALL, sums + V, ORDER);
-        z.add(DoubleVector.fromMemorySegment(SPECIES, ALL, sums + 2 * V, ORDER))
+        DOUBLE_VECTOR
+                .cast(x)
+                .add(DoubleVector.fromMemorySegment(SPECIES, ALL, sums, ORDER))
+                .intoMemorySegment(ALL, sums, ORDER);
+        DOUBLE_VECTOR
+                .cast(y)
+                .add(DoubleVector.fromMemorySegment(SPECIES, ALL, sums + V, ORDER))
+                .intoMemorySegment(ALL, sums + V, ORDER);
+        DOUBLE_VECTOR
+                .cast(z)
+                .add(DoubleVector.fromMemorySegment(SPECIES, ALL, sums + 2 * V, ORDER))
                 .intoMemorySegment(ALL, sums + 2 * V, ORDER);
     }
 
@@ -170,7 +182,7 @@ final class Fp64PanelMath implements PanelMath {
             sum = DoubleVector.fromMemorySegment(SPECIES, ALL, powers + r * ROW, ORDER)
                     .fma(x, sum);
         }
-        sum.intoMemorySegment(ALL, sums, ORDER);
+        DOUBLE_VECTOR.cast(sum).intoMemorySegment(ALL, sums, ORDER);
     }
 
     @Override
@@ -187,9 +199,9 @@ final class Fp64PanelMath implements PanelMath {
             y = b.fma(b, y);
             z = c.fma(c, z);
         }
-        x.intoMemorySegment(ALL, sums, ORDER);
-        y.intoMemorySegment(ALL, sums + V, ORDER);
-        z.intoMemorySegment(ALL, sums + 2 * V, ORDER);
+        DOUBLE_VECTOR.cast(x).intoMemorySegment(ALL, sums, ORDER);
+        DOUBLE_VECTOR.cast(y).intoMemorySegment(ALL, sums + V, ORDER);
+        DOUBLE_VECTOR.cast(z).intoMemorySegment(ALL, sums + 2 * V, ORDER);
     }
 
     /** With t = e^(2y) - 1 tanh y is t / (t + 2), and e^(2y) - 1 is (p - 1) 2^n + (2^n - 1): nothing is cancelled. */
@@ -480,7 +492,7 @@ final class Fp64PanelMath implements PanelMath {
                     .mul(0)
                     .add(zeros);
         }
-        double zero = zeros.reduceLanes(ADD);
+        double zero = DOUBLE_VECTOR.cast(zeros).reduceLanes(ADD);
         for (int i = vectorised; i < length; i++) {
             zero += ALL.get(ELEMENT, from + i * (long) Double.BYTES) * 0;
         }

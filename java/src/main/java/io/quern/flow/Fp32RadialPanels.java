@@ -1,5 +1,6 @@
 package io.quern.flow;
 
+import static io.quern.cpu.Lanes.FLOAT_VECTOR;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LE;
 import static jdk.incubator.vector.VectorOperators.LSHL;
@@ -103,14 +104,14 @@ final class Fp32RadialPanels implements RadialPanels {
             FloatVector u3Y = alphaY.fma(datum3, queryY);
             y3 = u3Y.fma(u3Y, y3);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        y0.intoMemorySegment(ALL, to + V, ORDER);
-        x1.intoMemorySegment(ALL, to + ROW, ORDER);
-        y1.intoMemorySegment(ALL, to + ROW + V, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * ROW, ORDER);
-        y2.intoMemorySegment(ALL, to + 2 * ROW + V, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * ROW, ORDER);
-        y3.intoMemorySegment(ALL, to + 3 * ROW + V, ORDER);
+        FLOAT_VECTOR.cast(x0).intoMemorySegment(ALL, to, ORDER);
+        FLOAT_VECTOR.cast(y0).intoMemorySegment(ALL, to + V, ORDER);
+        FLOAT_VECTOR.cast(x1).intoMemorySegment(ALL, to + ROW, ORDER);
+        FLOAT_VECTOR.cast(y1).intoMemorySegment(ALL, to + ROW + V, ORDER);
+        FLOAT_VECTOR.cast(x2).intoMemorySegment(ALL, to + 2 * ROW, ORDER);
+        FLOAT_VECTOR.cast(y2).intoMemorySegment(ALL, to + 2 * ROW + V, ORDER);
+        FLOAT_VECTOR.cast(x3).intoMemorySegment(ALL, to + 3 * ROW, ORDER);
+        FLOAT_VECTOR.cast(y3).intoMemorySegment(ALL, to + 3 * ROW + V, ORDER);
     }
 
     private static void ofOne(int depth, long y, long yRow, long x, long minusAlphas, long to) {
@@ -131,10 +132,10 @@ final class Fp32RadialPanels implements RadialPanels {
             FloatVector u3 = alpha.fma(FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, at + 3 * yRow)), query);
             x3 = u3.fma(u3, x3);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        x1.intoMemorySegment(ALL, to + ROW, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * ROW, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * ROW, ORDER);
+        FLOAT_VECTOR.cast(x0).intoMemorySegment(ALL, to, ORDER);
+        FLOAT_VECTOR.cast(x1).intoMemorySegment(ALL, to + ROW, ORDER);
+        FLOAT_VECTOR.cast(x2).intoMemorySegment(ALL, to + 2 * ROW, ORDER);
+        FLOAT_VECTOR.cast(x3).intoMemorySegment(ALL, to + 3 * ROW, ORDER);
     }
 
     @Override
@@ -168,9 +169,9 @@ final class Fp32RadialPanels implements RadialPanels {
             FloatVector u = alpha.fma(datum, FloatVector.fromMemorySegment(SPECIES, ALL, column + k * ROW, ORDER))
                     .abs();
             spoilt = u.fma(ZERO, spoilt);
-            most = most.blend(u, u.compare(GT, most));
+            most = FLOAT_VECTOR.cast(most).blend(u, u.compare(GT, most));
         }
-        most.add(spoilt).intoMemorySegment(ALL, to, ORDER);
+        FLOAT_VECTOR.cast(most).add(spoilt).intoMemorySegment(ALL, to, ORDER);
     }
 
     @Override
@@ -374,11 +375,15 @@ final class Fp32RadialPanels implements RadialPanels {
             FloatVector weighted = FloatVector.fromMemorySegment(SPECIES, ALL, weights + r * ROW, ORDER)
                     .mul(FloatVector.fromMemorySegment(SPECIES, ALL, slopes + r * ROW, ORDER));
             weighted.intoMemorySegment(ALL, slopes + r * ROW, ORDER);
-            sum = sum.add(weighted);
+            sum = weighted.add(sum);
             squareSum = weighted.fma(FloatVector.fromMemorySegment(SPECIES, ALL, squares + r * ROW, ORDER), squareSum);
         }
-        sum.add(FloatVector.fromMemorySegment(SPECIES, ALL, sums, ORDER)).intoMemorySegment(ALL, sums, ORDER);
-        squareSum
+        FLOAT_VECTOR
+                .cast(sum)
+                .add(FloatVector.fromMemorySegment(SPECIES, ALL, sums, ORDER))
+                .intoMemorySegment(ALL, sums, ORDER);
+        FLOAT_VECTOR
+                .cast(squareSum)
                 .add(FloatVector.fromMemorySegment(SPECIES, ALL, squareSums, ORDER))
                 .intoMemorySegment(ALL, squareSums, ORDER);
     }

@@ -1,5 +1,6 @@
 package io.quern.flow;
 
+import static io.quern.cpu.Lanes.DOUBLE_VECTOR;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LE;
 import static jdk.incubator.vector.VectorOperators.LSHL;
@@ -115,14 +116,14 @@ final class Fp64RadialPanels implements RadialPanels {
             DoubleVector u3Y = alphaY.fma(datum3, queryY);
             y3 = u3Y.fma(u3Y, y3);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        y0.intoMemorySegment(ALL, to + V, ORDER);
-        x1.intoMemorySegment(ALL, to + ROW, ORDER);
-        y1.intoMemorySegment(ALL, to + ROW + V, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * ROW, ORDER);
-        y2.intoMemorySegment(ALL, to + 2 * ROW + V, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * ROW, ORDER);
-        y3.intoMemorySegment(ALL, to + 3 * ROW + V, ORDER);
+        DOUBLE_VECTOR.cast(x0).intoMemorySegment(ALL, to, ORDER);
+        DOUBLE_VECTOR.cast(y0).intoMemorySegment(ALL, to + V, ORDER);
+        DOUBLE_VECTOR.cast(x1).intoMemorySegment(ALL, to + ROW, ORDER);
+        DOUBLE_VECTOR.cast(y1).intoMemorySegment(ALL, to + ROW + V, ORDER);
+        DOUBLE_VECTOR.cast(x2).intoMemorySegment(ALL, to + 2 * ROW, ORDER);
+        DOUBLE_VECTOR.cast(y2).intoMemorySegment(ALL, to + 2 * ROW + V, ORDER);
+        DOUBLE_VECTOR.cast(x3).intoMemorySegment(ALL, to + 3 * ROW, ORDER);
+        DOUBLE_VECTOR.cast(y3).intoMemorySegment(ALL, to + 3 * ROW + V, ORDER);
     }
 
     private static void ofOne(int depth, long y, long yRow, long x, long minusAlphas, long to) {
@@ -143,10 +144,10 @@ final class Fp64RadialPanels implements RadialPanels {
             DoubleVector u3 = alpha.fma(DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, at + 3 * yRow)), query);
             x3 = u3.fma(u3, x3);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        x1.intoMemorySegment(ALL, to + ROW, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * ROW, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * ROW, ORDER);
+        DOUBLE_VECTOR.cast(x0).intoMemorySegment(ALL, to, ORDER);
+        DOUBLE_VECTOR.cast(x1).intoMemorySegment(ALL, to + ROW, ORDER);
+        DOUBLE_VECTOR.cast(x2).intoMemorySegment(ALL, to + 2 * ROW, ORDER);
+        DOUBLE_VECTOR.cast(x3).intoMemorySegment(ALL, to + 3 * ROW, ORDER);
     }
 
     @Override
@@ -180,9 +181,10 @@ final class Fp64RadialPanels implements RadialPanels {
             DoubleVector u = alpha.fma(datum, DoubleVector.fromMemorySegment(SPECIES, ALL, column + k * ROW, ORDER))
                     .abs();
             spoilt = u.fma(ZERO, spoilt);
+            most = DOUBLE_VECTOR.cast(most);
             most = MASKS ? most.blend(u, u.compare(GT, most)) : most.max(u);
         }
-        most.add(spoilt).intoMemorySegment(ALL, to, ORDER);
+        DOUBLE_VECTOR.cast(most).add(spoilt).intoMemorySegment(ALL, to, ORDER);
     }
 
     @Override
@@ -394,11 +396,15 @@ final class Fp64RadialPanels implements RadialPanels {
             DoubleVector weighted = DoubleVector.fromMemorySegment(SPECIES, ALL, weights + r * ROW, ORDER)
                     .mul(DoubleVector.fromMemorySegment(SPECIES, ALL, slopes + r * ROW, ORDER));
             weighted.intoMemorySegment(ALL, slopes + r * ROW, ORDER);
-            sum = sum.add(weighted);
+            sum = weighted.add(sum);
             squareSum = weighted.fma(DoubleVector.fromMemorySegment(SPECIES, ALL, squares + r * ROW, ORDER), squareSum);
         }
-        sum.add(DoubleVector.fromMemorySegment(SPECIES, ALL, sums, ORDER)).intoMemorySegment(ALL, sums, ORDER);
-        squareSum
+        DOUBLE_VECTOR
+                .cast(sum)
+                .add(DoubleVector.fromMemorySegment(SPECIES, ALL, sums, ORDER))
+                .intoMemorySegment(ALL, sums, ORDER);
+        DOUBLE_VECTOR
+                .cast(squareSum)
                 .add(DoubleVector.fromMemorySegment(SPECIES, ALL, squareSums, ORDER))
                 .intoMemorySegment(ALL, squareSums, ORDER);
     }

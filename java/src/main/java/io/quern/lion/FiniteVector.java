@@ -36,7 +36,7 @@ final class FiniteVector {
         }
         float zero = 0;
         for (int lane = 0; lane < FLOAT_LANES; lane++) {
-            zero += zeros.lane(lane);
+            zero += Lanes.FLOAT_VECTOR.cast(zeros).lane(lane);
         }
         for (int i = vectorised; i < count; i++) {
             zero += 0 * (float) DType.FP32.get(tensor, (firstByte >> 2) + i);
@@ -54,7 +54,7 @@ final class FiniteVector {
         }
         double zero = 0;
         for (int lane = 0; lane < DOUBLE_LANES; lane++) {
-            zero += zeros.lane(lane);
+            zero += Lanes.DOUBLE_VECTOR.cast(zeros).lane(lane);
         }
         for (int i = vectorised; i < count; i++) {
             zero += 0 * DType.FP64.get(tensor, (firstByte >> 3) + i);

@@ -79,10 +79,10 @@ final class SquaresVector {
                 sum2 = g2.fma(g2, sum2);
                 sum3 = g3.fma(g3, sum3);
             }
-            sum0.intoMemorySegment(sums, place, ORDER);
-            sum1.intoMemorySegment(sums, place + BYTES, ORDER);
-            sum2.intoMemorySegment(sums, place + 2 * BYTES, ORDER);
-            sum3.intoMemorySegment(sums, place + 3 * BYTES, ORDER);
+            Lanes.DOUBLE_VECTOR.cast(sum0).intoMemorySegment(sums, place, ORDER);
+            Lanes.DOUBLE_VECTOR.cast(sum1).intoMemorySegment(sums, place + BYTES, ORDER);
+            Lanes.DOUBLE_VECTOR.cast(sum2).intoMemorySegment(sums, place + 2 * BYTES, ORDER);
+            Lanes.DOUBLE_VECTOR.cast(sum3).intoMemorySegment(sums, place + 3 * BYTES, ORDER);
         }
     }
 
@@ -104,10 +104,10 @@ final class SquaresVector {
                 sum2 = g2.fma(g2, sum2);
                 sum3 = g3.fma(g3, sum3);
             }
-            sum0.intoMemorySegment(sums, place, ORDER);
-            sum1.intoMemorySegment(sums, place + BYTES, ORDER);
-            sum2.intoMemorySegment(sums, place + 2 * BYTES, ORDER);
-            sum3.intoMemorySegment(sums, place + 3 * BYTES, ORDER);
+            Lanes.DOUBLE_VECTOR.cast(sum0).intoMemorySegment(sums, place, ORDER);
+            Lanes.DOUBLE_VECTOR.cast(sum1).intoMemorySegment(sums, place + BYTES, ORDER);
+            Lanes.DOUBLE_VECTOR.cast(sum2).intoMemorySegment(sums, place + 2 * BYTES, ORDER);
+            Lanes.DOUBLE_VECTOR.cast(sum3).intoMemorySegment(sums, place + 3 * BYTES, ORDER);
         }
     }
 }
