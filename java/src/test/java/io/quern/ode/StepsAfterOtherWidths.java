@@ -8,7 +8,7 @@ import io.quern.Stream;
 import io.quern.TensorArena;
 import io.quern.WornProfiles;
 
-/** Steps of equal length in a process that has used vectors of several widths; run by {@link StepCompilationTest}. */
+/** Steps in a process that has used vectors of several widths; run by {@link StepCompilationTest}. */
 final class StepsAfterOtherWidths {
     private StepsAfterOtherWidths() {}
 
@@ -31,6 +31,19 @@ final class StepsAfterOtherWidths {
                                 .bind(stream)) {
                     Allocation.assertNone(method + " of " + dtype, call::run);
                 }
+            }
+            OdeRun run = OdeCases.random(OdeCatalogue.LORENZ, Method.DORMAND_PRINCE_5_4, dtype, batch, 42);
+            try (TensorArena arena = TensorArena.open(Device.cpu());
+                    Stream stream = Stream.open(Device.cpu());
+                    BoundCall call = run.ode()
+                            .adaptive()
+                            .state(arena.allocate(dtype, 3, batch).copyFrom(run.state()))
+                            .parameters(arena.allocate(dtype, 3, batch).copyFrom(run.parameters()))
+                            .end(1)
+                            .tolerances(1e-3, 1e-3)
+                            .out(arena.allocate(dtype, 3, batch))
+                            .bind(stream)) {
+                Allocation.assertNone("an adaptive solve of " + dtype, call::run);
             }
         }
     }
