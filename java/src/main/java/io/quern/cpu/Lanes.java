@@ -2,7 +2,6 @@ package io.quern.cpu;
 
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -55,9 +54,6 @@ public final class Lanes {
     /** The class of a vector of {@link #DOUBLE}. */
     public static final Class<? extends DoubleVector> DOUBLE_VECTOR =
             DOUBLE.vectorType().asSubclass(DoubleVector.class);
-
-    /** The class of a vector of {@link #INT}. */
-    public static final Class<? extends IntVector> INT_VECTOR = INT.vectorType().asSubclass(IntVector.class);
 
     private Lanes() {}
 

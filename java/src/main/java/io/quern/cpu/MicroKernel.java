@@ -22,7 +22,8 @@ package io.quern.cpu;
  * tiles gain little (6 by 4: some 4%, 8 by 3: nothing), and none with 24 accumulators suits 16 registers: hence one shape for
  * all widths.
  *
- * <p>All addresses are absolute and trusted ({@link AddressSpace}); strides are in bytes. Nothing is allocated.
+ * <p>All addresses are absolute and trusted ({@link AddressSpace}); strides are in bytes, none of them negative. Nothing is
+ * allocated.
  */
 public sealed interface MicroKernel permits Fp32MicroKernel, Fp64MicroKernel {
     /** Rows of a tile. */
