@@ -34,9 +34,10 @@ final class FiniteVector {
                     .mul(0f)
                     .add(zeros);
         }
+        zeros = Lanes.FLOAT_VECTOR.cast(zeros);
         float zero = 0;
         for (int lane = 0; lane < FLOAT_LANES; lane++) {
-            zero += Lanes.FLOAT_VECTOR.cast(zeros).lane(lane);
+            zero += zeros.lane(lane);
         }
         for (int i = vectorised; i < count; i++) {
             zero += 0 * (float) DType.FP32.get(tensor, (firstByte >> 2) + i);
@@ -52,9 +53,10 @@ final class FiniteVector {
                     .mul(0.0)
                     .add(zeros);
         }
+        zeros = Lanes.DOUBLE_VECTOR.cast(zeros);
         double zero = 0;
         for (int lane = 0; lane < DOUBLE_LANES; lane++) {
-            zero += Lanes.DOUBLE_VECTOR.cast(zeros).lane(lane);
+            zero += zeros.lane(lane);
         }
         for (int i = vectorised; i < count; i++) {
             zero += 0 * DType.FP64.get(tensor, (firstByte >> 3) + i);

@@ -40,8 +40,9 @@ import jdk.incubator.vector.VectorSpecies;
  * <p>Whatever a method is called on must be something of whose class the JVM's first compiler knows nothing. It inlines the
  * Vector API as the second does, and some 60 calls on what it does know, constants and species, take all its virtual registers
  * (StepCompiler says what comes of that); a call on anything else remains a call to it, of which a method may have as many as it
- * has room for. The second compiler knows the class of every vector that it has computed. Hence the first load of a method,
- * the anchor: from it all others have their species, and of it come the constants that methods are called on.
+ * has room for. The second compiler knows the class of every vector that it has computed, and is told it by a cast before that,
+ * which takes few registers of the first. Hence the first load of a method, the anchor: from it all others have their species,
+ * and of it come the constants that methods are called on.
  */
 final class VectorCode implements NumberCode {
     private static final ClassDesc VECTOR = describe(Vector.class);
