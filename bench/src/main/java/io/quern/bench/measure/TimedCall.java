@@ -29,6 +29,9 @@ public class TimedCall {
     private static final int QUIET_ROUNDS = 3;
     private static final long SETTLE_NANOS_AT_MOST = 10_000_000_000L;
 
+    /** Between us and a peer: OpenMP's threads spin for some 5 ms after a loop, on cores that our workers need. */
+    private static final long IDLE_MILLIS = 20;
+
     /** What to run when, as {@link Visit#write} writes it. */
     @Param("")
     public String visits;
@@ -54,7 +57,7 @@ public class TimedCall {
 
     /** Turns to the subject, or the peer, whose iteration this is. */
     @Setup(Level.Iteration)
-    public void turn() {
+    public void turn() throws InterruptedException {
         if (iterationOfVisit == plan.get(visit).iterations()) {
             closeSubject();
             visit++;
@@ -64,6 +67,9 @@ public class TimedCall {
             open(Rooms.subject(plan.get(visit).subject()));
         }
         String peer = plan.get(visit).peer();
+        if (peer != null) {
+            Thread.sleep(IDLE_MILLIS);
+        }
         current = peer != null && iterationOfVisit % 2 == 1 ? call(peer) : ours;
         iterationOfVisit++;
     }
