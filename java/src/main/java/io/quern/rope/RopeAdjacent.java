@@ -1,7 +1,10 @@
 package io.quern.rope;
 
+import static io.quern.cpu.AddressSpace.ADDRESS;
+import static io.quern.cpu.AddressSpace.ALL;
+import static io.quern.cpu.AddressSpace.STRIDE;
+
 import io.quern.cpu.Lanes;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
@@ -14,72 +17,116 @@ import jdk.incubator.vector.VectorShuffle;
  *   y = fma(x, c, x' s)      x' is x with the channels of each pair exchanged, c = (c0 c0 c1 c1 ...), s = (-s0 s0 -s1 s1 ...)
  * </pre>
  *
- * which is the pair's formula bit by bit, since x1 * -s is -(x1 * s). Parameters and what is left over as in {@link
- * RopeHalves}.
+ * which is the pair's formula bit by bit, since x1 * -s is -(x1 * s). Parameters, what is left over and the shape of the loops
+ * as in {@link RopeHalves}.
  */
 final class RopeAdjacent {
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+    private static final long FLOAT_BYTES = Lanes.FLOAT.vectorByteSize();
+    private static final long DOUBLE_BYTES = Lanes.DOUBLE.vectorByteSize();
 
     private static final VectorShuffle<Float> EXCHANGE_FLOATS = VectorShuffle.fromOp(Lanes.FLOAT, i -> i ^ 1);
     private static final VectorShuffle<Double> EXCHANGE_DOUBLES = VectorShuffle.fromOp(Lanes.DOUBLE, i -> i ^ 1);
 
     private RopeAdjacent() {}
 
-    static void fp64(
-            MemorySegment x,
-            long xAt,
-            long xStep,
-            MemorySegment out,
-            long outAt,
-            long outStep,
-            long heads,
-            MemorySegment turns,
-            long turnsAt,
-            int pairs) {
-        long vectorised = 8L * Lanes.DOUBLE.loopBound(2 * pairs);
-        long sines = turnsAt + 16L * pairs;
+    static void fp64(long x, long xStep, long out, long outStep, long heads, long cosines, long sines, int pairs) {
+        xStep &= STRIDE;
+        outStep &= STRIDE;
+        cosines &= ADDRESS;
+        sines &= ADDRESS;
+        long whole = 8L * Lanes.DOUBLE.loopBound(2 * pairs);
+        long fours = whole - whole % (4 * DOUBLE_BYTES);
         for (long h = 0; h < heads; h++) {
-            long from = xAt + h * xStep;
-            long to = outAt + h * outStep;
-            for (long i = 0; i != vectorised; i += Lanes.DOUBLE.vectorByteSize()) {
-                DoubleVector both = loadFp64(x, from + i);
-                DoubleVector c = loadFp64(turns, turnsAt + i);
-                DoubleVector s = loadFp64(turns, sines + i);
-                both.fma(c, both.rearrange(EXCHANGE_DOUBLES).mul(s)).intoMemorySegment(out, to + i, ORDER);
+            x &= ADDRESS;
+            out &= ADDRESS;
+            long i = 0;
+            while (i != fours) {
+                long from = x + i;
+                long to = out + i;
+                long c = cosines + i;
+                long s = sines + i;
+                DoubleVector x0 = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, from, ORDER);
+                DoubleVector c0 = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, c, ORDER);
+                DoubleVector s0 = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, s, ORDER);
+                x0.fma(c0, x0.rearrange(EXCHANGE_DOUBLES).mul(s0)).intoMemorySegment(ALL, to, ORDER);
+                DoubleVector x1 = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, from + DOUBLE_BYTES, ORDER);
+                DoubleVector c1 = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, c + DOUBLE_BYTES, ORDER);
+                DoubleVector s1 = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, s + DOUBLE_BYTES, ORDER);
+                x1.fma(c1, x1.rearrange(EXCHANGE_DOUBLES).mul(s1)).intoMemorySegment(ALL, to + DOUBLE_BYTES, ORDER);
+                DoubleVector x2 = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, from + 2 * DOUBLE_BYTES, ORDER);
+                DoubleVector c2 = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, c + 2 * DOUBLE_BYTES, ORDER);
+                DoubleVector s2 = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, s + 2 * DOUBLE_BYTES, ORDER);
+                x2.fma(c2, x2.rearrange(EXCHANGE_DOUBLES).mul(s2)).intoMemorySegment(ALL, to + 2 * DOUBLE_BYTES, ORDER);
+                DoubleVector x3 = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, from + 3 * DOUBLE_BYTES, ORDER);
+                DoubleVector c3 = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, c + 3 * DOUBLE_BYTES, ORDER);
+                DoubleVector s3 = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, s + 3 * DOUBLE_BYTES, ORDER);
+                x3.fma(c3, x3.rearrange(EXCHANGE_DOUBLES).mul(s3)).intoMemorySegment(ALL, to + 3 * DOUBLE_BYTES, ORDER);
+                i = (i + 4 * DOUBLE_BYTES) & STRIDE;
             }
+            while (i != whole) {
+                long from = x + i;
+                long to = out + i;
+                long c = cosines + i;
+                long s = sines + i;
+                DoubleVector both = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, from, ORDER);
+                DoubleVector cosine = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, c, ORDER);
+                DoubleVector sine = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, s, ORDER);
+                both.fma(cosine, both.rearrange(EXCHANGE_DOUBLES).mul(sine)).intoMemorySegment(ALL, to, ORDER);
+                i = (i + DOUBLE_BYTES) & STRIDE;
+            }
+            x += xStep;
+            out += outStep;
         }
     }
 
-    static void fp32(
-            MemorySegment x,
-            long xAt,
-            long xStep,
-            MemorySegment out,
-            long outAt,
-            long outStep,
-            long heads,
-            MemorySegment turns,
-            long turnsAt,
-            int pairs) {
-        long vectorised = 4L * Lanes.FLOAT.loopBound(2 * pairs);
-        long sines = turnsAt + 8L * pairs;
+    static void fp32(long x, long xStep, long out, long outStep, long heads, long cosines, long sines, int pairs) {
+        xStep &= STRIDE;
+        outStep &= STRIDE;
+        cosines &= ADDRESS;
+        sines &= ADDRESS;
+        long whole = 4L * Lanes.FLOAT.loopBound(2 * pairs);
+        long fours = whole - whole % (4 * FLOAT_BYTES);
         for (long h = 0; h < heads; h++) {
-            long from = xAt + h * xStep;
-            long to = outAt + h * outStep;
-            for (long i = 0; i != vectorised; i += Lanes.FLOAT.vectorByteSize()) {
-                FloatVector both = loadFp32(x, from + i);
-                FloatVector c = loadFp32(turns, turnsAt + i);
-                FloatVector s = loadFp32(turns, sines + i);
-                both.fma(c, both.rearrange(EXCHANGE_FLOATS).mul(s)).intoMemorySegment(out, to + i, ORDER);
+            x &= ADDRESS;
+            out &= ADDRESS;
+            long i = 0;
+            while (i != fours) {
+                long from = x + i;
+                long to = out + i;
+                long c = cosines + i;
+                long s = sines + i;
+                FloatVector x0 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, from, ORDER);
+                FloatVector c0 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, c, ORDER);
+                FloatVector s0 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, s, ORDER);
+                x0.fma(c0, x0.rearrange(EXCHANGE_FLOATS).mul(s0)).intoMemorySegment(ALL, to, ORDER);
+                FloatVector x1 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, from + FLOAT_BYTES, ORDER);
+                FloatVector c1 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, c + FLOAT_BYTES, ORDER);
+                FloatVector s1 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, s + FLOAT_BYTES, ORDER);
+                x1.fma(c1, x1.rearrange(EXCHANGE_FLOATS).mul(s1)).intoMemorySegment(ALL, to + FLOAT_BYTES, ORDER);
+                FloatVector x2 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, from + 2 * FLOAT_BYTES, ORDER);
+                FloatVector c2 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, c + 2 * FLOAT_BYTES, ORDER);
+                FloatVector s2 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, s + 2 * FLOAT_BYTES, ORDER);
+                x2.fma(c2, x2.rearrange(EXCHANGE_FLOATS).mul(s2)).intoMemorySegment(ALL, to + 2 * FLOAT_BYTES, ORDER);
+                FloatVector x3 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, from + 3 * FLOAT_BYTES, ORDER);
+                FloatVector c3 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, c + 3 * FLOAT_BYTES, ORDER);
+                FloatVector s3 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, s + 3 * FLOAT_BYTES, ORDER);
+                x3.fma(c3, x3.rearrange(EXCHANGE_FLOATS).mul(s3)).intoMemorySegment(ALL, to + 3 * FLOAT_BYTES, ORDER);
+                i = (i + 4 * FLOAT_BYTES) & STRIDE;
             }
+            while (i != whole) {
+                long from = x + i;
+                long to = out + i;
+                long c = cosines + i;
+                long s = sines + i;
+                FloatVector both = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, from, ORDER);
+                FloatVector cosine = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, c, ORDER);
+                FloatVector sine = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, s, ORDER);
+                both.fma(cosine, both.rearrange(EXCHANGE_FLOATS).mul(sine)).intoMemorySegment(ALL, to, ORDER);
+                i = (i + FLOAT_BYTES) & STRIDE;
+            }
+            x += xStep;
+            out += outStep;
         }
-    }
-
-    private static FloatVector loadFp32(MemorySegment memory, long at) {
-        return FloatVector.fromMemorySegment(Lanes.FLOAT, memory, at, ORDER);
-    }
-
-    private static DoubleVector loadFp64(MemorySegment memory, long at) {
-        return DoubleVector.fromMemorySegment(Lanes.DOUBLE, memory, at, ORDER);
     }
 }

@@ -2,6 +2,7 @@ package io.quern.rope;
 
 import io.quern.DType;
 import io.quern.Tensor;
+import io.quern.cpu.AddressSpace;
 import io.quern.cpu.Fp32Blocks;
 import io.quern.cpu.Lanes;
 import java.lang.foreign.MemorySegment;
@@ -17,7 +18,6 @@ final class RopeHeads {
     private final long xStep; // from head to head, in bytes
     private final MemorySegment out;
     private final long outStep;
-    private final MemorySegment turns;
     private final int rotaryDim;
     private final long beforeBytes; // of a head, copied: before the rotated channels, and after them; 0 in place
     private final long afterBytes;
@@ -25,7 +25,7 @@ final class RopeHeads {
     private final int headsOfBlock; // how many are widened at once; 0 where one does not fit
 
     /** @param x (tokens, heads, headDim), perhaps with batches, as is out */
-    RopeHeads(Rope rope, Tensor x, Tensor out, MemorySegment turns) {
+    RopeHeads(Rope rope, Tensor x, Tensor out) {
         this.dtype = x.dtype();
         this.pairing = rope.pairing();
         this.pairs = rope.pairs();
@@ -34,7 +34,6 @@ final class RopeHeads {
         this.xStep = x.stride(-2) * dtype.bytes();
         this.out = out.segment();
         this.outStep = out.stride(-2) * dtype.bytes();
-        this.turns = turns;
         this.rotaryDim = rope.rotaryDim();
         this.rotatedAt = (long) rope.rotaryOffset() * dtype.bytes();
         boolean inPlace = out.address() == x.address();
@@ -50,19 +49,20 @@ final class RopeHeads {
      *
      * @param xAt where its first head begins in x, in bytes
      * @param outAt where its first head begins in out, in bytes
-     * @param turnsAt where its turns begin, in bytes
+     * @param cosines the address where they begin, laid out
+     * @param sines likewise
      */
-    void rotate(long xAt, long outAt, long turnsAt) {
+    void rotate(long xAt, long outAt, long cosines, long sines) {
         long from = xAt + rotatedAt;
         long to = outAt + rotatedAt;
         switch (dtype) {
-            case FP64 -> fp64(from, to, turnsAt);
-            case FP32 -> fp32(x, from, xStep, out, to, outStep, heads, turnsAt);
+            case FP64 -> fp64(x.address() + from, out.address() + to, cosines, sines);
+            case FP32 -> fp32(x.address() + from, xStep, out.address() + to, outStep, heads, cosines, sines);
             default -> {
                 if (headsOfBlock == 0) {
-                    wide(from, to, turnsAt);
+                    wide(from, to, cosines, sines);
                 } else {
-                    blocks(from, to, turnsAt);
+                    blocks(from, to, cosines, sines);
                 }
             }
         }
@@ -80,66 +80,60 @@ final class RopeHeads {
         }
     }
 
-    private void fp64(long xAt, long outAt, long turnsAt) {
+    private void fp64(long from, long to, long cosines, long sines) {
         int first;
         if (pairing == Pairing.HALVES) {
-            RopeHalves.fp64(x, xAt, xStep, out, outAt, outStep, heads, turns, turnsAt, pairs);
+            RopeHalves.fp64(from, xStep, to, outStep, heads, cosines, sines, pairs);
             first = Lanes.DOUBLE.loopBound(pairs);
         } else if (Lanes.DOUBLE.length() > 2) {
-            RopeAdjacent.fp64(x, xAt, xStep, out, outAt, outStep, heads, turns, turnsAt, pairs);
+            RopeAdjacent.fp64(from, xStep, to, outStep, heads, cosines, sines, pairs);
             first = Lanes.DOUBLE.loopBound(rotaryDim) / 2;
         } else {
             first = 0; // C2 has no shuffle of two doubles: it boxes them, and one pair at a time is faster
         }
         if (first < pairs) {
-            RopeScalar.fp64(x, xAt, xStep, out, outAt, outStep, heads, turns, turnsAt, pairs, pairing, first);
+            RopeScalar.fp64(from, xStep, to, outStep, heads, cosines, sines, pairs, pairing, first);
         }
     }
 
-    private void fp32(
-            MemorySegment from,
-            long fromAt,
-            long fromStep,
-            MemorySegment to,
-            long toAt,
-            long toStep,
-            long count,
-            long turnsAt) {
+    private void fp32(long from, long fromStep, long to, long toStep, long count, long cosines, long sines) {
         int first;
         if (pairing == Pairing.HALVES) {
-            RopeHalves.fp32(from, fromAt, fromStep, to, toAt, toStep, count, turns, turnsAt, pairs);
+            RopeHalves.fp32(from, fromStep, to, toStep, count, cosines, sines, pairs);
             first = Lanes.FLOAT.loopBound(pairs);
         } else {
-            RopeAdjacent.fp32(from, fromAt, fromStep, to, toAt, toStep, count, turns, turnsAt, pairs);
+            RopeAdjacent.fp32(from, fromStep, to, toStep, count, cosines, sines, pairs);
             first = Lanes.FLOAT.loopBound(rotaryDim) / 2;
         }
         if (first < pairs) {
-            RopeScalar.fp32(from, fromAt, fromStep, to, toAt, toStep, count, turns, turnsAt, pairs, pairing, first);
+            RopeScalar.fp32(from, fromStep, to, toStep, count, cosines, sines, pairs, pairing, first);
         }
     }
 
     /** 16-bit heads: widened into a block of FP32, as many as it holds if they adjoin, rotated there, and rounded. */
-    private void blocks(long xAt, long outAt, long turnsAt) {
+    private void blocks(long xAt, long outAt, long cosines, long sines) {
         Fp32Blocks blocks = Fp32Blocks.ofThread();
-        MemorySegment block = blocks.segment(0);
+        long block = blocks.segment(0).address();
         long step = 4L * rotaryDim;
         for (long h = 0; h < heads; h += headsOfBlock) {
             int count = (int) Math.min(headsOfBlock, heads - h);
             if (dtype == DType.FP16) {
                 blocks.loadFp16(0, x, xAt + h * xStep, count * rotaryDim);
-                fp32(block, 0, step, block, 0, step, count, turnsAt);
+                fp32(block, step, block, step, count, cosines, sines);
                 blocks.storeFp16(0, out, outAt + h * outStep, count * rotaryDim);
             } else {
                 blocks.loadBf16(0, x, xAt + h * xStep, count * rotaryDim);
-                fp32(block, 0, step, block, 0, step, count, turnsAt);
+                fp32(block, step, block, step, count, cosines, sines);
                 blocks.storeBf16(0, out, outAt + h * outStep, count * rotaryDim);
             }
         }
     }
 
     /** 16-bit heads that fit no block, those of more than 1,024 channels: none is known, so plain is fast enough. */
-    private void wide(long xAt, long outAt, long turnsAt) {
+    private void wide(long xAt, long outAt, long cosines, long sines) {
         boolean halves = pairing == Pairing.HALVES;
+        long step = halves ? 4 : 8; // from pair to pair, of cosines and of sines
+        long positive = sines + (halves ? 0 : 4); // of a pair's two sines the one that is not negated
         for (long h = 0; h < heads; h++) {
             long from = (xAt + h * xStep) / dtype.bytes();
             long to = (outAt + h * outStep) / dtype.bytes();
@@ -148,8 +142,8 @@ final class RopeHeads {
                 int j = halves ? k + pairs : 2 * k + 1;
                 float x0 = (float) dtype.get(x, from + i);
                 float x1 = (float) dtype.get(x, from + j);
-                float c = turns.get(ValueLayout.JAVA_FLOAT, turnsAt + 4L * i);
-                float s = turns.get(ValueLayout.JAVA_FLOAT, turnsAt + 4L * (halves ? j : rotaryDim + j));
+                float c = AddressSpace.ALL.get(ValueLayout.JAVA_FLOAT, cosines + k * step);
+                float s = AddressSpace.ALL.get(ValueLayout.JAVA_FLOAT, positive + k * step);
                 dtype.set(out, to + i, Math.fma(x0, c, -(x1 * s)));
                 dtype.set(out, to + j, Math.fma(x1, c, x0 * s));
             }

@@ -1,6 +1,7 @@
 package io.quern.rope;
 
-import java.lang.foreign.MemorySegment;
+import static io.quern.cpu.AddressSpace.ALL;
+
 import java.lang.foreign.ValueLayout;
 
 /**
@@ -14,65 +15,61 @@ final class RopeScalar {
     private RopeScalar() {}
 
     static void fp64(
-            MemorySegment x,
-            long xAt,
+            long x,
             long xStep,
-            MemorySegment out,
-            long outAt,
+            long out,
             long outStep,
             long heads,
-            MemorySegment turns,
-            long turnsAt,
+            long cosines,
+            long sines,
             int pairs,
             Pairing pairing,
             int first) {
         boolean halves = pairing == Pairing.HALVES;
         long step = halves ? 8 : 16; // from pair to pair, in x as in the turns
         long partner = halves ? 8L * pairs : 8; // from a pair's first channel to its second
-        long sine = halves ? 8L * pairs : 16L * pairs + 8; // from a pair's cosine to its sine that is not negated
+        long positive = sines + (halves ? 0 : 8); // of a pair's two sines the one that is not negated
         for (long h = 0; h < heads; h++) {
-            long from = xAt + h * xStep;
-            long to = outAt + h * outStep;
+            long from = x + h * xStep;
+            long to = out + h * outStep;
             for (int k = first; k < pairs; k++) {
                 long i = k * step;
-                double x0 = x.get(DOUBLE, from + i);
-                double x1 = x.get(DOUBLE, from + i + partner);
-                double c = turns.get(DOUBLE, turnsAt + i);
-                double s = turns.get(DOUBLE, turnsAt + i + sine);
-                out.set(DOUBLE, to + i, Math.fma(x0, c, -(x1 * s)));
-                out.set(DOUBLE, to + i + partner, Math.fma(x1, c, x0 * s));
+                double x0 = ALL.get(DOUBLE, from + i);
+                double x1 = ALL.get(DOUBLE, from + i + partner);
+                double c = ALL.get(DOUBLE, cosines + i);
+                double s = ALL.get(DOUBLE, positive + i);
+                ALL.set(DOUBLE, to + i, Math.fma(x0, c, -(x1 * s)));
+                ALL.set(DOUBLE, to + i + partner, Math.fma(x1, c, x0 * s));
             }
         }
     }
 
     static void fp32(
-            MemorySegment x,
-            long xAt,
+            long x,
             long xStep,
-            MemorySegment out,
-            long outAt,
+            long out,
             long outStep,
             long heads,
-            MemorySegment turns,
-            long turnsAt,
+            long cosines,
+            long sines,
             int pairs,
             Pairing pairing,
             int first) {
         boolean halves = pairing == Pairing.HALVES;
         long step = halves ? 4 : 8; // from pair to pair, in x as in the turns
         long partner = halves ? 4L * pairs : 4; // from a pair's first channel to its second
-        long sine = halves ? 4L * pairs : 8L * pairs + 4; // from a pair's cosine to its sine that is not negated
+        long positive = sines + (halves ? 0 : 4); // of a pair's two sines the one that is not negated
         for (long h = 0; h < heads; h++) {
-            long from = xAt + h * xStep;
-            long to = outAt + h * outStep;
+            long from = x + h * xStep;
+            long to = out + h * outStep;
             for (int k = first; k < pairs; k++) {
                 long i = k * step;
-                float x0 = x.get(FLOAT, from + i);
-                float x1 = x.get(FLOAT, from + i + partner);
-                float c = turns.get(FLOAT, turnsAt + i);
-                float s = turns.get(FLOAT, turnsAt + i + sine);
-                out.set(FLOAT, to + i, Math.fma(x0, c, -(x1 * s)));
-                out.set(FLOAT, to + i + partner, Math.fma(x1, c, x0 * s));
+                float x0 = ALL.get(FLOAT, from + i);
+                float x1 = ALL.get(FLOAT, from + i + partner);
+                float c = ALL.get(FLOAT, cosines + i);
+                float s = ALL.get(FLOAT, positive + i);
+                ALL.set(FLOAT, to + i, Math.fma(x0, c, -(x1 * s)));
+                ALL.set(FLOAT, to + i + partner, Math.fma(x1, c, x0 * s));
             }
         }
     }

@@ -82,7 +82,7 @@ final class RopeVector {
 
         Apply(Rotation a, int threads, Workspace workspace) {
             this.turns = new TurnLayout(a);
-            this.heads = new RopeHeads(a.rope(), a.x(), a.out(), workspace.segment());
+            this.heads = new RopeHeads(a.rope(), a.x(), a.out());
             this.x = a.xLayout();
             this.out = a.outLayout();
             this.scratch = workspace.segment();
@@ -103,8 +103,12 @@ final class RopeVector {
             for (long i = parts.begin(part); i < end; i++) {
                 long b = i / x.tokens();
                 long t = i % x.tokens();
-                turns.place(b, t, scratch, turnsAt);
-                heads.rotate(x.at(b, t) * elementBytes, out.at(b, t) * elementBytes, turnsAt);
+                long row = turns.place(b, t, scratch, turnsAt);
+                heads.rotate(
+                        x.at(b, t) * elementBytes,
+                        out.at(b, t) * elementBytes,
+                        turns.cosines(b, row, scratch, turnsAt),
+                        turns.sines(b, row, scratch, turnsAt));
             }
         }
     }
@@ -134,8 +138,7 @@ final class RopeVector {
             Rope rope = query.rope();
             boolean hasValues = a.value() != null;
             this.heads = new RopeHeads[] {
-                new RopeHeads(rope, query.x(), query.out(), workspace.segment()),
-                new RopeHeads(rope, a.key(), a.keyOut(), workspace.segment())
+                new RopeHeads(rope, query.x(), query.out()), new RopeHeads(rope, a.key(), a.keyOut())
             };
             this.from = new HeadsLayout[] {query.xLayout(), HeadsLayout.of(a.key())};
             this.to = new HeadsLayout[] {query.outLayout(), HeadsLayout.of(a.keyOut())};
@@ -169,10 +172,12 @@ final class RopeVector {
                 long t = i % tokens;
                 long slot = slots.whole(slotsMemory, 0, b, t);
                 boolean kept = slot >= 0 && slot < capacity;
-                turns.place(b, t, scratch, turnsAt);
+                long row = turns.place(b, t, scratch, turnsAt);
+                long cosines = turns.cosines(b, row, scratch, turnsAt);
+                long sines = turns.sines(b, row, scratch, turnsAt);
                 for (int side = 0; side < (kept ? 2 : 1); side++) {
                     long outAt = to[side].at(b, side == 0 ? t : slot);
-                    heads[side].rotate(from[side].at(b, t) * elementBytes, outAt * elementBytes, turnsAt);
+                    heads[side].rotate(from[side].at(b, t) * elementBytes, outAt * elementBytes, cosines, sines);
                 }
                 if (kept) {
                     copyValues(b, t, slot);

@@ -21,6 +21,9 @@ import jdk.incubator.vector.VectorShuffle;
  * </pre>
  */
 final class TurnLayout {
+    /** In place of a row of the table. */
+    static final long PLACED = -1;
+
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE;
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
@@ -89,11 +92,24 @@ final class TurnLayout {
         return scratchBytes;
     }
 
-    /** Lays a token's cosines and sines out in scratch memory, from {@code at} on. */
-    void place(long batch, long token, MemorySegment scratch, long at) {
+    /**
+     * Lays a token's cosines and sines out in scratch memory, from {@code at} on, unless a table has them as heads use them.
+     *
+     * @return the row of the table; {@link #PLACED} where they are in scratch memory
+     */
+    long place(long batch, long token, MemorySegment scratch, long at) {
         long row = at + rowAt;
         if (angles == null) {
-            look(batch, positions.whole(positionsMemory, 0, batch, token), scratch, row);
+            long position = positions.whole(positionsMemory, 0, batch, token);
+            boolean known = position >= 0 && position < tableRows;
+            if (known && !adjacent && !inverse) {
+                return position;
+            }
+            if (known) {
+                copy(batch, position, scratch, row);
+            } else {
+                fill(scratch, row);
+            }
         } else {
             angles.compute(batch, token, scratch, at + angleAt);
             if (!wide) {
@@ -108,6 +124,25 @@ final class TurnLayout {
         } else if (adjacent) {
             spreadFp32(scratch, row, at);
         }
+        return PLACED;
+    }
+
+    /**
+     * {@return the address of the cosines}
+     *
+     * @param row what {@link #place} returned
+     */
+    long cosines(long batch, long row, MemorySegment scratch, long at) {
+        return row == PLACED
+                ? scratch.address() + at
+                : cosine.address() + (batch * cosineBatchStride + row * cosineRowStride) * elementBytes;
+    }
+
+    /** {@return that of the sines; parameters as those of {@link #cosines}} */
+    long sines(long batch, long row, MemorySegment scratch, long at) {
+        return row == PLACED
+                ? scratch.address() + at + (adjacent ? 2 : 1) * pairs * elementBytes
+                : sine.address() + (batch * sineBatchStride + row * sineRowStride) * elementBytes;
     }
 
     /** Rounds FP64 numbers to FP32. */
@@ -117,15 +152,15 @@ final class TurnLayout {
         }
     }
 
-    private void look(long batch, long position, MemorySegment scratch, long row) {
+    private void copy(long batch, long position, MemorySegment scratch, long row) {
         long bytes = pairs * elementBytes;
-        if (position >= 0 && position < tableRows) {
-            long cosineAt = (batch * cosineBatchStride + position * cosineRowStride) * elementBytes;
-            long sineAt = (batch * sineBatchStride + position * sineRowStride) * elementBytes;
-            MemorySegment.copy(cosine, cosineAt, scratch, row, bytes);
-            MemorySegment.copy(sine, sineAt, scratch, row + bytes, bytes);
-            return;
-        }
+        long cosineAt = (batch * cosineBatchStride + position * cosineRowStride) * elementBytes;
+        long sineAt = (batch * sineBatchStride + position * sineRowStride) * elementBytes;
+        MemorySegment.copy(cosine, cosineAt, scratch, row, bytes);
+        MemorySegment.copy(sine, sineAt, scratch, row + bytes, bytes);
+    }
+
+    private void fill(MemorySegment scratch, long row) {
         for (int i = 0; i < 2 * pairs; i++) {
             if (wide) {
                 scratch.set(DOUBLE, row + 8L * i, Double.NaN);
