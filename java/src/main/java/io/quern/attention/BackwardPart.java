@@ -214,7 +214,7 @@ final class BackwardPart {
             return;
         }
         Fp32Blocks blocks = Fp32Blocks.ofThread();
-        math.scaleVector(length, from, factor, blocks.segment(0).address());
+        math.scaleVector(length, from, factor, blocks.address(0));
         blocks.store(0, layout.dtype, ALL, to, length);
     }
 
@@ -463,7 +463,7 @@ final class BackwardPart {
             return;
         }
         Fp32Blocks blocks = Fp32Blocks.ofThread();
-        math.unpackColumn(length, panel, column, factor, blocks.segment(0).address());
+        math.unpackColumn(length, panel, column, factor, blocks.address(0));
         blocks.store(0, layout.dtype, ALL, to, length);
     }
 }

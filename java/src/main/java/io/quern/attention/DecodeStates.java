@@ -111,7 +111,7 @@ final class DecodeStates {
 
     private void write(long sum, boolean nothing, double factor, long to) {
         Fp32Blocks blocks = Fp32Blocks.ofThread();
-        long result = dtype == DType.FP32 ? to : blocks.segment(0).address();
+        long result = dtype == DType.FP32 ? to : blocks.address(0);
         for (int d = 0; d < valueDim; d++) {
             ALL.set(FLOAT, result + d * 4L, nothing ? 0 : (float) (factor * ALL.get(FLOAT, sum + d * 4L)));
         }

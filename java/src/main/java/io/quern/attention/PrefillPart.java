@@ -387,7 +387,7 @@ final class PrefillPart {
             return;
         }
         Fp32Blocks blocks = Fp32Blocks.ofThread();
-        math.unpackColumn(valueDim, outs, column, factor, blocks.segment(0).address());
+        math.unpackColumn(valueDim, outs, column, factor, blocks.address(0));
         blocks.store(0, dtype, ALL, to, valueDim);
     }
 }

@@ -39,11 +39,6 @@ final class WideRows {
             MemorySegment.copy(ALL, from, ALL, to, (long) count * dtype.bytes());
             return;
         }
-        Fp32Blocks blocks = Fp32Blocks.ofThread();
-        for (int i = 0; i < count; i += Fp32Blocks.LENGTH) {
-            int some = Math.min(Fp32Blocks.LENGTH, count - i);
-            MemorySegment block = blocks.load(0, dtype, ALL, from + (long) i * dtype.bytes(), some);
-            MemorySegment.copy(block, 0, ALL, to + i * (long) Float.BYTES, some * (long) Float.BYTES);
-        }
+        Fp32Blocks.widen(dtype, from, count, to);
     }
 }

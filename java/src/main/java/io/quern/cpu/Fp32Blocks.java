@@ -1,5 +1,7 @@
 package io.quern.cpu;
 
+import static io.quern.cpu.AddressSpace.ADDRESS;
+
 import io.quern.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -19,9 +21,8 @@ import jdk.incubator.vector.VectorOperators;
  * it is no way out: it outgrows what C2 inlines into one method, and its vectors are boxed.
  *
  * <p>Each type is converted by what C2 makes fast. FP16: a plain loop over an array, which becomes the processor's own
- * instructions. BF16: integer vectors. Neither reinterprets a vector as one of another type: until it is compiled, that
- * operation goes by way of a heap segment, and the profiles of all vector loads and stores remember it (a BF16 load was
- * seen to slow down fivefold).
+ * instructions. BF16: integer vectors at addresses; loads from segments were three times as slow once a vector had been
+ * reinterpreted (CONTRIBUTING.md).
  */
 public final class Fp32Blocks {
     /** Elements of a block. */
@@ -32,6 +33,7 @@ public final class Fp32Blocks {
 
     private static final ThreadLocal<Fp32Blocks> OF_THREAD = ThreadLocal.withInitial(Fp32Blocks::new);
 
+    private static final MemorySegment ALL = AddressSpace.ALL;
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     private static final ValueLayout.OfShort HALF = ValueLayout.JAVA_SHORT_UNALIGNED;
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
@@ -61,6 +63,11 @@ public final class Fp32Blocks {
     /** {@return a block's memory} */
     public MemorySegment segment(int block) {
         return blocks[block];
+    }
+
+    /** {@return where a block lies} */
+    public long address(int block) {
+        return blocks[block].address();
     }
 
     /** {@return a block's memory, its head filled with FP16, BF16 or FP32; parameters as those of {@link #loadFp16}} */
@@ -110,22 +117,32 @@ public final class Fp32Blocks {
 
     /** Fills the head of a block with BF16; parameters as those of {@link #loadFp16}. */
     public void loadBf16(int block, MemorySegment from, long fromByte, int count) {
-        int vectorised = count - count % LANES;
-        widenBf16(from, fromByte, blocks[block], vectorised);
-        for (int i = vectorised; i < count; i++) {
-            blocks[block].set(INT, 4L * i, from.get(HALF, fromByte + 2L * i) << 16);
-        }
+        widenBf16(from.address() + fromByte, address(block), count);
     }
 
     /** Rounds the head of a block to BF16; parameters as those of {@link #storeFp16}. */
     public void storeBf16(int block, MemorySegment to, long toByte, int count) {
         int vectorised = count - count % LANES;
-        narrowToBf16(blocks[block], to, toByte, vectorised);
+        narrowToBf16(address(block), to.address() + toByte, vectorised);
         for (int i = vectorised; i < count; i++) {
             int bits = blocks[block].get(INT, 4L * i);
             boolean nan = (bits & MAGNITUDE) > INFINITY;
             int rounded = nan ? bits | QUIET : bits + 0x7fff + (bits >>> 16 & 1);
             to.set(HALF, toByte + 2L * i, (short) (rounded >>> 16));
+        }
+    }
+
+    /** Writes FP16 or BF16 as FP32, any number of them, elsewhere in memory. */
+    public static void widen(DType dtype, long from, int count, long to) {
+        if (dtype == DType.BF16) {
+            widenBf16(from, to, count);
+            return;
+        }
+        float[] staging = ofThread().staging;
+        for (int i = 0; i < count; i += LENGTH) {
+            int some = Math.min(LENGTH, count - i);
+            widenFp16(ALL, from + 2L * i, staging, some);
+            MemorySegment.copy(staging, 0, ALL, FLOAT, to + 4L * i, some);
         }
     }
 
@@ -141,18 +158,26 @@ public final class Fp32Blocks {
         }
     }
 
-    private static void widenBf16(MemorySegment from, long fromByte, MemorySegment to, int count) {
-        for (int i = 0; i < count; i += LANES) {
-            ShortVector.fromMemorySegment(Lanes.HALF_SHORT, from, fromByte + 2L * i, ORDER)
+    private static void widenBf16(long from, long to, int count) {
+        from &= ADDRESS;
+        to &= ADDRESS;
+        int vectorised = count - count % LANES;
+        for (int i = 0; i < vectorised; i += LANES) {
+            ShortVector.fromMemorySegment(Lanes.HALF_SHORT, ALL, from + 2L * i, ORDER)
                     .convertShape(VectorOperators.S2I, Lanes.INT, 0)
                     .lanewise(VectorOperators.LSHL, 16)
-                    .intoMemorySegment(to, 4L * i, ORDER);
+                    .intoMemorySegment(ALL, to + 4L * i, ORDER);
+        }
+        for (int i = vectorised; i < count; i++) {
+            ALL.set(INT, to + 4L * i, ALL.get(HALF, from + 2L * i) << 16);
         }
     }
 
-    private static void narrowToBf16(MemorySegment from, MemorySegment to, long toByte, int count) {
+    private static void narrowToBf16(long from, long to, int count) {
+        from &= ADDRESS;
+        to &= ADDRESS;
         for (int i = 0; i < count; i += LANES) {
-            IntVector bits = IntVector.fromMemorySegment(Lanes.INT, from, 4L * i, ORDER);
+            IntVector bits = IntVector.fromMemorySegment(Lanes.INT, ALL, from + 4L * i, ORDER);
             // Half a unit of the last place, less one bit where the place is even: ties go to even.
             IntVector even = bits.lanewise(VectorOperators.LSHR, 16).and(1);
             IntVector rounded = bits.add(even).add(0x7fff);
@@ -161,7 +186,7 @@ public final class Fp32Blocks {
             rounded.blend(bits.or(QUIET), nan)
                     .lanewise(VectorOperators.LSHR, 16)
                     .convertShape(VectorOperators.I2S, Lanes.HALF_SHORT, 0)
-                    .intoMemorySegment(to, toByte + 2L * i, ORDER);
+                    .intoMemorySegment(ALL, to + 2L * i, ORDER);
         }
     }
 }

@@ -223,7 +223,7 @@ final class GemmVector implements Launch {
         if (beta != 0) {
             blocks.load(0, dtype, ALL, to, length);
         }
-        math.combine(length, sums, alpha, blocks.segment(0).address(), beta);
+        math.combine(length, sums, alpha, blocks.address(0), beta);
         blocks.store(0, dtype, ALL, to, length);
     }
 }

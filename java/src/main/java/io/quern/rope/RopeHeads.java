@@ -113,7 +113,7 @@ final class RopeHeads {
     /** 16-bit heads: widened into a block of FP32, as many as it holds if they adjoin, rotated there, and rounded. */
     private void blocks(long xAt, long outAt, long cosines, long sines) {
         Fp32Blocks blocks = Fp32Blocks.ofThread();
-        long block = blocks.segment(0).address();
+        long block = blocks.address(0);
         long step = 4L * rotaryDim;
         for (long h = 0; h < heads; h += headsOfBlock) {
             int count = (int) Math.min(headsOfBlock, heads - h);
