@@ -131,13 +131,40 @@ final class LionVector implements Launch, WorkerPool.Task {
                     (float) coefficients.learningRate(at),
                     coefficients);
         } else {
-            updateBlocks(at, begin, vectorised);
+            long onePass = begin + onePass(at, begin, vectorised - begin);
+            updateBlocks(at, onePass, vectorised);
         }
         if (coefficients.zeroesGradients) {
             int bytes = at.storage().gradient().bytes();
             MemorySegment.copy(ZEROS, 0, at.gradient(), bytes * begin, bytes * (vectorised - begin));
         }
         LionReference.update(at, vectorised, end, coefficients);
+    }
+
+    /** {@return how many elements were updated without blocks: none, or what is whole vectors} */
+    private long onePass(HostTensors at, long begin, long count) {
+        if (coefficients.cautious || coefficients.rounding.isStochastic()) {
+            return 0;
+        }
+        long whole = count - count % LionBf16.ELEMENTS;
+        long parameter =
+                at.parameter().address() + begin * at.storage().parameter().bytes();
+        long momentum =
+                at.momentum().address() + begin * at.storage().momentum().bytes();
+        long gradient =
+                at.gradient().address() + begin * at.storage().gradient().bytes();
+        float learningRate = (float) coefficients.learningRate(at);
+        if (at.storage() == Storage.BF16) {
+            LionBf16.bf16(parameter, momentum, gradient, whole, learningRate, coefficients);
+        } else if (at.storage() == Storage.BF16_FP32_BF16) {
+            LionBf16.momentumFp32(parameter, momentum, gradient, whole, learningRate, coefficients);
+        } else if (at.storage() == Storage.FP32_BF16_BF16 && at.copyType() == DType.BF16) {
+            long copy = at.copy().address() + 2 * begin;
+            LionBf16.parameterFp32(parameter, momentum, gradient, copy, whole, learningRate, coefficients);
+        } else {
+            return 0;
+        }
+        return whole;
     }
 
     private void updateBlocks(HostTensors at, long begin, long end) {
