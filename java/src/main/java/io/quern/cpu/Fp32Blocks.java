@@ -17,8 +17,9 @@ import jdk.incubator.vector.VectorOperators;
  * its FP32 kernel between a load and a store. Loads are exact; stores round once to nearest even, subnormals and infinities
  * included. A NaN stays a NaN, its payload aside.
  *
- * <p>A block stays in the first-level cache, so the detour costs less than memory does. One kernel with the conversions in
- * it is no way out: it outgrows what C2 inlines into one method, and its vectors are boxed.
+ * <p>A block stays in the first-level cache, so the detour costs less than memory does. A kernel with the conversions in it
+ * leaves memory no pause, but has to be written out over addresses ({@code lion.LionBf16}): over segments it outgrows what C2
+ * inlines into one method, and its vectors are boxed.
  *
  * <p>Each type is converted by what C2 makes fast. FP16: a plain loop over an array, which becomes the processor's own
  * instructions. BF16: integer vectors at addresses; loads from segments were three times as slow once a vector had been
