@@ -12,15 +12,17 @@ clang=$(command -v clang++-14 || command -v clang++)
 mkdir -p "$work/objects" "$work/corpus"
 
 # The text's way is instrumented: lexer, parser, loader, decoder. Handlers come from the build, whose compiler knows them.
-compile() {
-    "$clang" -std=c++20 -O1 -g -ffp-contract=off -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
-        -I "$here/src" -I "$here/test" -c "$1" -o "$work/objects/$(basename "$(dirname "$1")")-$(basename "$1" .cpp).o"
+compile() { # NAME SOURCE...: as one file, for most of what each takes is the headers that all of them include
+    local name=$1
+    shift
+    printf '#include "%s"\n' "$@" >"$work/$name.cpp"
+    "$clang" -std=c++20 -O1 -g1 -ffp-contract=off -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+        -I "$here/src" -I "$here/test" -c "$work/$name.cpp" -o "$work/objects/$name.o"
 }
-export -f compile
-export clang here work
-sources=("$here"/src/{ptx,decode,module}/*.cpp "$here"/test/fuzz/{load_once,target}.cpp)
-printf '%s\0' "${sources[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c 'compile "$0"'
-"$clang" -fsanitize=fuzzer,address,undefined -o "$work/fuzz" "$work"/objects/*.o "$build/libquern_emulator_core.a" -lpthread
+compile decode "$here"/src/decode/*.cpp &
+compile text "$here"/src/{ptx,module}/*.cpp "$here"/test/fuzz/{load_once,target}.cpp
+wait $!
+"$clang" -fsanitize=fuzzer,address,undefined -o "$work/fuzz" "$work"/objects/{decode,text}.o "$build/libquern_emulator_core.a" -lpthread
 
 # Kernels as texts of their own, behind what stands before the first of their module.
 for ptx in "$here"/../ptx/*/*.ptx "$here"/test/{programs,defects}/*/*.ptx; do

@@ -12,12 +12,6 @@
 namespace quern::emulator::test {
 namespace {
 
-template <typename T>
-std::string typeName() {
-    if (std::is_floating_point_v<T>) return "f" + std::to_string(8 * sizeof(T));
-    return (std::is_signed_v<T> ? "s" : "u") + std::to_string(8 * sizeof(T));
-}
-
 std::vector<double> reals() {
     std::vector<double> values{
         0,       -0.0,    0.5,        1.5,          2.5,          -0.5,         -1.5,   127.5,   255.5,

@@ -21,7 +21,7 @@ constexpr Mode MODES[] = {
     {"rn", FE_TONEAREST}, {"rz", FE_TOWARDZERO}, {"rm", FE_DOWNWARD}, {"rp", FE_UPWARD}};
 
 template <typename T>
-std::vector<T> interesting() {
+std::vector<T> interestingFloats() {
     using Limits = std::numeric_limits<T>;
     std::vector<T> values{0,
                           T(-0.0),
@@ -75,7 +75,7 @@ void expectSame(double actual, double expected, const std::string& what) {
 
 template <typename T>
 void binaryInAllModes(const std::string& opcode, T (*f)(T, T)) {
-    const auto [a, b] = pairs(interesting<T>());
+    const auto [a, b] = pairs(interestingFloats<T>());
     for (const Mode& mode : MODES) {
         const std::string full = opcode + "." + mode.name + (sizeof(T) == 4 ? ".f32" : ".f64");
         const auto d = Instruction(full).template of<T>(a, b);
@@ -90,8 +90,8 @@ void binaryInAllModes(const std::string& opcode, T (*f)(T, T)) {
 
 template <typename T>
 class FloatOf : public testing::Test {};
-using Types = testing::Types<float, double>;
-TYPED_TEST_SUITE(FloatOf, Types);
+using FloatTypes = testing::Types<float, double>;
+TYPED_TEST_SUITE(FloatOf, FloatTypes);
 
 TYPED_TEST(FloatOf, ArithmeticInAllRoundingModes) {
     using T = TypeParam;
@@ -103,7 +103,7 @@ TYPED_TEST(FloatOf, ArithmeticInAllRoundingModes) {
 
 TYPED_TEST(FloatOf, FusedMultiplyAddRoundsOnce) {
     using T = TypeParam;
-    const auto [a, b] = pairs(interesting<T>());
+    const auto [a, b] = pairs(interestingFloats<T>());
     std::vector<T> c;
     for (std::size_t i = 0; i < a.size(); i++) c.push_back(i % 3 == 0 ? -a[i] * b[i] : a[(i * 7) % a.size()]);
     for (const Mode& mode : MODES) {
@@ -117,7 +117,7 @@ TYPED_TEST(FloatOf, FusedMultiplyAddRoundsOnce) {
 
 TYPED_TEST(FloatOf, RootsAndReciprocals) {
     using T = TypeParam;
-    const auto a = interesting<T>();
+    const auto a = interestingFloats<T>();
     const std::string type = sizeof(T) == 4 ? ".f32" : ".f64";
     for (const Mode& mode : MODES) {
         const auto root = Instruction(std::string("sqrt.") + mode.name + type).template of<T>(a);
@@ -132,7 +132,7 @@ TYPED_TEST(FloatOf, RootsAndReciprocals) {
 
 TYPED_TEST(FloatOf, MinimumAndMaximumPreferNumbersAndOrderZeros) {
     using T = TypeParam;
-    const auto [a, b] = pairs(interesting<T>());
+    const auto [a, b] = pairs(interestingFloats<T>());
     const std::string type = sizeof(T) == 4 ? ".f32" : ".f64";
     const auto least = Instruction("min" + type).template of<T>(a, b);
     const auto most = Instruction("max" + type).template of<T>(a, b);

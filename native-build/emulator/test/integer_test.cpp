@@ -15,7 +15,7 @@ using u128 = unsigned __int128;
 using s128 = __int128;
 
 template <typename T>
-std::vector<T> interesting() {
+std::vector<T> interestingIntegers() {
     std::vector<T> values{0,
                           1,
                           2,
@@ -33,14 +33,9 @@ std::vector<T> interesting() {
     return values;
 }
 
-template <typename T>
-std::string typeName() {
-    return (std::is_signed_v<T> ? "s" : "u") + std::to_string(8 * sizeof(T));
-}
-
 template <typename T, typename D = T>
 void binary(const std::string& opcode, const std::type_identity_t<std::function<D(T, T)>>& expected) {
-    const auto [a, b] = pairs(interesting<T>());
+    const auto [a, b] = pairs(interestingIntegers<T>());
     const auto d = Instruction(opcode + "." + typeName<T>()).of<D>(a, b);
     for (std::size_t i = 0; i < a.size(); i++) {
         ASSERT_EQ(d[i], expected(a[i], b[i]))
@@ -50,9 +45,9 @@ void binary(const std::string& opcode, const std::type_identity_t<std::function<
 
 template <typename T>
 class IntegerOf : public testing::Test {};
-using Types =
+using IntegerTypes =
     testing::Types<std::uint16_t, std::int16_t, std::uint32_t, std::int32_t, std::uint64_t, std::int64_t>;
-TYPED_TEST_SUITE(IntegerOf, Types);
+TYPED_TEST_SUITE(IntegerOf, IntegerTypes);
 
 TYPED_TEST(IntegerOf, SumsAndProductsWrapAround) {
     using T = TypeParam;
@@ -81,7 +76,7 @@ TYPED_TEST(IntegerOf, ShiftsByTheWidthAndMoreLeaveNothingOrTheSign) {
     using T = TypeParam;
     std::vector<T> a;
     std::vector<std::uint32_t> by;
-    for (T value : interesting<T>()) {
+    for (T value : interestingIntegers<T>()) {
         for (std::uint32_t n : {0U, 1U, 7U, 15U, 16U, 31U, 32U, 33U, 63U, 64U, 65U, 255U, 0xffffffffU}) {
             a.push_back(value);
             by.push_back(n);
@@ -106,7 +101,7 @@ TEST(Integer, WideProducts) {
 }
 
 TEST(Integer, MultiplyAndAdd) {
-    const auto [a, b] = pairs(interesting<std::int32_t>());
+    const auto [a, b] = pairs(interestingIntegers<std::int32_t>());
     std::vector<std::int32_t> c(a.rbegin(), a.rend());
     std::vector<std::int64_t> wide(c.begin(), c.end());
     const auto low = Instruction("mad.lo.s32").of<std::int32_t>(a, b, c);
@@ -160,8 +155,8 @@ TEST(Integer, CarryChainsAddAndMultiply128Bits) {
 }
 
 TEST(Integer, CountsBits) {
-    const auto words = interesting<std::uint32_t>();
-    const auto longs = interesting<std::uint64_t>();
+    const auto words = interestingIntegers<std::uint32_t>();
+    const auto longs = interestingIntegers<std::uint64_t>();
     const auto popc = Instruction("popc.b64").of<std::uint32_t>(longs);
     const auto clz = Instruction("clz.b64").of<std::uint32_t>(longs);
     for (std::size_t i = 0; i < longs.size(); i++) {

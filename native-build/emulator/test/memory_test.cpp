@@ -21,8 +21,8 @@ std::string oneResult(const std::string& declarations, const std::string& code) 
 })";
 }
 
-std::vector<std::uint32_t> results(const std::string& ptx, std::uint32_t threads = 32,
-                                   std::uint32_t shared = 0) {
+std::vector<std::uint32_t> stored(const std::string& ptx, std::uint32_t threads = 32,
+                                  std::uint32_t shared = 0) {
     Bench bench;
     bench.load(ptx);
     const std::uint64_t out = bench.memory.allocate(4 * threads);
@@ -66,7 +66,7 @@ TEST(Memory, LoadsAndStoresEveryWidthInVectors) {
 
 TEST(Memory, SignExtendsIntoWiderRegisters) {
     EXPECT_EQ(
-        results(oneResult(
+        stored(oneResult(
             ".global .align 4 .b8 g[4] = {255, 128, 1, 2};",
             "ld.global.s8 %rs0, [g]; cvt.s32.s16 %r0, %rs0; ld.global.s8 %r1, [g+1]; add.s32 %r0, %r0, %r1;"))
             [0],
@@ -74,7 +74,7 @@ TEST(Memory, SignExtendsIntoWiderRegisters) {
 }
 
 TEST(Memory, StoresTheLowPartOfWiderRegisters) {
-    EXPECT_EQ(results(oneResult(
+    EXPECT_EQ(stored(oneResult(
                   ".global .u32 g;",
                   "mov.u64 %rd0, 0x1122334455667788; st.global.u32 [g], %rd0; ld.global.u32 %r0, [g];"))[0],
               0x55667788U);
@@ -87,7 +87,7 @@ TEST(Memory, InitialisesVariables) {
 .global .u64 pointer = generic(table)+8;
 .global .v2.f32 fractions = {2.5e-1, 4.0E+1};
 )";
-    EXPECT_EQ(results(oneResult(variables, R"(
+    EXPECT_EQ(stored(oneResult(variables, R"(
     ld.const.u32 %r1, [table+4]; ld.global.u64 %rd0, [pointer]; ld.u32 %r2, [%rd0]; ld.const.u32 %r3, [table+12];
     ld.global.f64 %fd0, [d]; cvt.rzi.u32.f64 %r4, %fd0;
     ld.global.v2.f32 {%f0, %f1}, [fractions]; mul.f32 %f0, %f0, %f1; cvt.rzi.u32.f32 %r5, %f0; add.u32 %r4, %r4, %r5;
@@ -105,12 +105,12 @@ TEST(Memory, SharedMemoryOfBothKinds) {
     mov.u64 %rd0, fixed; cvta.shared.u64 %rd0, %rd0; mad.wide.u32 %rd0, %r4, 4, %rd0; ld.u32 %r5, [%rd0];
     mov.u32 %r2, dynamic; mad.lo.u32 %r2, %r4, 4, %r2; ld.shared.u32 %r6, [%r2];
     add.u32 %r0, %r5, %r6;)";
-    const auto values = results(oneResult(".extern .shared .align 16 .b8 dynamic[];", code), 32, 128);
+    const auto values = stored(oneResult(".extern .shared .align 16 .b8 dynamic[];", code), 32, 128);
     for (std::uint32_t i = 0; i < 32; i++) EXPECT_EQ(values[i], 2 * (31 - i) + 100);
 }
 
 TEST(Memory, LocalMemoryIsOneEachThread) {
-    const auto values = results(oneResult("", R"(
+    const auto values = stored(oneResult("", R"(
     .local .align 8 .b8 depot[16];
     mov.u64 %rd0, depot; cvta.local.u64 %rd1, %rd0; st.u32 [%rd1+4], %r19; bar.warp.sync 0xffffffff;
     ld.local.u32 %r0, [%rd0+4];)"));
@@ -118,7 +118,7 @@ TEST(Memory, LocalMemoryIsOneEachThread) {
 }
 
 TEST(Memory, TellsSpacesOfGenericAddressesApart) {
-    const auto values = results(oneResult(".global .u32 g;", R"(
+    const auto values = stored(oneResult(".global .u32 g;", R"(
     .shared .u32 s; .local .u32 l;
     mov.u64 %rd0, g; cvta.global.u64 %rd0, %rd0; mov.u64 %rd1, s; cvta.shared.u64 %rd1, %rd1; mov.u64 %rd2, l; cvta.local.u64 %rd2, %rd2;
     isspacep.global %p0, %rd0; isspacep.shared %p1, %rd1; isspacep.local %p2, %rd2; isspacep.shared %p3, %rd0; isspacep.global %p4, %rd1;

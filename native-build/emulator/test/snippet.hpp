@@ -11,6 +11,13 @@
 
 namespace quern::emulator::test {
 
+/// As PTX writes it.
+template <typename T>
+std::string typeName() {
+    if (std::is_floating_point_v<T>) return "f" + std::to_string(8 * sizeof(T));
+    return (std::is_signed_v<T> ? "s" : "u") + std::to_string(8 * sizeof(T));
+}
+
 /// Three lines that every module begins with.
 inline const std::string HEADER = ".version 7.8\n.target sm_80\n.address_size 64\n";
 

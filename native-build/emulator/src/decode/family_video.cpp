@@ -54,7 +54,7 @@ VideoOperation operationOf(std::string_view name) {
     return name.starts_with("vmax") ? VideoOperation::MAX : VideoOperation::SET;
 }
 
-VideoComparison takeComparison(Decoder& decoder, Spelling& spelling) {
+VideoComparison takeVideoComparison(Decoder& decoder, Spelling& spelling) {
     constexpr std::string_view NAMES[] = {"eq", "ne", "lt", "le", "gt", "ge"};
     for (std::size_t i = 0; i < 6; i++) {
         if (spelling.take(NAMES[i])) return static_cast<VideoComparison>(i);
@@ -115,7 +115,7 @@ void decodeVideo(Decoder& decoder, Spelling spelling) {
     const bool typed = (sets || takeType(spelling, video.isSigned[2])) &&
                        takeType(spelling, video.isSigned[0]) && takeType(spelling, video.isSigned[1]);
     if (!typed) decoder.refuse("types of video instructions are .u32 and .s32");
-    if (sets) video.comparison = takeComparison(decoder, spelling);
+    if (sets) video.comparison = takeVideoComparison(decoder, spelling);
     video.saturates = !sets && spelling.take("sat");
     if (base == "vshl" || base == "vshr") {
         video.wraps = spelling.take("wrap");

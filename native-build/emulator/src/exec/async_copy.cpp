@@ -210,7 +210,7 @@ void waitAll(Warp& warp, const Op&) { warp.copies->waitAll(warp.mask); }
 
 constexpr InstructionClass MEMORY = InstructionClass::MEMORY;
 
-constexpr Entry TABLE[] = {
+constexpr Entry ASYNC_COPIES[] = {
     {"cp.async", nullptr, copyAsync, MEMORY},
     {"cp.async.commit_group", nullptr, commitGroup, MEMORY},
     {"cp.async.wait_group", nullptr, waitGroup, MEMORY},
@@ -219,6 +219,6 @@ constexpr Entry TABLE[] = {
 
 }  // namespace
 
-Entries asyncCopyTable() { return entries(TABLE); }
+Entries asyncCopyTable() { return entries(ASYNC_COPIES); }
 
 }  // namespace quern::emulator

@@ -168,7 +168,7 @@ void atomic128(Warp& warp, const Op& op) {
 
 constexpr InstructionClass ATOMIC = InstructionClass::ATOMIC;
 
-constexpr Entry TABLE[] = {
+constexpr Entry ATOMICS[] = {
     {"atom.add.u32", nullptr, atomic<u32, Add>, ATOMIC},
     {"atom.add.s32", nullptr, atomic<u32, Add>, ATOMIC},
     {"atom.add.u64", nullptr, atomic<u64, Add>, ATOMIC},
@@ -205,6 +205,6 @@ constexpr Entry TABLE[] = {
 
 }  // namespace
 
-Entries atomicTable() { return entries(TABLE); }
+Entries atomicTable() { return entries(ATOMICS); }
 
 }  // namespace quern::emulator

@@ -176,7 +176,7 @@ T bitXor(T a, T b) {
 
 constexpr InstructionClass WARP = InstructionClass::WARP;
 
-constexpr Entry TABLE[] = {
+constexpr Entry COLLECTIVES[] = {
     {"shfl.up", nullptr, shuffle<Shuffle::UP>, WARP},
     {"shfl.down", nullptr, shuffle<Shuffle::DOWN>, WARP},
     {"shfl.bfly", nullptr, shuffle<Shuffle::BUTTERFLY>, WARP},
@@ -204,6 +204,6 @@ constexpr Entry TABLE[] = {
 
 }  // namespace
 
-Entries collectiveTable() { return entries(TABLE); }
+Entries collectiveTable() { return entries(COLLECTIVES); }
 
 }  // namespace quern::emulator

@@ -142,11 +142,10 @@ void allocateOnStack(Warp& warp, const Op& op) {
 }
 
 constexpr InstructionClass CONTROL = InstructionClass::CONTROL;
-constexpr InstructionClass BARRIER = InstructionClass::BARRIER;
 constexpr InstructionClass MOVE = InstructionClass::MOVE;
 
-constexpr Entry TABLE[] = {
-    {"fence", nullptr, fence, BARRIER},
+constexpr Entry CONTROLS[] = {
+    {"fence", nullptr, fence, InstructionClass::BARRIER},
     {"trap", nullptr, trap, CONTROL},
     {"frame.check", nullptr, checkFrame, CONTROL},
     {"frame.move", nullptr, moveFrame, MOVE},
@@ -163,6 +162,6 @@ constexpr Entry TABLE[] = {
 
 }  // namespace
 
-Entries controlTable() { return entries(TABLE); }
+Entries controlTable() { return entries(CONTROLS); }
 
 }  // namespace quern::emulator

@@ -154,7 +154,7 @@ void storeFragment(Warp& warp, const Op& op) {
 
 constexpr InstructionClass MATRIX = InstructionClass::MATRIX;
 
-constexpr Entry TABLE[] = {
+constexpr Entry MATRIX_MOVES[] = {
     {"ldmatrix.x1", nullptr, load<1, false>, MATRIX},
     {"ldmatrix.x2", nullptr, load<2, false>, MATRIX},
     {"ldmatrix.x4", nullptr, load<4, false>, MATRIX},
@@ -174,6 +174,6 @@ constexpr Entry TABLE[] = {
 
 }  // namespace
 
-Entries matrixMoveTable() { return entries(TABLE); }
+Entries matrixMoveTable() { return entries(MATRIX_MOVES); }
 
 }  // namespace quern::emulator

@@ -212,7 +212,7 @@ void arriveAfterCopies(Warp& warp, const Op& op) {
 
 constexpr InstructionClass BARRIER = InstructionClass::BARRIER;
 
-constexpr Entry TABLE[] = {
+constexpr Entry MBARRIERS[] = {
     {"mbarrier.init", nullptr, initialise, BARRIER},
     {"mbarrier.inval", nullptr, invalidate, BARRIER},
     {"mbarrier.arrive", nullptr, arrive, BARRIER},
@@ -233,6 +233,6 @@ void arriveAsynchronously(Warp& warp, const Op& op, std::uint32_t mask, const st
     });
 }
 
-Entries mbarrierTable() { return entries(TABLE); }
+Entries mbarrierTable() { return entries(MBARRIERS); }
 
 }  // namespace quern::emulator

@@ -27,8 +27,8 @@ s64 part(u64 from, u32 index, u32 bits, bool isSigned) {
     return static_cast<s64>(value) - (negative ? s64{1} << bits : 0);
 }
 
-s64 least(u32 bits, bool isSigned) { return isSigned ? -(s64{1} << (bits - 1)) : 0; }
-s64 most(u32 bits, bool isSigned) { return (s64{1} << (isSigned ? bits - 1 : bits)) - 1; }
+s64 lowest(u32 bits, bool isSigned) { return isSigned ? -(s64{1} << (bits - 1)) : 0; }
+s64 highest(u32 bits, bool isSigned) { return (s64{1} << (isSigned ? bits - 1 : bits)) - 1; }
 
 bool compared(VideoComparison comparison, s64 a, s64 b) {
     switch (comparison) {
@@ -91,8 +91,8 @@ u32 videoOf(const Video& video, u32 a, u32 b, u32 c) {
         if ((video.mask >> k & 1) == 0) continue;
         s64 result = operate(video, part(first, video.from[0][k], video.bits[0], video.isSigned[0]),
                              part(other, video.from[1][k], video.bits[1], video.isSigned[1]));
-        const s64 low = least(video.bits[2], video.isSigned[2]);
-        const s64 high = most(video.bits[2], video.isSigned[2]);
+        const s64 low = lowest(video.bits[2], video.isSigned[2]);
+        const s64 high = highest(video.bits[2], video.isSigned[2]);
         if (video.saturates) result = result < low ? low : result > high ? high : result;
         if (video.count > 1) assembled = placed(assembled, k, video.bits[2], result);
         total += result;
@@ -125,8 +125,8 @@ u32 productOf(const VideoProduct& how, u32 a, u32 b, u32 c) {
     if (how.negatesC) addend = -addend;
     const Wide sum = (product + addend + (how.plusOne ? 1 : 0)) >> how.shift;
     if (!how.saturates) return static_cast<u32>(sum);
-    const Wide low = least(32, how.isSignedC);
-    const Wide high = most(32, how.isSignedC);
+    const Wide low = lowest(32, how.isSignedC);
+    const Wide high = highest(32, how.isSignedC);
     return static_cast<u32>(sum < low ? low : sum > high ? high : sum);
 }
 
@@ -147,7 +147,7 @@ u32 pairOf(u32 a, u32 b) {
     return u32{static_cast<u16>(F(static_cast<s16>(a), static_cast<s16>(b)))} |
            u32{static_cast<u16>(F(static_cast<s16>(a >> 16), static_cast<s16>(b >> 16)))} << 16;
 }
-int sum(s16 a, s16 b) { return a + b; }
+int plus(s16 a, s16 b) { return a + b; }
 int minS(s16 a, s16 b) { return a < b ? a : b; }
 int maxS(s16 a, s16 b) { return a > b ? a : b; }
 int minU(s16 a, s16 b) { return static_cast<u16>(a) < static_cast<u16>(b) ? a : b; }
@@ -219,8 +219,8 @@ u32 decodePair(u16 a) {
 template <int BITS, bool SIGNED>
 u32 clamped(u32 a) {
     const s64 x = static_cast<s32>(a);
-    const s64 low = least(BITS, SIGNED);
-    const s64 high = most(BITS, SIGNED);
+    const s64 low = lowest(BITS, SIGNED);
+    const s64 high = highest(BITS, SIGNED);
     return static_cast<u32>(x < low ? low : x > high ? high : x) & ((1U << BITS) - 1);
 }
 template <int BITS, bool SIGNED>
@@ -274,11 +274,11 @@ constexpr InstructionClass LOGIC = InstructionClass::LOGIC;
         "cvt.pack.sat.s" #bits ".s32.b32", "w=www", lanes<packOnto<bits, true>>, CONVERT   \
     }
 
-constexpr Entry TABLE[] = {
+constexpr Entry PACKED[] = {
     {"video", nullptr, video, INTEGER},
     {"video.product", nullptr, videoProduct, INTEGER},
-    {"add.s16x2", "w=ww", lanes<pairOf<sum>>, INTEGER},
-    {"add.u16x2", "w=ww", lanes<pairOf<sum>>, INTEGER},
+    {"add.s16x2", "w=ww", lanes<pairOf<plus>>, INTEGER},
+    {"add.u16x2", "w=ww", lanes<pairOf<plus>>, INTEGER},
     {"min.s16x2", "w=ww", lanes<pairOf<minS>>, INTEGER},
     {"max.s16x2", "w=ww", lanes<pairOf<maxS>>, INTEGER},
     {"min.u16x2", "w=ww", lanes<pairOf<minU>>, INTEGER},
@@ -301,6 +301,6 @@ constexpr Entry TABLE[] = {
 
 }  // namespace
 
-Entries packedTable() { return entries(TABLE); }
+Entries packedTable() { return entries(PACKED); }
 
 }  // namespace quern::emulator

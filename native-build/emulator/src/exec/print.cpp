@@ -24,9 +24,9 @@ std::string convert(const std::string& conversion, T value) {
 }
 
 /// One conversion from its '%' on. What a kernel pushed is 4 bytes wide, or 8 for long, pointers and floating point.
-class Conversion {
+class PrintConversion {
   public:
-    Conversion(std::string_view format, const PrintArguments& arguments)
+    PrintConversion(std::string_view format, const PrintArguments& arguments)
         : rest_(format), arguments_(arguments) {}
 
     Printed print() {
@@ -133,7 +133,7 @@ Printed formatPrint(std::string_view format, const PrintArguments& arguments) {
         result.text += format.substr(0, percent);
         format.remove_prefix(percent);
         if (format.empty()) break;
-        Conversion conversion(format, arguments);
+        PrintConversion conversion(format, arguments);
         const Printed printed = conversion.print();
         result.text += printed.text;
         result.arguments += printed.arguments;

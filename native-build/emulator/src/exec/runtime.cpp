@@ -86,17 +86,15 @@ void release(Warp& warp, const Op& op) {
     });
 }
 
-constexpr InstructionClass CONTROL = InstructionClass::CONTROL;
-
-constexpr Entry TABLE[] = {
-    {"runtime.vprintf", nullptr, print, CONTROL},
-    {"runtime.__assertfail", nullptr, assertionFailed, CONTROL},
-    {"runtime.malloc", nullptr, allocate, CONTROL},
-    {"runtime.free", nullptr, release, CONTROL},
+constexpr Entry RUNTIME_CALLS[] = {
+    {"runtime.vprintf", nullptr, print, InstructionClass::CONTROL},
+    {"runtime.__assertfail", nullptr, assertionFailed, InstructionClass::CONTROL},
+    {"runtime.malloc", nullptr, allocate, InstructionClass::CONTROL},
+    {"runtime.free", nullptr, release, InstructionClass::CONTROL},
 };
 
 }  // namespace
 
-Entries runtimeTable() { return {TABLE, sizeof TABLE / sizeof TABLE[0]}; }
+Entries runtimeTable() { return {RUNTIME_CALLS, sizeof RUNTIME_CALLS / sizeof RUNTIME_CALLS[0]}; }
 
 }  // namespace quern::emulator

@@ -8,7 +8,7 @@ namespace {
 
 constexpr int SECTOR_SHIFT = 5;
 constexpr std::uint32_t SECTOR_WORDS = 8;
-constexpr std::uint32_t WORD = 4;
+constexpr std::uint32_t WORD_BYTES = 4;
 constexpr std::uint32_t BANKS = 32;
 
 std::uint64_t lanesIn(std::uint32_t mask) { return static_cast<unsigned>(__builtin_popcount(mask)); }
@@ -24,7 +24,7 @@ std::uint32_t passes(std::uint32_t members, const std::uint64_t* offset, std::ui
     std::uint64_t word[BANKS];
     int count = 0;
     forEachLane(members, [&](int lane) {
-        for (std::uint32_t k = 0; k < words; k++) word[count++] = offset[lane] / WORD + k;
+        for (std::uint32_t k = 0; k < words; k++) word[count++] = offset[lane] / WORD_BYTES + k;
     });
     count = static_cast<int>(distinct(word, count));
     std::uint32_t ofBank[BANKS] = {};
@@ -57,14 +57,14 @@ void countGlobal(SectorTraffic& traffic, std::uint32_t mask, const std::uint64_t
 
 void countLocal(SectorTraffic& traffic, std::uint32_t mask, const std::uint64_t* offset,
                 std::uint32_t bytes) {
-    const std::uint32_t words = std::max(bytes / WORD, 1U);
+    const std::uint32_t words = std::max(bytes / WORD_BYTES, 1U);
     traffic.requests++;
     traffic.bytes += bytes * lanesIn(mask);
     for (std::uint32_t k = 0; k < words; k++) {
         std::uint64_t sector[LANES];
         int lanes = 0;
         forEachLane(mask, [&](int lane) {
-            const std::uint64_t word = offset[lane] / WORD + k;
+            const std::uint64_t word = offset[lane] / WORD_BYTES + k;
             sector[lanes++] = (word * LANES + static_cast<unsigned>(lane)) / SECTOR_WORDS;
         });
         traffic.sectors += distinct(sector, lanes);
@@ -76,7 +76,7 @@ void countShared(SharedTraffic& traffic, std::uint32_t mask, const std::uint64_t
     traffic.requests++;
     traffic.bytes += bytes * lanesIn(mask);
     // Lanes are served in groups that together ask for 128 bytes: all 32 of them up to 4 bytes, then 16, then 8.
-    const std::uint32_t words = std::max(bytes / WORD, 1U);
+    const std::uint32_t words = std::max(bytes / WORD_BYTES, 1U);
     const int group = LANES / static_cast<int>(words);
     for (int first = 0; first < LANES; first += group) {
         const std::uint32_t members = mask & (group == 32 ? ALL_LANES : ((1U << group) - 1) << first);

@@ -11,7 +11,7 @@ namespace quern::emulator {
 
 namespace {
 
-constexpr std::uint32_t MOST = 255;
+constexpr std::uint32_t MOST_REGISTERS = 255;
 // What the calling convention keeps for itself: the stack pointer, and a scratch register.
 constexpr std::uint32_t RESERVED = 2;
 
@@ -150,7 +150,7 @@ class Scan {
 
 std::uint32_t estimateRegisters(const ptx::Function& kernel, const ptx::Module& module) {
     std::set<std::string_view> open;
-    return std::min(MOST, Scan(module, open).of(kernel) + RESERVED);
+    return std::min(MOST_REGISTERS, Scan(module, open).of(kernel) + RESERVED);
 }
 
 }  // namespace quern::emulator

@@ -9,12 +9,12 @@
 namespace quern::emulator {
 namespace {
 
-constexpr u32 THREADS = 96, BLOCKS = 5;
+constexpr u32 CONTENDERS = 96, CONTENDING_BLOCKS = 5;
 
 template <class T>
 using Operation = T (*)(T, T);
 
-/// One cell, THREADS * BLOCKS operands (thread i gives input[i]): the cell must end as the fold of them all, in any
+/// One cell, CONTENDERS * CONTENDING_BLOCKS operands (thread i gives input[i]): the cell must end as the fold of them all, in any
 /// order, and the old values that the threads saw must chain up: from the start, each follows from another.
 template <class T>
 void expectAtomic(const std::string& operation, T start, const std::vector<T>& operands, Operation<T> of,
@@ -49,12 +49,12 @@ void expectAtomic(const std::string& operation, T start, const std::vector<T>& o
         "    ret;\n}\n";
     try {
         Machine machine(kernel);
-        const u32 blocks = shared ? 1 : BLOCKS;
-        const std::vector<T> given(operands.begin(), operands.begin() + THREADS * blocks);
+        const u32 blocks = shared ? 1 : CONTENDING_BLOCKS;
+        const std::vector<T> given(operands.begin(), operands.begin() + CONTENDERS * blocks);
         const u64 in = machine.upload(given);
         const u64 out = machine.allocate<T>(given.size());
         const u64 cell = machine.upload(std::vector<T>{start});
-        machine.run("test", {blocks}, {THREADS}, {out, in, cell});
+        machine.run("test", {blocks}, {CONTENDERS}, {out, in, cell});
         const T final = machine.download<T>(cell, 1)[0];
         // Each old value is the result of exactly one predecessor, or the start: as multisets, olds and final are the
         // start and of(old, operand) of every thread.
@@ -79,7 +79,7 @@ void expectBothSpaces(const std::string& operation, T start, const std::vector<T
 
 template <class T>
 std::vector<T> operandsOf() {
-    return randomBits<T>(THREADS * BLOCKS, 21);
+    return randomBits<T>(CONTENDERS * CONTENDING_BLOCKS, 21);
 }
 
 TEST(Atomic, Integers) {
@@ -114,7 +114,7 @@ TEST(Atomic, Bits) {
 
 // inc: old >= b ? 0 : old + 1;  dec: old == 0 || old > b ? b : old - 1.
 TEST(Atomic, IncAndDecWrapAround) {
-    const std::vector<u32> limits(THREADS * BLOCKS, 16);
+    const std::vector<u32> limits(CONTENDERS * CONTENDING_BLOCKS, 16);
     expectBothSpaces<u32>("inc.u32", 3, limits, [](u32 a, u32 b) { return a >= b ? 0 : a + 1; });
     expectBothSpaces<u32>("dec.u32", 3, limits, [](u32 a, u32 b) { return a == 0 || a > b ? b : a - 1; });
     expectBothSpaces<u32>("inc.u32", 0xfffffff0, limits, [](u32 a, u32 b) { return a >= b ? 0 : a + 1; });
@@ -126,7 +126,8 @@ TEST(Atomic, IncAndDecWrapAround) {
 template <class T>
 std::vector<T> wholeNumbers() {
     std::vector<T> values;
-    for (u32 i = 0; i < THREADS * BLOCKS; i++) values.push_back(static_cast<T>(s32(i % 17) - 5));
+    for (u32 i = 0; i < CONTENDERS * CONTENDING_BLOCKS; i++)
+        values.push_back(static_cast<T>(s32(i % 17) - 5));
     return values;
 }
 
@@ -149,7 +150,7 @@ u32 pairSum(u32 a, u32 b) {
 
 TEST(Atomic, HalfPairs) {
     std::vector<u32> f16s, bf16s;
-    for (u32 i = 0; i < THREADS * BLOCKS; i++) {
+    for (u32 i = 0; i < CONTENDERS * CONTENDING_BLOCKS; i++) {
         f16s.push_back(pairOf<f16>(i % 3, -double(i % 2)));
         bf16s.push_back(pairOf<bf16>(i % 32 == 0, -double(i % 64 == 1)));
     }

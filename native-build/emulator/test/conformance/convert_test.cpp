@@ -8,17 +8,17 @@ namespace quern::emulator {
 namespace {
 
 template <class T>
-constexpr s128 least() {
+constexpr s128 leastValue() {
     return std::numeric_limits<T>::min();
 }
 template <class T>
-constexpr s128 greatest() {
+constexpr s128 greatestValue() {
     return std::numeric_limits<T>::max();
 }
 
 template <class D>
 D clamped(s128 value) {
-    return static_cast<D>(std::clamp(value, least<D>(), greatest<D>()));
+    return static_cast<D>(std::clamp(value, leastValue<D>(), greatestValue<D>()));
 }
 
 #define FOR_INTEGERS(...) forTypes<u8, s8, u16, s16, u32, s32, u64, s64>(__VA_ARGS__)
@@ -36,7 +36,7 @@ TEST(Convert, IntegerToInteger) {
             expectEach<D>(
                 "cvt." + types, [](S a) { return static_cast<D>(a); }, edges<S>());
             // ".sat: clamped to the range of the destination type", allowed where a source can be outside of it.
-            if constexpr (least<S>() < least<D>() || greatest<S>() > greatest<D>()) {
+            if constexpr (leastValue<S>() < leastValue<D>() || greatestValue<S>() > greatestValue<D>()) {
                 expectEach<D>(
                     "cvt.sat." + types, [](S a) { return clamped<D>(a); }, edges<S>());
             }
@@ -119,8 +119,8 @@ D toInteger(S a, int mode) {
     }
     const double integral = under(
         mode, [](double x) { return std::nearbyint(x); }, toDouble(a));
-    if (integral >= 0x1p100) return clamped<D>(greatest<s64>() * 4);
-    if (integral <= -0x1p100) return clamped<D>(least<s64>() * 4);
+    if (integral >= 0x1p100) return clamped<D>(greatestValue<s64>() * 4);
+    if (integral <= -0x1p100) return clamped<D>(leastValue<s64>() * 4);
     return clamped<D>(static_cast<s128>(integral));
 }
 

@@ -6,11 +6,7 @@
 namespace quern::emulator {
 namespace {
 
-constexpr auto ADD = [](auto a, auto b) { return a + b; };
-constexpr auto SUB = [](auto a, auto b) { return a - b; };
-constexpr auto MUL = [](auto a, auto b) { return a * b; };
 constexpr auto DIV = [](auto a, auto b) { return a / b; };
-constexpr auto FMA = [](auto a, auto b, auto c) { return std::fma(a, b, c); };
 constexpr auto SQRT = [](auto a) { return std::sqrt(a); };
 constexpr auto RCP = [](auto a) { return decltype(a){1} / a; };
 
@@ -27,14 +23,6 @@ std::vector<T> fewest() {
     std::vector<T> values;
     for (std::size_t i = 0; i < all.size(); i += 2) values.push_back(i % 4 == 0 ? all[i] : -all[i]);
     return values;
-}
-
-// A result that is below the normal numbers until it is rounded to the least of them may count as subnormal or not.
-template <class T>
-Either<T> flushedResult(T result) {
-    const T least = std::numeric_limits<T>::min();
-    if (std::abs(result) == least) return {result, std::copysign(T{0}, result)};
-    return {flushed(result), flushed(result)};
 }
 
 template <class T, class F, class... Operands>

@@ -6,11 +6,6 @@
 namespace quern::emulator {
 namespace {
 
-constexpr auto ADD = [](double a, double b) { return a + b; };
-constexpr auto SUB = [](double a, double b) { return a - b; };
-constexpr auto MUL = [](double a, double b) { return a * b; };
-constexpr auto FMA = [](double a, double b, double c) { return std::fma(a, b, c); };
-
 /// Two halves in one register, the first in the low bits.
 template <class T>
 struct Pair {
@@ -130,14 +125,6 @@ TEST(Half, ReluGivesTheCanonicalNan) {
     expectEach<u16>(
         "fma.rn.relu.f16 %d, %a, %a, %a;",
         [](f16 a) { return isNan(a) ? u16{0x7fff} : rectified(fused(a, a, a)).bits; }, edges<f16>());
-}
-
-// A result below the normal numbers until rounded to the least of them may count as subnormal or not.
-template <class T>
-Either<T> flushedResult(T result) {
-    if ((result.bits & 0x7fff) == 1 << (T::PRECISION - 1))
-        return {result, T{static_cast<u16>(result.bits & 0x8000)}};
-    return {flushed(result), flushed(result)};
 }
 
 TEST(Half, FlushesAndSaturates) {

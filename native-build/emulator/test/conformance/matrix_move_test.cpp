@@ -7,7 +7,7 @@ namespace {
 // Rows of the matrices lie in shared memory as `input` says, 32 bytes apart; thread t names row `rowOf(t)`.
 constexpr u32 STRIDE = 32;
 
-std::string program(const std::string& body) {
+std::string matrixProgram(const std::string& body) {
     // 1024 bytes of input to shared memory, by the first warp.
     return ".shared .align 16 .b8 buffer[1024];\n" + threadKernel(R"(
         .reg .b32 %s, %q<4>;
@@ -45,7 +45,7 @@ TEST(MatrixMove, Load) {
                                              (transposed ? ".trans" : "") + space + ".b16 {" + registers +
                                              "}, [" + (space.empty() ? "%x1" : "%r1") + "];";
                     const std::string body = generic + text + "mov.u32 %d, %q" + std::to_string(matrix) + ";";
-                    Machine machine(program(body));
+                    Machine machine(matrixProgram(body));
                     const u64 out = machine.allocate<u32>(32);
                     machine.run("test", {1}, {32}, {out, machine.upload(words)});
                     expectThreads(
@@ -69,7 +69,7 @@ TEST(MatrixMove, Load) {
 // The destination may be the register that held the address.
 TEST(MatrixMove, LoadOverItsAddress) {
     const std::vector<u32> words = input();
-    Machine machine(program("ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r1}, [%r1]; mov.u32 %d, %r1;"));
+    Machine machine(matrixProgram("ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r1}, [%r1]; mov.u32 %d, %r1;"));
     const u64 out = machine.allocate<u32>(32);
     machine.run("test", {1}, {32}, {out, machine.upload(words)});
     expectThreads(machine.download<u32>(out, 32), [&](u32 t) {
@@ -95,7 +95,7 @@ TEST(MatrixMove, Store) {
             for (u32 word = 0; word < 4; word++) {
                 const std::string body =
                     values + text + "bar.sync 0; ld.shared.u32 %d, [%r1+" + std::to_string(4 * word) + "];";
-                Machine machine(program(body), 90);
+                Machine machine(matrixProgram(body), 90);
                 const u64 out = machine.allocate<u32>(32);
                 const std::vector<u32> words = input();
                 machine.run("test", {1}, {32}, {out, machine.upload(words)});
@@ -126,8 +126,8 @@ TEST(MatrixMove, Transpose) {
     });
 }
 
-LaunchResult failure(const std::string& body, u32 threads = 32) {
-    Machine machine(program(body));
+LaunchResult matrixFailure(const std::string& body, u32 threads = 32) {
+    Machine machine(matrixProgram(body));
     const u64 out = machine.allocate<u32>(64);
     return machine.launch("test", {1}, {threads}, {out, machine.upload(input())});
 }
@@ -149,26 +149,26 @@ TEST(MatrixMove, Faults) {
     };
     for (const Case& c : cases) {
         SCOPED_TRACE(c.body);
-        const LaunchResult result = failure(c.body + "\nmov.u32 %d, 0;", c.threads);
+        const LaunchResult result = matrixFailure(c.body + "\nmov.u32 %d, 0;", c.threads);
         EXPECT_EQ(result.status, c.status) << result.report;
         EXPECT_GT(result.line, 0);
     }
     // Lanes without a row may hold any address.
-    EXPECT_TRUE(failure("setp.gt.u32 %p0, %t, 7; selp.u32 %r1, 0x7ffffff1, %r1, %p0;"
-                        "ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%q0}, [%r1]; mov.u32 %d, 0;")
+    EXPECT_TRUE(matrixFailure("setp.gt.u32 %p0, %t, 7; selp.u32 %r1, 0x7ffffff1, %r1, %p0;"
+                              "ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%q0}, [%r1]; mov.u32 %d, 0;")
                     .ok());
     // Lanes that part and come together again are a warp.
-    EXPECT_TRUE(failure("setp.lt.u32 %p0, %t, 16; @%p0 bra LOW; add.u32 %r5, %t, 1; LOW:" + load +
-                        "[%r1]; mov.u32 %d, 0;")
+    EXPECT_TRUE(matrixFailure("setp.lt.u32 %p0, %t, 16; @%p0 bra LOW; add.u32 %r5, %t, 1; LOW:" + load +
+                              "[%r1]; mov.u32 %d, 0;")
                     .ok());
 }
 
 // Rows that are 32 bytes apart share banks two by two; rows of 16 bytes in a row do not.
 TEST(MatrixMove, Counters) {
     const auto count = [](const std::string& address) {
-        Machine machine(program(address +
-                                "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%q0, %q1, %q2, %q3}, [%r2];"
-                                "mov.u32 %d, 0;"));
+        Machine machine(matrixProgram(address +
+                                      "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%q0, %q1, %q2, %q3}, [%r2];"
+                                      "mov.u32 %d, 0;"));
         const u64 out = machine.allocate<u32>(32);
         return machine.launch("test", {1}, {32}, {out, machine.upload(input())}).counters;
     };
@@ -188,7 +188,7 @@ TEST(MatrixMove, WrongFormsFailTheLoad) {
                                    "ldmatrix.sync.aligned.m8n8.x1.shared.b8 {%q0}, [%r1];",
                                    "ldmatrix.sync.aligned.m8n8.x1.global.b16 {%q0}, [%x0];",
                                    "movmatrix.sync.aligned.m8n8.b16 %q0, %q1;"}) {
-        EXPECT_ANY_THROW(Machine(program(text))) << text;
+        EXPECT_ANY_THROW(Machine(matrixProgram(text))) << text;
     }
 }
 

@@ -5,7 +5,7 @@
 
 #include <cfenv>
 
-#include "conformance/operands.hpp"
+#include "conformance/evaluate.hpp"
 
 namespace quern::emulator {
 
@@ -16,6 +16,11 @@ struct Rounding {
 
 inline const Rounding ROUNDINGS[] = {
     {"rn", FE_TONEAREST}, {"rz", FE_TOWARDZERO}, {"rm", FE_DOWNWARD}, {"rp", FE_UPWARD}};
+
+inline constexpr auto ADD = [](auto a, auto b) { return a + b; };
+inline constexpr auto SUB = [](auto a, auto b) { return a - b; };
+inline constexpr auto MUL = [](auto a, auto b) { return a * b; };
+inline constexpr auto FMA = [](auto a, auto b, auto c) { return std::fma(a, b, c); };
 
 /// f(operands...) computed under a rounding mode; what f does with its operands is not folded at compile time.
 template <class F, class... T>
@@ -96,6 +101,22 @@ T flushed(T value) {
         return T{static_cast<u16>(value.bits & 0x8000)};
     else
         return std::copysign(T{0}, value);
+}
+
+/// .ftz of a result: one that is below the normal numbers until it is rounded to the least of them may count as subnormal
+/// or not.
+template <class T>
+Either<T> flushedResult(T result) {
+    bool least;
+    if constexpr (NARROW<T>)
+        least = (result.bits & 0x7fff) == 1 << (T::PRECISION - 1);
+    else
+        least = std::abs(result) == std::numeric_limits<T>::min();
+    if (!least) return {flushed(result), flushed(result)};
+    if constexpr (NARROW<T>)
+        return {result, T{static_cast<u16>(result.bits & 0x8000)}};
+    else
+        return {result, std::copysign(T{0}, result)};
 }
 
 /// .sat: clamped to [0, 1], NaN becomes +0.
