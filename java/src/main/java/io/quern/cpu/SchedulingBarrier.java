@@ -16,14 +16,14 @@ package io.quern.cpu;
  *
  * <p>Each costs one instruction, a comparison that the processor fuses with its jump.
  */
-final class SchedulingBarrier {
+public final class SchedulingBarrier {
     /** Not final: what C2 knows it does not compare. */
     private static int never = -1;
 
     private SchedulingBarrier() {}
 
     /** {@return a negative number, and C2 does not know that it is} */
-    static int never() {
+    public static int never() {
         return never;
     }
 }

@@ -1,5 +1,7 @@
 package io.quern.flow;
 
+import static io.quern.cpu.AddressSpace.ADDRESS;
+import static io.quern.cpu.AddressSpace.STRIDE;
 import static io.quern.cpu.Lanes.FLOAT_VECTOR;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LE;
@@ -10,6 +12,7 @@ import static jdk.incubator.vector.VectorOperators.LT;
 import io.quern.cpu.AddressSpace;
 import io.quern.cpu.Lanes;
 import io.quern.cpu.MicroKernel;
+import io.quern.cpu.SchedulingBarrier;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -60,82 +63,62 @@ final class Fp32RadialPanels implements RadialPanels {
 
     private static final IntVector ONES_BITS = IntVector.broadcast(INTEGERS, Float.floatToRawIntBits(1f));
 
-    /** Two vectors and then one: 8 accumulators and what they take are 14 registers, of the 16 that AVX2 has. */
+    /**
+     * Two data at a time: six sums, of which none waits for the one before it, and what they take are 14 registers, of the 16 that
+     * AVX2 has.
+     */
     @Override
     public void distances(int depth, long y, long yRow, long x, long minusAlphas, long to) {
         ofTwo(depth, y, yRow, x, minusAlphas, to);
-        ofOne(depth, y, yRow, x + 2 * V, minusAlphas + 2 * V, to + 2 * V);
+        ofTwo(depth, y + 2 * yRow, yRow, x, minusAlphas, to + 2 * ROW);
     }
 
     private static void ofTwo(int depth, long y, long yRow, long x, long minusAlphas, long to) {
+        yRow &= STRIDE;
+        minusAlphas &= ADDRESS;
+        to &= ADDRESS;
+        int never = SchedulingBarrier.never();
         FloatVector alphaX = FloatVector.fromMemorySegment(SPECIES, ALL, minusAlphas, ORDER);
         FloatVector alphaY = FloatVector.fromMemorySegment(SPECIES, ALL, minusAlphas + V, ORDER);
+        FloatVector alphaZ = FloatVector.fromMemorySegment(SPECIES, ALL, minusAlphas + 2 * V, ORDER);
         FloatVector x0 = FloatVector.zero(SPECIES);
         FloatVector y0 = x0;
+        FloatVector z0 = x0;
         FloatVector x1 = x0;
         FloatVector y1 = x0;
-        FloatVector x2 = x0;
-        FloatVector y2 = x0;
-        FloatVector x3 = x0;
-        FloatVector y3 = x0;
+        FloatVector z1 = x0;
         for (int k = 0; k < depth; k++) {
-            long row = x + k * ROW;
-            long at = y + k * BYTES;
-            FloatVector queryX = FloatVector.fromMemorySegment(SPECIES, ALL, row, ORDER);
-            FloatVector queryY = FloatVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER);
-            FloatVector datum0 = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, at));
+            x &= ADDRESS;
+            y &= ADDRESS;
+            FloatVector queryX = FloatVector.fromMemorySegment(SPECIES, ALL, x, ORDER);
+            FloatVector queryY = FloatVector.fromMemorySegment(SPECIES, ALL, x + V, ORDER);
+            FloatVector queryZ = FloatVector.fromMemorySegment(SPECIES, ALL, x + 2 * V, ORDER);
+            FloatVector datum0 = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, y));
             FloatVector u0X = alphaX.fma(datum0, queryX);
             x0 = u0X.fma(u0X, x0);
             FloatVector u0Y = alphaY.fma(datum0, queryY);
             y0 = u0Y.fma(u0Y, y0);
-            FloatVector datum1 = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, at + yRow));
+            FloatVector u0Z = alphaZ.fma(datum0, queryZ);
+            z0 = u0Z.fma(u0Z, z0);
+            if (k == never) {
+                break;
+            }
+            FloatVector datum1 = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, y + yRow));
             FloatVector u1X = alphaX.fma(datum1, queryX);
             x1 = u1X.fma(u1X, x1);
             FloatVector u1Y = alphaY.fma(datum1, queryY);
             y1 = u1Y.fma(u1Y, y1);
-            FloatVector datum2 = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, at + 2 * yRow));
-            FloatVector u2X = alphaX.fma(datum2, queryX);
-            x2 = u2X.fma(u2X, x2);
-            FloatVector u2Y = alphaY.fma(datum2, queryY);
-            y2 = u2Y.fma(u2Y, y2);
-            FloatVector datum3 = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, at + 3 * yRow));
-            FloatVector u3X = alphaX.fma(datum3, queryX);
-            x3 = u3X.fma(u3X, x3);
-            FloatVector u3Y = alphaY.fma(datum3, queryY);
-            y3 = u3Y.fma(u3Y, y3);
+            FloatVector u1Z = alphaZ.fma(datum1, queryZ);
+            z1 = u1Z.fma(u1Z, z1);
+            x += ROW;
+            y += BYTES;
         }
         FLOAT_VECTOR.cast(x0).intoMemorySegment(ALL, to, ORDER);
         FLOAT_VECTOR.cast(y0).intoMemorySegment(ALL, to + V, ORDER);
+        FLOAT_VECTOR.cast(z0).intoMemorySegment(ALL, to + 2 * V, ORDER);
         FLOAT_VECTOR.cast(x1).intoMemorySegment(ALL, to + ROW, ORDER);
         FLOAT_VECTOR.cast(y1).intoMemorySegment(ALL, to + ROW + V, ORDER);
-        FLOAT_VECTOR.cast(x2).intoMemorySegment(ALL, to + 2 * ROW, ORDER);
-        FLOAT_VECTOR.cast(y2).intoMemorySegment(ALL, to + 2 * ROW + V, ORDER);
-        FLOAT_VECTOR.cast(x3).intoMemorySegment(ALL, to + 3 * ROW, ORDER);
-        FLOAT_VECTOR.cast(y3).intoMemorySegment(ALL, to + 3 * ROW + V, ORDER);
-    }
-
-    private static void ofOne(int depth, long y, long yRow, long x, long minusAlphas, long to) {
-        FloatVector alpha = FloatVector.fromMemorySegment(SPECIES, ALL, minusAlphas, ORDER);
-        FloatVector x0 = FloatVector.zero(SPECIES);
-        FloatVector x1 = x0;
-        FloatVector x2 = x0;
-        FloatVector x3 = x0;
-        for (int k = 0; k < depth; k++) {
-            long at = y + k * BYTES;
-            FloatVector query = FloatVector.fromMemorySegment(SPECIES, ALL, x + k * ROW, ORDER);
-            FloatVector u0 = alpha.fma(FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, at)), query);
-            x0 = u0.fma(u0, x0);
-            FloatVector u1 = alpha.fma(FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, at + yRow)), query);
-            x1 = u1.fma(u1, x1);
-            FloatVector u2 = alpha.fma(FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, at + 2 * yRow)), query);
-            x2 = u2.fma(u2, x2);
-            FloatVector u3 = alpha.fma(FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, at + 3 * yRow)), query);
-            x3 = u3.fma(u3, x3);
-        }
-        FLOAT_VECTOR.cast(x0).intoMemorySegment(ALL, to, ORDER);
-        FLOAT_VECTOR.cast(x1).intoMemorySegment(ALL, to + ROW, ORDER);
-        FLOAT_VECTOR.cast(x2).intoMemorySegment(ALL, to + 2 * ROW, ORDER);
-        FLOAT_VECTOR.cast(x3).intoMemorySegment(ALL, to + 3 * ROW, ORDER);
+        FLOAT_VECTOR.cast(z1).intoMemorySegment(ALL, to + ROW + 2 * V, ORDER);
     }
 
     @Override
@@ -151,27 +134,54 @@ final class Fp32RadialPanels implements RadialPanels {
         }
     }
 
+    /** Four data at a time: of each, a maximum waits for the one before it. */
     @Override
     public void largest(int depth, long y, long yRow, long x, long minusAlphas, long to) {
-        for (int r = 0; r < ROWS; r++) {
-            for (int v = 0; v < MicroKernel.VECTORS; v++) {
-                largest(depth, y + r * yRow, x + v * V, minusAlphas + v * V, to + r * ROW + v * V);
-            }
+        for (int v = 0; v < MicroKernel.VECTORS; v++) {
+            largestOfFour(depth, y, yRow, x + v * V, minusAlphas + v * V, to + v * V);
         }
     }
 
-    private static void largest(int depth, long y, long column, long minusAlphas, long to) {
+    private static void largestOfFour(int depth, long y, long yRow, long x, long minusAlphas, long to) {
+        yRow &= STRIDE;
+        minusAlphas &= ADDRESS;
+        to &= ADDRESS;
         FloatVector alpha = FloatVector.fromMemorySegment(SPECIES, ALL, minusAlphas, ORDER);
-        FloatVector most = FloatVector.zero(SPECIES);
-        FloatVector spoilt = most; // NaN where one is not finite
+        FloatVector most0 = FloatVector.zero(SPECIES);
+        FloatVector most1 = most0;
+        FloatVector most2 = most0;
+        FloatVector most3 = most0;
+        FloatVector spoilt0 = most0; // NaN where one is not finite
+        FloatVector spoilt1 = most0;
+        FloatVector spoilt2 = most0;
+        FloatVector spoilt3 = most0;
         for (int k = 0; k < depth; k++) {
-            FloatVector datum = FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, y + k * BYTES));
-            FloatVector u = alpha.fma(datum, FloatVector.fromMemorySegment(SPECIES, ALL, column + k * ROW, ORDER))
+            x &= ADDRESS;
+            y &= ADDRESS;
+            FloatVector query = FloatVector.fromMemorySegment(SPECIES, ALL, x, ORDER);
+            FloatVector u0 = alpha.fma(FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, y)), query)
                     .abs();
-            spoilt = u.fma(ZERO, spoilt);
-            most = FLOAT_VECTOR.cast(most).blend(u, u.compare(GT, most));
+            spoilt0 = u0.fma(ZERO, spoilt0);
+            most0 = FLOAT_VECTOR.cast(most0).blend(u0, u0.compare(GT, most0));
+            FloatVector u1 = alpha.fma(FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, y + yRow)), query)
+                    .abs();
+            spoilt1 = u1.fma(ZERO, spoilt1);
+            most1 = FLOAT_VECTOR.cast(most1).blend(u1, u1.compare(GT, most1));
+            FloatVector u2 = alpha.fma(FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, y + 2 * yRow)), query)
+                    .abs();
+            spoilt2 = u2.fma(ZERO, spoilt2);
+            most2 = FLOAT_VECTOR.cast(most2).blend(u2, u2.compare(GT, most2));
+            FloatVector u3 = alpha.fma(FloatVector.broadcast(SPECIES, ALL.get(ELEMENT, y + 3 * yRow)), query)
+                    .abs();
+            spoilt3 = u3.fma(ZERO, spoilt3);
+            most3 = FLOAT_VECTOR.cast(most3).blend(u3, u3.compare(GT, most3));
+            x += ROW;
+            y += BYTES;
         }
-        FLOAT_VECTOR.cast(most).add(spoilt).intoMemorySegment(ALL, to, ORDER);
+        FLOAT_VECTOR.cast(most0).add(spoilt0).intoMemorySegment(ALL, to, ORDER);
+        FLOAT_VECTOR.cast(most1).add(spoilt1).intoMemorySegment(ALL, to + ROW, ORDER);
+        FLOAT_VECTOR.cast(most2).add(spoilt2).intoMemorySegment(ALL, to + 2 * ROW, ORDER);
+        FLOAT_VECTOR.cast(most3).add(spoilt3).intoMemorySegment(ALL, to + 3 * ROW, ORDER);
     }
 
     @Override

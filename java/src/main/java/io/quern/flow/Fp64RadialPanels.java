@@ -1,5 +1,7 @@
 package io.quern.flow;
 
+import static io.quern.cpu.AddressSpace.ADDRESS;
+import static io.quern.cpu.AddressSpace.STRIDE;
 import static io.quern.cpu.Lanes.DOUBLE_VECTOR;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LE;
@@ -10,6 +12,7 @@ import static jdk.incubator.vector.VectorOperators.LT;
 import io.quern.cpu.AddressSpace;
 import io.quern.cpu.Lanes;
 import io.quern.cpu.MicroKernel;
+import io.quern.cpu.SchedulingBarrier;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -72,82 +75,62 @@ final class Fp64RadialPanels implements RadialPanels {
 
     private static final LongVector ONES_BITS = LongVector.broadcast(INTEGERS, Double.doubleToRawLongBits(1.0));
 
-    /** Two vectors and then one: 8 accumulators and what they take are 14 registers, of the 16 that AVX2 has. */
+    /**
+     * Two data at a time: six sums, of which none waits for the one before it, and what they take are 14 registers, of the 16 that
+     * AVX2 has.
+     */
     @Override
     public void distances(int depth, long y, long yRow, long x, long minusAlphas, long to) {
         ofTwo(depth, y, yRow, x, minusAlphas, to);
-        ofOne(depth, y, yRow, x + 2 * V, minusAlphas + 2 * V, to + 2 * V);
+        ofTwo(depth, y + 2 * yRow, yRow, x, minusAlphas, to + 2 * ROW);
     }
 
     private static void ofTwo(int depth, long y, long yRow, long x, long minusAlphas, long to) {
+        yRow &= STRIDE;
+        minusAlphas &= ADDRESS;
+        to &= ADDRESS;
+        int never = SchedulingBarrier.never();
         DoubleVector alphaX = DoubleVector.fromMemorySegment(SPECIES, ALL, minusAlphas, ORDER);
         DoubleVector alphaY = DoubleVector.fromMemorySegment(SPECIES, ALL, minusAlphas + V, ORDER);
+        DoubleVector alphaZ = DoubleVector.fromMemorySegment(SPECIES, ALL, minusAlphas + 2 * V, ORDER);
         DoubleVector x0 = DoubleVector.zero(SPECIES);
         DoubleVector y0 = x0;
+        DoubleVector z0 = x0;
         DoubleVector x1 = x0;
         DoubleVector y1 = x0;
-        DoubleVector x2 = x0;
-        DoubleVector y2 = x0;
-        DoubleVector x3 = x0;
-        DoubleVector y3 = x0;
+        DoubleVector z1 = x0;
         for (int k = 0; k < depth; k++) {
-            long row = x + k * ROW;
-            long at = y + k * BYTES;
-            DoubleVector queryX = DoubleVector.fromMemorySegment(SPECIES, ALL, row, ORDER);
-            DoubleVector queryY = DoubleVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER);
-            DoubleVector datum0 = DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, at));
+            x &= ADDRESS;
+            y &= ADDRESS;
+            DoubleVector queryX = DoubleVector.fromMemorySegment(SPECIES, ALL, x, ORDER);
+            DoubleVector queryY = DoubleVector.fromMemorySegment(SPECIES, ALL, x + V, ORDER);
+            DoubleVector queryZ = DoubleVector.fromMemorySegment(SPECIES, ALL, x + 2 * V, ORDER);
+            DoubleVector datum0 = DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, y));
             DoubleVector u0X = alphaX.fma(datum0, queryX);
             x0 = u0X.fma(u0X, x0);
             DoubleVector u0Y = alphaY.fma(datum0, queryY);
             y0 = u0Y.fma(u0Y, y0);
-            DoubleVector datum1 = DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, at + yRow));
+            DoubleVector u0Z = alphaZ.fma(datum0, queryZ);
+            z0 = u0Z.fma(u0Z, z0);
+            if (k == never) {
+                break;
+            }
+            DoubleVector datum1 = DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, y + yRow));
             DoubleVector u1X = alphaX.fma(datum1, queryX);
             x1 = u1X.fma(u1X, x1);
             DoubleVector u1Y = alphaY.fma(datum1, queryY);
             y1 = u1Y.fma(u1Y, y1);
-            DoubleVector datum2 = DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, at + 2 * yRow));
-            DoubleVector u2X = alphaX.fma(datum2, queryX);
-            x2 = u2X.fma(u2X, x2);
-            DoubleVector u2Y = alphaY.fma(datum2, queryY);
-            y2 = u2Y.fma(u2Y, y2);
-            DoubleVector datum3 = DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, at + 3 * yRow));
-            DoubleVector u3X = alphaX.fma(datum3, queryX);
-            x3 = u3X.fma(u3X, x3);
-            DoubleVector u3Y = alphaY.fma(datum3, queryY);
-            y3 = u3Y.fma(u3Y, y3);
+            DoubleVector u1Z = alphaZ.fma(datum1, queryZ);
+            z1 = u1Z.fma(u1Z, z1);
+            x += ROW;
+            y += BYTES;
         }
         DOUBLE_VECTOR.cast(x0).intoMemorySegment(ALL, to, ORDER);
         DOUBLE_VECTOR.cast(y0).intoMemorySegment(ALL, to + V, ORDER);
+        DOUBLE_VECTOR.cast(z0).intoMemorySegment(ALL, to + 2 * V, ORDER);
         DOUBLE_VECTOR.cast(x1).intoMemorySegment(ALL, to + ROW, ORDER);
         DOUBLE_VECTOR.cast(y1).intoMemorySegment(ALL, to + ROW + V, ORDER);
-        DOUBLE_VECTOR.cast(x2).intoMemorySegment(ALL, to + 2 * ROW, ORDER);
-        DOUBLE_VECTOR.cast(y2).intoMemorySegment(ALL, to + 2 * ROW + V, ORDER);
-        DOUBLE_VECTOR.cast(x3).intoMemorySegment(ALL, to + 3 * ROW, ORDER);
-        DOUBLE_VECTOR.cast(y3).intoMemorySegment(ALL, to + 3 * ROW + V, ORDER);
-    }
-
-    private static void ofOne(int depth, long y, long yRow, long x, long minusAlphas, long to) {
-        DoubleVector alpha = DoubleVector.fromMemorySegment(SPECIES, ALL, minusAlphas, ORDER);
-        DoubleVector x0 = DoubleVector.zero(SPECIES);
-        DoubleVector x1 = x0;
-        DoubleVector x2 = x0;
-        DoubleVector x3 = x0;
-        for (int k = 0; k < depth; k++) {
-            long at = y + k * BYTES;
-            DoubleVector query = DoubleVector.fromMemorySegment(SPECIES, ALL, x + k * ROW, ORDER);
-            DoubleVector u0 = alpha.fma(DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, at)), query);
-            x0 = u0.fma(u0, x0);
-            DoubleVector u1 = alpha.fma(DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, at + yRow)), query);
-            x1 = u1.fma(u1, x1);
-            DoubleVector u2 = alpha.fma(DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, at + 2 * yRow)), query);
-            x2 = u2.fma(u2, x2);
-            DoubleVector u3 = alpha.fma(DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, at + 3 * yRow)), query);
-            x3 = u3.fma(u3, x3);
-        }
-        DOUBLE_VECTOR.cast(x0).intoMemorySegment(ALL, to, ORDER);
-        DOUBLE_VECTOR.cast(x1).intoMemorySegment(ALL, to + ROW, ORDER);
-        DOUBLE_VECTOR.cast(x2).intoMemorySegment(ALL, to + 2 * ROW, ORDER);
-        DOUBLE_VECTOR.cast(x3).intoMemorySegment(ALL, to + 3 * ROW, ORDER);
+        DOUBLE_VECTOR.cast(z1).intoMemorySegment(ALL, to + ROW + 2 * V, ORDER);
     }
 
     @Override
@@ -163,28 +146,58 @@ final class Fp64RadialPanels implements RadialPanels {
         }
     }
 
+    /** Four data at a time: of each, a maximum waits for the one before it. */
     @Override
     public void largest(int depth, long y, long yRow, long x, long minusAlphas, long to) {
-        for (int r = 0; r < ROWS; r++) {
-            for (int v = 0; v < MicroKernel.VECTORS; v++) {
-                largest(depth, y + r * yRow, x + v * V, minusAlphas + v * V, to + r * ROW + v * V);
-            }
+        for (int v = 0; v < MicroKernel.VECTORS; v++) {
+            largestOfFour(depth, y, yRow, x + v * V, minusAlphas + v * V, to + v * V);
         }
     }
 
-    private static void largest(int depth, long y, long column, long minusAlphas, long to) {
+    private static void largestOfFour(int depth, long y, long yRow, long x, long minusAlphas, long to) {
+        yRow &= STRIDE;
+        minusAlphas &= ADDRESS;
+        to &= ADDRESS;
         DoubleVector alpha = DoubleVector.fromMemorySegment(SPECIES, ALL, minusAlphas, ORDER);
-        DoubleVector most = DoubleVector.zero(SPECIES);
-        DoubleVector spoilt = most; // NaN where one is not finite
+        DoubleVector most0 = DoubleVector.zero(SPECIES);
+        DoubleVector most1 = most0;
+        DoubleVector most2 = most0;
+        DoubleVector most3 = most0;
+        DoubleVector spoilt0 = most0; // NaN where one is not finite
+        DoubleVector spoilt1 = most0;
+        DoubleVector spoilt2 = most0;
+        DoubleVector spoilt3 = most0;
         for (int k = 0; k < depth; k++) {
-            DoubleVector datum = DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, y + k * BYTES));
-            DoubleVector u = alpha.fma(datum, DoubleVector.fromMemorySegment(SPECIES, ALL, column + k * ROW, ORDER))
+            x &= ADDRESS;
+            y &= ADDRESS;
+            DoubleVector query = DoubleVector.fromMemorySegment(SPECIES, ALL, x, ORDER);
+            DoubleVector u0 = alpha.fma(DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, y)), query)
                     .abs();
-            spoilt = u.fma(ZERO, spoilt);
-            most = DOUBLE_VECTOR.cast(most);
-            most = MASKS ? most.blend(u, u.compare(GT, most)) : most.max(u);
+            spoilt0 = u0.fma(ZERO, spoilt0);
+            most0 = DOUBLE_VECTOR.cast(most0);
+            most0 = MASKS ? most0.blend(u0, u0.compare(GT, most0)) : most0.max(u0);
+            DoubleVector u1 = alpha.fma(DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, y + yRow)), query)
+                    .abs();
+            spoilt1 = u1.fma(ZERO, spoilt1);
+            most1 = DOUBLE_VECTOR.cast(most1);
+            most1 = MASKS ? most1.blend(u1, u1.compare(GT, most1)) : most1.max(u1);
+            DoubleVector u2 = alpha.fma(DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, y + 2 * yRow)), query)
+                    .abs();
+            spoilt2 = u2.fma(ZERO, spoilt2);
+            most2 = DOUBLE_VECTOR.cast(most2);
+            most2 = MASKS ? most2.blend(u2, u2.compare(GT, most2)) : most2.max(u2);
+            DoubleVector u3 = alpha.fma(DoubleVector.broadcast(SPECIES, ALL.get(ELEMENT, y + 3 * yRow)), query)
+                    .abs();
+            spoilt3 = u3.fma(ZERO, spoilt3);
+            most3 = DOUBLE_VECTOR.cast(most3);
+            most3 = MASKS ? most3.blend(u3, u3.compare(GT, most3)) : most3.max(u3);
+            x += ROW;
+            y += BYTES;
         }
-        DOUBLE_VECTOR.cast(most).add(spoilt).intoMemorySegment(ALL, to, ORDER);
+        DOUBLE_VECTOR.cast(most0).add(spoilt0).intoMemorySegment(ALL, to, ORDER);
+        DOUBLE_VECTOR.cast(most1).add(spoilt1).intoMemorySegment(ALL, to + ROW, ORDER);
+        DOUBLE_VECTOR.cast(most2).add(spoilt2).intoMemorySegment(ALL, to + 2 * ROW, ORDER);
+        DOUBLE_VECTOR.cast(most3).add(spoilt3).intoMemorySegment(ALL, to + 3 * ROW, ORDER);
     }
 
     @Override
