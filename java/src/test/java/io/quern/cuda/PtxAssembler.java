@@ -2,24 +2,29 @@ package io.quern.cuda;
 
 import static jcuda.nvptxcompiler.nvPTXCompileResult.NVPTXCOMPILE_SUCCESS;
 
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import jcuda.nvptxcompiler.JNvPTXCompiler;
 import jcuda.nvptxcompiler.nvPTXCompilerHandle;
 
 /** NVIDIA's assembler as a library: what the driver does with PTX, without a driver. */
 final class PtxAssembler {
+    private static final String LIBRARY = "JNvPTXCompiler";
     private static final Pattern USAGE = Pattern.compile(
             "Compiling entry function '(\\w+)' for '\\w+'.*?(\\d+) bytes stack frame, (\\d+) bytes spill stores, "
                     + "(\\d+) bytes spill loads.*?Used (\\d+) registers",
             Pattern.DOTALL);
 
     static {
-        JcudaNatives.load("JNvPTXCompiler", "jcuda.nvptxcompiler.JNvPTXCompiler");
+        JcudaNatives.load(LIBRARY, "jcuda.nvptxcompiler.JNvPTXCompiler");
     }
 
     private PtxAssembler() {}
@@ -40,6 +45,16 @@ final class PtxAssembler {
 
         Refusal(String log) {
             super(log);
+        }
+    }
+
+    /** {@return the file of the library, wherever this process found it: the version that it gives is not the release's} */
+    static Path library() throws IOException {
+        try (Stream<String> mapped = Files.lines(Path.of("/proc/self/maps"))) {
+            return mapped.filter(line -> line.contains("/lib" + LIBRARY))
+                    .map(line -> Path.of(line.substring(line.indexOf('/'))))
+                    .findFirst()
+                    .orElseThrow();
         }
     }
 

@@ -1,9 +1,12 @@
 package io.quern.cuda;
 
+import static java.util.Comparator.comparing;
+import static java.util.stream.Collectors.groupingBy;
 import static java.util.stream.Collectors.toMap;
 import static java.util.stream.Collectors.toSet;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
@@ -24,6 +27,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -31,34 +35,98 @@ import org.junit.jupiter.api.TestFactory;
 
 /**
  * What NVIDIA's assembler says of the shipped PTX, without a GPU: that it takes each file for every GPU it is meant for, and
- * what each kernel uses there.
+ * what each kernel uses there. It says the same of the same text whenever it is asked, and takes ten minutes of a processor for
+ * all of it: so what it has said is kept ({@link PtxRecord}), and it is only asked for the shortest files each time.
  */
 class PtxTest {
     private static final List<String> GPUS = List.of("sm_75", "sm_80", "sm_86", "sm_89", "sm_90");
 
-    /** {@code all} assembles every file for all of these from its target on, a minute's work; otherwise for its target. */
-    private static final boolean ALL_GPUS =
-            System.getProperty("io.quern.test.gpus", "").equals("all");
-
     /** The newest ISA that drivers of CUDA 11.8 take, the oldest we support. */
     private static final String ISA = "7.8";
 
-    private static final String RENEW =
-            "./mvnw test -pl java -am -Dtest=PtxTest -Dsurefire.failIfNoSpecifiedTests=false "
-                    + "-Dio.quern.golden=renew -Dio.quern.test.gpus=all";
+    /** Whether all files are assembled, and not the shortest only. */
+    private static final boolean ALL =
+            GoldenCounters.RENEWED || "all".equals(System.getProperty("io.quern.test.assembled"));
+
+    /** How many of an architecture's files are assembled each time, the shortest: what is on record is as the assembler says. */
+    private static final int SHORTEST = 3;
+
+    private static final String RENEW = "after a change that is meant, assemble all anew: ./mvnw test -pl java -am "
+            + "-Dtest=PtxTest -Dsurefire.failIfNoSpecifiedTests=false -Dio.quern.golden=renew";
+
+    private static List<PtxFile> assembled() {
+        if (ALL) {
+            return PtxFile.all();
+        }
+        Map<String, List<PtxFile>> byArchitecture = PtxFile.all().stream().collect(groupingBy(PtxFile::architecture));
+        return byArchitecture.values().stream()
+                .flatMap(files -> files.stream()
+                        .sorted(comparing(file -> file.text().length()))
+                        .limit(SHORTEST))
+                .toList();
+    }
+
+    /** {@return its target and all that are newer} */
+    private static List<String> gpus(PtxFile file) {
+        return GPUS.subList(GPUS.indexOf(target(file)), GPUS.size());
+    }
+
+    private static String target(PtxFile file) {
+        return file.architecture().replace("compute", "sm");
+    }
+
+    /** Its text is what the assembler took, and what that said of each kernel is within bounds on every GPU. */
+    @TestFactory
+    Stream<DynamicTest> everyFileIsOnRecord() throws IOException {
+        if (GoldenCounters.RENEWED) {
+            return Stream.empty(); // everyFileAssembles makes it
+        }
+        PtxRecord record = PtxRecord.read();
+        PtxRecord now = PtxRecord.of(PtxFile.all());
+        List<DynamicTest> tests = new ArrayList<>();
+        tests.add(dynamicTest(
+                "by this assembler",
+                () -> assertEquals(record.assembler(), now.assembler(), "JCuda's assembler is another; " + RENEW)));
+        tests.add(dynamicTest(
+                "no more and no fewer",
+                () -> assertEquals(record.digests().keySet(), now.digests().keySet(), "files on record; " + RENEW)));
+        now.digests()
+                .forEach((name, digest) -> tests.add(dynamicTest(
+                        name,
+                        () -> assertEquals(
+                                record.digests().get(name), digest, name + " is not what was assembled; " + RENEW))));
+        for (PtxFile file : PtxFile.all()) {
+            RegisterCounts shipped = RegisterCounts.parse(Files.readString(PtxFile.registers(file.architecture())));
+            Map<String, Integer> budget = registerBudget(file.room());
+            for (String gpu : gpus(file)) {
+                tests.add(dynamicTest(file + " on " + gpu, () -> {
+                    for (String kernel : file.entries().keySet()) {
+                        Integer registers = shipped.on(gpu).get(kernel);
+                        assertNotNull(registers, "no registers of " + kernel + " on " + gpu + "; " + RENEW);
+                        checkBudget(budget, file.room(), kernel, registers, gpu);
+                    }
+                }));
+            }
+        }
+        return tests.stream();
+    }
 
     @TestFactory
     Stream<DynamicTest> everyFileAssembles() {
         List<DynamicTest> tests = new ArrayList<>();
         Map<String, Map<String, List<Future<List<PtxAssembler.Usage>>>>> byArchitecture = new TreeMap<>();
+        AtomicInteger good = new AtomicInteger();
         // NVIDIA's guide ("Thread Safety") allows threads with handles of their own.
         try (ExecutorService pool =
                 Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors())) {
-            for (PtxFile file : PtxFile.all()) {
+            for (PtxFile file : assembled()) {
                 for (String gpu : gpus(file)) {
                     Future<List<PtxAssembler.Usage>> usages =
                             pool.submit(() -> PtxAssembler.assemble(file.text(), gpu));
-                    tests.add(dynamicTest(file + " for " + gpu, () -> checkUsage(file, gpu, usages.get())));
+                    tests.add(dynamicTest(file + " for " + gpu, () -> {
+                        checkUsage(file, gpu, usages.get());
+                        good.incrementAndGet();
+                    }));
                     byArchitecture
                             .computeIfAbsent(file.architecture(), _ -> new TreeMap<>())
                             .computeIfAbsent(gpu, _ -> new ArrayList<>())
@@ -66,8 +134,15 @@ class PtxTest {
                 }
             }
         }
+        int files = tests.size();
         byArchitecture.forEach((architecture, byGpu) ->
                 tests.add(dynamicTest(architecture + ", registers", () -> checkRegisters(architecture, byGpu))));
+        if (GoldenCounters.RENEWED) {
+            tests.add(dynamicTest("all is put on record", () -> {
+                assertEquals(files, good.get(), "files that are as they should be, each on each of its GPUs");
+                PtxRecord.of(PtxFile.all()).write();
+            }));
+        }
         return tests.stream();
     }
 
@@ -83,21 +158,20 @@ class PtxTest {
             assembled.put(on.getKey(), registers);
         }
         Path file = PtxFile.registers(architecture);
-        if (GoldenCounters.RENEWED && ALL_GPUS) {
+        if (GoldenCounters.RENEWED) {
             Files.writeString(
                     file,
                     "# Registers a thread, as NVIDIA's assembler inside JCuda counts them: written by PtxTest\n"
                             + new RegisterCounts(assembled));
         }
         RegisterCounts shipped = RegisterCounts.parse(Files.readString(file));
-        assembled.forEach((gpu, registers) -> assertEquals(
-                registers, shipped.on(gpu), gpu + "; after a change that is meant, renew " + file + ": " + RENEW));
-    }
-
-    /** {@return a file's own target alone, or it and all newer ones} */
-    private static List<String> gpus(PtxFile file) {
-        String target = file.architecture().replace("compute", "sm");
-        return ALL_GPUS ? GPUS.subList(GPUS.indexOf(target), GPUS.size()) : List.of(target);
+        assembled.forEach((gpu, registers) -> {
+            Map<String, Integer> stated = new TreeMap<>(shipped.on(gpu));
+            if (!ALL) {
+                stated.keySet().retainAll(registers.keySet());
+            }
+            assertEquals(registers, stated, file + " for " + gpu + "; " + RENEW);
+        });
     }
 
     private static void checkUsage(PtxFile file, String gpu, List<PtxAssembler.Usage> usages) {
@@ -106,16 +180,17 @@ class PtxTest {
         assertEquals(file.entries().keySet(), assembled, "kernels that the assembler reported");
         for (PtxAssembler.Usage usage : usages) {
             assertEquals(0, usage.spillBytes(), usage.kernel() + " spills registers on " + gpu);
-            Integer most = budget.get(usage.kernel());
-            assertTrue(
-                    most != null,
-                    usage.kernel() + " has no line in " + budgetName(file.room()) + "; it uses " + usage.registers()
-                            + " registers on " + gpu);
-            assertTrue(
-                    usage.registers() <= most,
-                    usage.kernel() + " uses " + usage.registers() + " registers on " + gpu
-                            + ", more than its budget of " + most);
+            checkBudget(budget, file.room(), usage.kernel(), usage.registers(), gpu);
         }
+    }
+
+    private static void checkBudget(Map<String, Integer> budget, String room, String kernel, int used, String gpu) {
+        Integer most = budget.get(kernel);
+        assertTrue(
+                most != null,
+                kernel + " has no line in " + budgetName(room) + "; it uses " + used + " registers on " + gpu);
+        assertTrue(
+                used <= most, kernel + " uses " + used + " registers on " + gpu + ", more than its budget of " + most);
     }
 
     @TestFactory
@@ -123,7 +198,7 @@ class PtxTest {
         return PtxFile.all().stream()
                 .map(file -> dynamicTest(file.toString(), () -> {
                     assertEquals(ISA, file.directive("version"));
-                    assertEquals(file.architecture().replace("compute", "sm"), file.directive("target"));
+                    assertEquals(target(file), file.directive("target"));
                 }));
     }
 
