@@ -118,6 +118,15 @@ record GemmPlan(
         return depth < batches.depth();
     }
 
+    /** {@return whether both are plans of one product, not of many, and take as much of A in a round} */
+    boolean cutsALike(GemmPlan other) {
+        return batches.axes().isEmpty()
+                && other.batches.axes().isEmpty()
+                && kernel == other.kernel
+                && tiles == other.tiles
+                && depth == other.depth;
+    }
+
     long bytes() {
         return PackedOperand.bytesOfA(this) + PackedOperand.bytesOfB(this) + sumsCount * sumsBytes;
     }

@@ -56,11 +56,12 @@ final class GemmVector implements Launch {
     private static final MemorySegment ALL = AddressSpace.ALL;
 
     private final int threads;
+    private final Product product;
     private final GemmPlan plan;
     private final Batches batches;
     private final MicroKernel kernel;
     private final PanelMath math;
-    private final PackedOperand a;
+    private PackedOperand a;
     private final PackedOperand b;
     private final DType dtype;
     private final long c;
@@ -72,6 +73,9 @@ final class GemmVector implements Launch {
     private final Slots free;
     private final WorkerPool.Task packing = this::pack;
     private final WorkerPool.Task multiplying = this::multiply;
+
+    /** Whether A is another product's, which packs it before this one runs. */
+    private boolean follows;
 
     // The round.
     private long firstMatrix;
@@ -85,6 +89,7 @@ final class GemmVector implements Launch {
 
     private GemmVector(Product product, int threads, long workspace) {
         this.threads = threads;
+        this.product = product;
         this.plan = GemmPlan.of(product, threads);
         this.batches = plan.batches();
         this.kernel = plan.kernel();
@@ -106,9 +111,24 @@ final class GemmVector implements Launch {
         return ((Device.Cpu) stream.device()).threads();
     }
 
+    /**
+     * Says that the other product always runs just before this one, in the same workspace. Where both take the same A, what the
+     * other leaves packed of it is not packed again.
+     */
+    void follow(GemmVector other) {
+        if (product.a() == other.product.a()
+                && product.gemm().a() == other.product.gemm().a()
+                && plan.cutsALike(other.plan)) {
+            a = other.a;
+            follows = true;
+        }
+    }
+
     @Override
     public void run() {
-        a.forget();
+        if (!follows) {
+            a.forget();
+        }
         b.forget();
         int columns = kernel.columns();
         for (firstMatrix = 0; firstMatrix < count; firstMatrix += plan.matrices()) {

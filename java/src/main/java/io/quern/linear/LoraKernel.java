@@ -10,7 +10,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
-/** {@link Lora} as products of matrices, one after the other, on whichever device multiplies. */
+/**
+ * {@link Lora} as products of matrices, one after the other, on whichever device multiplies. Those that take the same A are
+ * neighbours: the CPU packs it once.
+ */
 final class LoraKernel {
     private LoraKernel() {}
 
@@ -136,6 +139,11 @@ final class LoraKernel {
             Launch[] launches = products.stream()
                     .map(product -> gemm.bind(product, stream, rest))
                     .toArray(Launch[]::new);
+            for (int i = 1; i < launches.length; i++) {
+                if (launches[i] instanceof GemmVector next && launches[i - 1] instanceof GemmVector before) {
+                    next.follow(before);
+                }
+            }
             return () -> {
                 for (Launch launch : launches) {
                     launch.run();

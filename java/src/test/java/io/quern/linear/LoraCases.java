@@ -5,6 +5,7 @@ import static io.quern.DType.FP16;
 import static io.quern.DType.FP32;
 import static io.quern.DType.FP64;
 
+import io.quern.BoundCall;
 import io.quern.Case;
 import io.quern.DType;
 import io.quern.Device;
@@ -37,6 +38,7 @@ final class LoraCases {
                         layer::bothPasses));
             }
             cases.add(property("X A need not be computed twice", dtype, new Layer(dtype, 9, 20, 30, 4)::projected));
+            cases.add(property("each run reads its inputs anew", dtype, new Layer(dtype, 9, 20, 30, 4)::runAgain));
             cases.add(property("merged weights do the same", dtype, new Layer(dtype, 9, 20, 30, 4)::merged));
         }
         Layer small = new Layer(FP64, 6, 7, 5, 2);
@@ -132,6 +134,32 @@ final class LoraCases {
                 return Outcome.sameBits(again, y)
                         .and(Outcome.sameBits(dbAgain, db))
                         .and(kept.fencesStand());
+            }
+        }
+
+        /** A prepared call, run again after its inputs have changed, does what a new one does. */
+        Outcome runAgain(Device device) {
+            try (TensorArena arena = TensorArena.open(device);
+                    Stream stream = Stream.open(device)) {
+                Tensors t = tensors(arena);
+                Tensor y = arena.allocate(dtype, tokens, out);
+                Tensor dx = arena.allocate(dtype, tokens, in);
+                Tensor yExpected = arena.allocate(dtype, tokens, out);
+                Tensor dxExpected = arena.allocate(dtype, tokens, in);
+                try (BoundCall forward = t.forward(lora()).out(y).bind(stream);
+                        BoundCall backward = t.backward(lora()).xGradient(dx).bind(stream)) {
+                    forward.run();
+                    backward.run();
+                    stream.synchronize();
+                    t.x.copyFrom(random(arena, 6, tokens, in).toDoubleArray());
+                    t.outGradient.copyFrom(random(arena, 7, tokens, out).toDoubleArray());
+                    forward.run();
+                    backward.run();
+                    t.forward(lora()).out(yExpected).run(stream);
+                    t.backward(lora()).xGradient(dxExpected).run(stream);
+                    stream.synchronize();
+                }
+                return Outcome.sameBits(yExpected, y).and(Outcome.sameBits(dxExpected, dx));
             }
         }
 
