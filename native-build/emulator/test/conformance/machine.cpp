@@ -24,7 +24,6 @@ Machine::Machine(const std::string& ptx, int capability, int)
     : device(DeviceModel::of(capability).value()),
       memory(std::make_unique<DeviceMemory>(DeviceMemory::Limits{.addressBytes = std::uint64_t{4} << 30})) {
     options.threads = 2;
-    options.timeoutSeconds = 20;
     writeOut(ptx);
     module = Module::load(ptx, device, *memory);
 }
