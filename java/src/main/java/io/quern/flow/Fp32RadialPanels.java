@@ -398,20 +398,15 @@ final class Fp32RadialPanels implements RadialPanels {
                 .intoMemorySegment(ALL, squareSums, ORDER);
     }
 
+    /**
+     * One number at a time: these are a query's channels, few beside its data, and as vectors they were boxed in callers that
+     * have many loops (C2's node limit), in a JVM where other kernels had run.
+     */
     @Override
     public void blend(int length, double a, long x, double b, long y, long to) {
         float timesX = (float) a;
         float timesY = (float) b;
-        FloatVector allX = FloatVector.broadcast(SPECIES, timesX);
-        FloatVector allY = FloatVector.broadcast(SPECIES, timesY);
-        int vectorised = SPECIES.loopBound(length);
-        for (int i = 0; i < vectorised; i += SPECIES.length()) {
-            FloatVector product = FloatVector.fromMemorySegment(SPECIES, ALL, x + i * BYTES, ORDER)
-                    .mul(allX);
-            allY.fma(FloatVector.fromMemorySegment(SPECIES, ALL, y + i * BYTES, ORDER), product)
-                    .intoMemorySegment(ALL, to + i * BYTES, ORDER);
-        }
-        for (int i = vectorised; i < length; i++) {
+        for (int i = 0; i < length; i++) {
             float product = ALL.get(ELEMENT, x + i * BYTES) * timesX;
             ALL.set(ELEMENT, to + i * BYTES, Math.fma(timesY, ALL.get(ELEMENT, y + i * BYTES), product));
         }

@@ -422,22 +422,15 @@ final class Fp64RadialPanels implements RadialPanels {
                 .intoMemorySegment(ALL, squareSums, ORDER);
     }
 
+    /**
+     * One number at a time: these are a query's channels, few beside its data, and as vectors they were boxed in callers that
+     * have many loops (C2's node limit), in a JVM where other kernels had run.
+     */
     @Override
     public void blend(int length, double a, long x, double b, long y, long to) {
-        double timesX = a;
-        double timesY = b;
-        DoubleVector allX = DoubleVector.broadcast(SPECIES, timesX);
-        DoubleVector allY = DoubleVector.broadcast(SPECIES, timesY);
-        int vectorised = SPECIES.loopBound(length);
-        for (int i = 0; i < vectorised; i += SPECIES.length()) {
-            DoubleVector product = DoubleVector.fromMemorySegment(SPECIES, ALL, x + i * BYTES, ORDER)
-                    .mul(allX);
-            allY.fma(DoubleVector.fromMemorySegment(SPECIES, ALL, y + i * BYTES, ORDER), product)
-                    .intoMemorySegment(ALL, to + i * BYTES, ORDER);
-        }
-        for (int i = vectorised; i < length; i++) {
-            double product = ALL.get(ELEMENT, x + i * BYTES) * timesX;
-            ALL.set(ELEMENT, to + i * BYTES, Math.fma(timesY, ALL.get(ELEMENT, y + i * BYTES), product));
+        for (int i = 0; i < length; i++) {
+            double product = ALL.get(ELEMENT, x + i * BYTES) * a;
+            ALL.set(ELEMENT, to + i * BYTES, Math.fma(b, ALL.get(ELEMENT, y + i * BYTES), product));
         }
     }
 
