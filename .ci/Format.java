@@ -2,6 +2,7 @@ import com.palantir.javaformat.java.Formatter;
 import com.palantir.javaformat.java.FormatterException;
 import com.palantir.javaformat.java.JavaFormatterOptions;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -43,30 +44,35 @@ class Format {
         }
     }
 
-    private static List<String> java(Mode mode, List<Path> files) throws IOException {
+    private static List<String> java(Mode mode, List<Path> files) {
         var options = JavaFormatterOptions.builder()
                 .style(JavaFormatterOptions.Style.PALANTIR)
                 .formatJavadoc(false)
                 .build();
         var formatter = Formatter.createFormatter(options);
-        List<String> wrong = new ArrayList<>();
-        for (Path file : files) {
+        return files.parallelStream()
+                .flatMap(file -> java(mode, formatter, file).stream())
+                .toList();
+    }
+
+    /** {@return what is wrong with a file, if anything is} */
+    private static Optional<String> java(Mode mode, Formatter formatter, Path file) {
+        try {
             String text = Files.readString(file);
-            try {
-                String formatted = formatter.formatSourceAndFixImports(text);
-                if (formatted.equals(text)) {
-                    continue;
-                }
-                if (mode == Mode.APPLY) {
-                    Files.writeString(file, formatted);
-                } else {
-                    wrong.add(file.toString());
-                }
-            } catch (FormatterException e) {
-                wrong.add(file + ": " + e.getMessage());
+            String formatted = formatter.formatSourceAndFixImports(text);
+            if (formatted.equals(text)) {
+                return Optional.empty();
             }
+            if (mode == Mode.APPLY) {
+                Files.writeString(file, formatted);
+                return Optional.empty();
+            }
+            return Optional.of(file.toString());
+        } catch (FormatterException e) {
+            return Optional.of(file + ": " + e.getMessage());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
-        return wrong;
     }
 
     private static List<String> clang(Mode mode, List<Path> files) throws IOException, InterruptedException {
