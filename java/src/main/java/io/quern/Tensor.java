@@ -251,7 +251,7 @@ public final class Tensor {
         }
         long[] sliced = shape.clone();
         sliced[at] = to - from;
-        return view(sliced, strides, from == to ? 0 : from * strides[at]);
+        return view(sliced, strides, from * strides[at]);
     }
 
     /**
@@ -314,10 +314,11 @@ public final class Tensor {
         return view(newShape.clone(), Shape.denseStrides(newShape), 0);
     }
 
+    /** Nothing lies nowhere: an empty view begins where this tensor does, whose memory may end before its offset. */
     private Tensor view(long[] newShape, long[] newStrides, long offset) {
-        long byteOffset = offset * dtype.bytes();
-        MemorySegment part =
-                segment == null ? null : segment.asSlice(byteOffset, Shape.span(newShape, newStrides) * dtype.bytes());
+        long span = Shape.span(newShape, newStrides);
+        long byteOffset = span == 0 ? 0 : offset * dtype.bytes();
+        MemorySegment part = segment == null ? null : segment.asSlice(byteOffset, span * dtype.bytes());
         return new Tensor(
                 dtype,
                 device,

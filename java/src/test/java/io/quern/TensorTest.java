@@ -72,6 +72,17 @@ class TensorTest {
 
     @ParameterizedTest
     @MethodSource("places")
+    void viewsOfNothingAreEmpty(Device device) {
+        try (TensorArena arena = TensorArena.open(device)) {
+            Tensor nothing = arena.allocate(DType.FP32, 4, 3, 0, 2);
+            Tensor view = nothing.slice(0, 2, 4).select(1, 2).slice(-1, 1, 2);
+            assertArrayEquals(new long[] {2, 0, 1}, view.shape());
+            assertEquals(0, view.fill(1).copyFrom(new float[0]).toFloatArray().length);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("places")
     void integersAreExact(Device device) {
         try (TensorArena arena = TensorArena.open(device)) {
             long[] values = {Long.MIN_VALUE, -1, 0, (1L << 53) + 1, Long.MAX_VALUE};
