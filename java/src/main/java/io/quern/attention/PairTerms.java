@@ -106,12 +106,18 @@ final class PairTerms {
         }
     }
 
-    /** Multiplies gradients by scores by the derivative of the capped score: those by what was capped. */
+    /**
+     * Multiplies gradients by scores by the derivative of the capped score: those by what was capped. Of a hidden pair the
+     * gradient is 0 and stays it, although its score may have been NaN.
+     */
     void uncap(int queries, int keys, long gradients) {
         for (int i = 0; i < queries && softcap != 0; i++) {
             for (int j = 0; j < keys; j++) {
-                double tanh = math.get(capped + i * row, j) / (softcap * ScoreTerms.LOG2_E);
-                math.set(gradients + i * row, j, math.get(gradients + i * row, j) * (1 - tanh * tanh));
+                double gradient = math.get(gradients + i * row, j);
+                if (gradient != 0) {
+                    double tanh = math.get(capped + i * row, j) / (softcap * ScoreTerms.LOG2_E);
+                    math.set(gradients + i * row, j, gradient * (1 - tanh * tanh));
+                }
             }
         }
     }

@@ -57,6 +57,7 @@ class AttentionBackwardTest {
                 }
                 tests.add(DynamicTest.dynamicTest(name("ragged", device, dtype), () -> ragged(device, dtype, true)));
                 tests.add(DynamicTest.dynamicTest(name("hidden NaN", device, dtype), () -> hiddenNaN(device, dtype)));
+                tests.add(DynamicTest.dynamicTest(name("masked NaN", device, dtype), () -> maskedNaN(device, dtype)));
                 if (!device.onHost() && dtype.bytes() == 2) {
                     addTensor(tests, device, dtype);
                 }
@@ -247,6 +248,37 @@ class AttentionBackwardTest {
             Outcome same = Outcome.sameBits(expected.get(input), gradient);
             assertTrue(same.passed(), () -> input + ": " + same);
         });
+    }
+
+    /** Keys and values that mask and biases hide from all queries reach no gradient, whatever they are. */
+    private static void maskedNaN(Device device, DType dtype) {
+        AttentionProblem problem = maskedProblem(dtype);
+        Random random = new Random(8);
+        AttentionProblem.Result weights = problem.on(device).with(random::nextGaussian);
+        Map<String, double[]> expected = problem.gradients(device, weights);
+        AttentionProblem spoilt = maskedProblem(dtype);
+        for (int row : new int[] {3, 17}) {
+            Arrays.fill(spoilt.keys, row * 8, (row + 1) * 8, Double.NaN);
+            Arrays.fill(spoilt.values, row * 8, (row + 1) * 8, Double.NEGATIVE_INFINITY);
+        }
+        spoilt.gradients(device, weights).forEach((input, gradient) -> {
+            Outcome same = Outcome.sameBits(expected.get(input), gradient);
+            assertTrue(same.passed(), () -> input + ": " + same);
+        });
+    }
+
+    /** Key 3 is hidden by the mask, key 17 by the bias. */
+    private static AttentionProblem maskedProblem(DType dtype) {
+        Attention attention = Attention.full(8).withSoftcap(3);
+        AttentionProblem problem =
+                new AttentionProblem(attention, dtype, 1, 2, 1, 6, 20, extras(Extra.MASK, Extra.BIAS, Extra.SLOPES));
+        for (int pair = 3; pair < problem.mask.length; pair += 20) {
+            problem.mask[pair] = 0;
+        }
+        for (int key = 17; key < problem.bias.length; key += 20) {
+            problem.bias[key] = Double.NEGATIVE_INFINITY;
+        }
+        return problem;
     }
 
     /** A key that is not a number reaches the gradients of those that share a query with it, and no others. */
