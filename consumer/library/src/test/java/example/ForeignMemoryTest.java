@@ -2,6 +2,7 @@ package example;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
@@ -45,6 +46,12 @@ class ForeignMemoryTest {
         for (int i = 0; i < keys.length; i++) {
             keys[i] = (float) random.nextGaussian();
         }
+    }
+
+    @Test
+    void theLibrarySaysWhichOneItIs() {
+        String version = Device.class.getPackage().getImplementationVersion();
+        assertNotNull(version, "the jar's manifest lacks Implementation-Version");
     }
 
     @Test
