@@ -111,12 +111,12 @@ final class Bench implements Callable<Integer> {
             }
         }
         BenchReport report = new BenchReport(about(machine), ceilings, alone, together, refused, notRunHere);
-        if (json != null) {
-            Json.write(json, report.json());
-        }
         PrintWriter out = spec.commandLine().getOut();
         out.print(report.text());
         out.flush();
+        if (json != null) {
+            Json.write(json, report.json());
+        }
         return refused.isEmpty() ? 0 : 1;
     }
 

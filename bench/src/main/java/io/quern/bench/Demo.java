@@ -41,8 +41,7 @@ final class Demo implements Runnable {
 
     @Command(
             name = "digits-lion",
-            description = "Trains softmax regression by Lion on 1,797 handwritten digits and draws the loss.",
-            mixinStandardHelpOptions = true)
+            description = "Trains softmax regression by Lion on 1,797 handwritten digits and draws the loss.")
     private int digitsLion(
             @Option(
                             names = "--device",
@@ -86,8 +85,7 @@ final class Demo implements Runnable {
             name = "flows",
             description =
                     "Draws handwritten digits by flows that the digits themselves give, counts which, and draws how a"
-                            + " uniform prior flows to four points.",
-            mixinStandardHelpOptions = true)
+                            + " uniform prior flows to four points.")
     private int flows(
             @Option(
                             names = "--device",
@@ -111,8 +109,7 @@ final class Demo implements Runnable {
     @Command(
             name = "heat",
             description = "Extrapolates feature maps of handwritten digits from one quarter by (I + A) z and (I + B) z,"
-                    + " fitted by Lion, says how far that is any good, and draws it.",
-            mixinStandardHelpOptions = true)
+                    + " fitted by Lion, says how far that is any good, and draws it.")
     private int heat(
             @Option(
                             names = "--device",
@@ -134,8 +131,7 @@ final class Demo implements Runnable {
     @Command(
             name = "hot-water",
             description = "Solves a day of the hot water in many houses, with and without circulation pumps: who waits"
-                    + " how long, what runs away unused, what it costs in heat.",
-            mixinStandardHelpOptions = true)
+                    + " how long, what runs away unused, what it costs in heat.")
     private int hotWater(
             @Option(
                             names = "--houses",
@@ -164,8 +160,7 @@ final class Demo implements Runnable {
             name = "lora-digits",
             description =
                     "Trains a small attention classifier on the digits 0 to 4 and adapts it to 5 to 9 by LoRA, with"
-                            + " full fine-tuning beside it, and draws both courses.",
-            mixinStandardHelpOptions = true)
+                            + " full fine-tuning beside it, and draws both courses.")
     private int loraDigits(
             @Option(
                             names = "--device",
@@ -188,8 +183,7 @@ final class Demo implements Runnable {
             name = "lorenz",
             description =
                     "Solves a million trajectories of Lorenz' equations, draws where on the attractor they are how"
-                            + " often, and says how fast that went.",
-            mixinStandardHelpOptions = true)
+                            + " often, and says how fast that went.")
     private int lorenz(
             @Option(
                             names = "--trajectories",
@@ -218,8 +212,7 @@ final class Demo implements Runnable {
     @Command(
             name = "work-precision",
             description = "Solves Kepler orbits to tolerances from 1e-3 to 1e-12 and draws what precision costs, beside"
-                    + " Hipparchus on the same core.",
-            mixinStandardHelpOptions = true)
+                    + " Hipparchus on the same core.")
     private int workPrecision(
             @Option(
                             names = "--orbits",

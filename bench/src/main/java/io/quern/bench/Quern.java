@@ -15,6 +15,7 @@ import picocli.CommandLine.Spec;
         description = "Quern's workbench: is this machine fit, do all kernels agree, how fast are they.",
         mixinStandardHelpOptions = true,
         versionProvider = Quern.Version.class,
+        scope = CommandLine.ScopeType.INHERIT, // every command has --help and --version
         subcommands = {Doctor.class, Verify.class, Bench.class, Emulate.class, GpuDay.class, Demo.class})
 public final class Quern implements Runnable {
     private static final int ASKED_WRONGLY = 2;

@@ -18,7 +18,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -87,7 +86,7 @@ public final class Rooms {
     public static List<Subject> subjects(String filter) {
         Pattern pattern;
         try {
-            pattern = Pattern.compile(filter.toLowerCase(Locale.ROOT));
+            pattern = Pattern.compile(filter, Pattern.CASE_INSENSITIVE);
         } catch (PatternSyntaxException wrong) {
             throw new IllegalArgumentException("FILTER is no regular expression: " + wrong.getDescription());
         }

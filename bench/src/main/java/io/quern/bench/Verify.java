@@ -57,12 +57,12 @@ final class Verify implements Callable<Integer> {
             }
             report = new VerifyReport(verification.results(), verification.notRunHere());
         }
-        if (json != null) {
-            Json.write(json, report.json());
-        }
         PrintWriter out = spec.commandLine().getOut();
         out.print(report.text(all));
         out.flush();
+        if (json != null) {
+            Json.write(json, report.json());
+        }
         return report.good() ? 0 : 1;
     }
 

@@ -11,6 +11,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -192,6 +193,26 @@ class QuernTest {
         assertEquals(2, run(command.isEmpty() ? new String[0] : command.split(" ")));
         assertTrue(err.toString().contains(answer), err::toString);
         assertEquals(1, err.toString().lines().count(), err::toString);
+    }
+
+    @Test
+    void everyCommandExplainsItself() {
+        explainsItself(Quern.commandLine());
+    }
+
+    private void explainsItself(CommandLine command) {
+        String name = command.getCommandSpec().qualifiedName();
+        out.getBuffer().setLength(0);
+        String[] words = (name + " --help").split(" ");
+        assertEquals(0, run(Arrays.copyOfRange(words, 1, words.length)), () -> name + ": " + err);
+        assertTrue(out.toString().startsWith("Usage: " + name), () -> name + ": " + out);
+        command.getSubcommands().values().forEach(this::explainsItself);
+    }
+
+    @Test
+    void filtersAreRegularExpressionsInEitherCase() {
+        assertEquals(Rooms.subjects(".").size(), Rooms.subjects("^\\S+$").size());
+        assertEquals(Rooms.subjects("lion").toString(), Rooms.subjects("LION").toString());
     }
 
     @Test

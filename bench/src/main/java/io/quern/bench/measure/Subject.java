@@ -2,7 +2,6 @@ package io.quern.bench.measure;
 
 import io.quern.Device;
 import java.util.List;
-import java.util.Locale;
 import java.util.regex.Pattern;
 
 /**
@@ -77,7 +76,7 @@ public record Subject(
 
     /** {@return whether a filter finds it; upper and lower case are the same} */
     public boolean matches(Pattern filter) {
-        return filter.matcher(id().toLowerCase(Locale.ROOT)).find();
+        return filter.matcher(id()).find();
     }
 
     /** {@return whether its sums, and with them its arithmetic ceiling, are in FP64} */
