@@ -54,7 +54,9 @@ public final class ForkedJvm {
     public Running start(Class<?> main, String... arguments) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(List.of("-Xmx128m", "-XX:-CreateCoredumpOnCrash"));
+        // None lives so long that the second compiler or a collector's threads would pay.
+        command.addAll(
+                List.of("-Xmx128m", "-XX:-CreateCoredumpOnCrash", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
         command.addAll(flags);
         command.addAll(List.of("-cp", classPath(), main.getName()));
         command.addAll(List.of(arguments));
