@@ -18,7 +18,7 @@ class FlowModesTest {
                     "gradient, " + name + " n=17 m=67 d=3",
                     "gradient, " + name + " n=2 m=131 d=70");
         }
-        return modes.cases(FlowCases.all(), "poisson n=3 m=2100 d=260", "sampler: combinations")
+        return modes.cases(FlowCases.all(), "poisson n=3 m=1100 d=3", "poisson n=3 m=70 d=260", "sampler: combinations")
                 .tests();
     }
 }

@@ -23,10 +23,13 @@ import java.util.List;
  * exact arithmetic by {@link LionOracle}.
  */
 public final class LionCases {
-    private static final int[] SIZES = {0, 1, 7, 17, 207, 4098, 300_007};
+    private static final int[] SIZES = {0, 1, 7, 17, 207, 4098, 140_003};
 
-    /** Small tensors beside large ones, empty ones at both ends and in a row. */
-    private static final int[] MANY = {0, 1, 1, 0, 0, 7, 4098, 17, 70_001, 1, 207, 8192, 4096, 2, 0};
+    /** The largest of many tensors on the host: more than a part there has, 65,536. */
+    private static final int LARGEST_ON_HOST = 70_001;
+
+    /** On CUDA: three chunks, of which each has 8,192 elements at most, and the emulator is soon done with them. */
+    private static final int LARGEST_ON_CUDA = 20_001;
 
     /** Where gradients are not finite: at both ends, alone and side by side, in a part that is left beyond whole vectors. */
     private static final int[] POISONED = {0, 5, 6, 1500, 2047, 2048, 4098};
@@ -223,10 +226,17 @@ public final class LionCases {
         return shifted;
     }
 
+    /** Small tensors beside large ones, empty ones at both ends and in a row. */
+    private static int[] many(Device device) {
+        int largest = device.onHost() ? LARGEST_ON_HOST : LARGEST_ON_CUDA;
+        return new int[] {0, 1, 1, 0, 0, 7, 4098, 17, largest, 1, 207, 8192, 4096, 2, 0};
+    }
+
     private static Outcome manyAsSingles(Device device, Storage storage) {
         List<LionState> starts = new ArrayList<>();
-        for (int t = 0; t < MANY.length; t++) {
-            starts.add(LionState.random(storage, MANY[t], 100 + t));
+        int[] sizes = many(device);
+        for (int t = 0; t < sizes.length; t++) {
+            starts.add(LionState.random(storage, sizes[t], 100 + t));
         }
         Outcome outcome = Outcome.passed("");
         try (TensorArena arena = TensorArena.open(device);
@@ -239,7 +249,7 @@ public final class LionCases {
                     tensors.stream().map(LionState.OnDevice::momentum).toList(),
                     tensors.stream().map(LionState.OnDevice::gradient).toList());
             stream.synchronize();
-            for (int t = 0; t < MANY.length; t++) {
+            for (int t = 0; t < sizes.length; t++) {
                 LionState single = starts.get(t).run(LION, device, 1);
                 outcome = outcome.and(single.sameBits(tensors.get(t).toState(storage)));
             }
@@ -250,15 +260,16 @@ public final class LionCases {
     /** The update is as without a copy, and the copy is the new parameter, rounded once. */
     private static Outcome copies(Device device, Storage storage, DType copyType) {
         List<LionState> starts = new ArrayList<>();
-        for (int t = 0; t < MANY.length; t++) {
-            starts.add(LionState.random(storage, MANY[t], 200 + t));
+        int[] sizes = many(device);
+        for (int t = 0; t < sizes.length; t++) {
+            starts.add(LionState.random(storage, sizes[t], 200 + t));
         }
         Outcome outcome = unalignedCopy(device, storage, copyType);
         try (TensorArena arena = TensorArena.open(device);
                 Stream stream = Stream.open(device)) {
             List<LionState.OnDevice> tensors =
                     starts.stream().map(start -> start.on(arena)).toList();
-            List<Fenced> copies = Arrays.stream(MANY)
+            List<Fenced> copies = Arrays.stream(sizes)
                     .mapToObj(size -> Fenced.allocate(arena, copyType, size))
                     .toList();
             try (LionCall call = LION.bind(
@@ -270,7 +281,7 @@ public final class LionCases {
                 call.run();
             }
             stream.synchronize();
-            for (int t = 0; t < MANY.length; t++) {
+            for (int t = 0; t < sizes.length; t++) {
                 LionState expected = starts.get(t).run(LION, Device.reference(), 1);
                 outcome = outcome.and(expected.sameBits(tensors.get(t).toState(storage)))
                         .and(Outcome.sameBits(
@@ -339,7 +350,7 @@ public final class LionCases {
 
     /** A list with tensors that are not finite, against the reference, which is held to arithmetic by the cases of one. */
     private static Outcome clippedMany(Device device, Storage storage) {
-        List<LionState> starts = poisoned(storage, 300);
+        List<LionState> starts = poisoned(device, storage, 300);
         return sameBits(
                 runMany(CLIPPED, Device.reference(), storage, starts), runMany(CLIPPED, device, storage, starts));
     }
@@ -373,7 +384,7 @@ public final class LionCases {
 
     /** What a policy leaves as it is, and what it does not touch; and the counts. */
     private static Outcome found(Device device, Storage storage, NanPolicy policy) {
-        List<LionState> starts = poisoned(storage, 400);
+        List<LionState> starts = poisoned(device, storage, 400);
         Many many = runMany(LION.withNanPolicy(policy), device, storage, starts);
         Outcome outcome = Outcome.passed("");
         long all = 0;
@@ -399,12 +410,13 @@ public final class LionCases {
         return Arrays.stream(values).filter(value -> !Double.isFinite(value)).count();
     }
 
-    /** The sizes of {@link #MANY}, each third of them with a few gradients that are not finite. */
-    private static List<LionState> poisoned(Storage storage, int seed) {
+    /** Many tensors, each third of them with a few gradients that are not finite. */
+    private static List<LionState> poisoned(Device device, Storage storage, int seed) {
         List<LionState> starts = new ArrayList<>();
-        for (int t = 0; t < MANY.length; t++) {
-            LionState start = LionState.random(storage, MANY[t], seed + t);
-            for (int i = 0; t % 3 == 0 && i < MANY[t]; i += 1 + MANY[t] / 5) {
+        int[] sizes = many(device);
+        for (int t = 0; t < sizes.length; t++) {
+            LionState start = LionState.random(storage, sizes[t], seed + t);
+            for (int i = 0; t % 3 == 0 && i < sizes[t]; i += 1 + sizes[t] / 5) {
                 start.gradient()[i] = BAD[i % BAD.length];
             }
             starts.add(start);
@@ -480,7 +492,7 @@ public final class LionCases {
     /** Each tensor has a rate of its own; with clipping, gradients that are not finite and the other direction. */
     private static Outcome cautiousMany(Device device, Storage storage) {
         Lion lion = CAUTIOUS.withMaxNorm(2).withNanPolicy(NanPolicy.SKIP_TENSOR).withDirection(Direction.MAXIMIZE);
-        List<LionState> starts = poisoned(storage, 500);
+        List<LionState> starts = poisoned(device, storage, 500);
         Outcome outcome =
                 sameBits(runMany(lion, Device.reference(), storage, starts), runMany(lion, device, storage, starts));
         for (NanPolicy policy : List.of(NanPolicy.PROPAGATE, NanPolicy.SKIP_ELEMENT)) {

@@ -138,7 +138,7 @@ final class OdeFollowCases {
     /** Save points alone: of steps of equal length, there and back, and of chosen ones. */
     static Outcome savingSameBits(Device device, DType dtype, OdeField field, Method method) {
         OdeRun run = OdeCases.random(field, method, dtype, 33, 65);
-        double end = field.dimension() > 8 ? 0.1 : 0.5;
+        double end = OdeCases.end(field);
         Outcome outcome = Outcome.passed("");
         for (double sign : new double[] {1, -1}) {
             double[] points = {-sign, 0, 0.15 * sign * end, 0.15 * sign * end, 0.3 * sign * end, sign * end};
@@ -153,7 +153,7 @@ final class OdeFollowCases {
             double tolerance = dtype == DType.FP64 ? 1e-7 : 1e-4;
             OdeFollowRun saving = OdeFollowRun.saving(run, points(dtype, 7, 33, end));
             UnaryOperator<AdaptiveSolve.Roles> settings =
-                    roles -> roles.end(end).maxSteps(200).tolerances(tolerance, tolerance);
+                    roles -> roles.end(end).maxSteps(OdeCases.mostSteps(field)).tolerances(tolerance, tolerance);
             outcome = outcome.and(saving.on(Device.reference(), settings).sameBits(saving.on(device, settings)));
         }
         return outcome;
