@@ -15,8 +15,10 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Leaves the Vector API's shared code as it is in a process that has used vectors of several widths: casts in it have failed
- * before. C2 adds up the failures that it knows of in all that it inlines into a method; beyond 100, the method trusts no
- * profile of a receiver's class any more, and what it calls on such a receiver stays a call, whose vectors are boxed.
+ * before, and branches that C2 had left out were taken. C2 adds up the failures that it knows of in all that it inlines into a
+ * method; beyond 100, the method trusts no profile of a receiver's class any more, and what it calls on such a receiver stays a
+ * call, whose vectors are boxed; nor does it leave out branches any more, such as those on which the API throws an exception
+ * about two vectors, which are boxed for it before.
  */
 public final class WornProfiles {
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
@@ -54,7 +56,16 @@ public final class WornProfiles {
                     }
                 }
             }
+            first(at);
         }
+    }
+
+    /** Operations that nobody has used before: in what C2 has compiled by now, these branches were never taken. */
+    private static void first(MemorySegment at) {
+        FloatVector x = FloatVector.fromMemorySegment(FloatVector.SPECIES_PREFERRED, at, 0, ORDER);
+        x.lanewise(VectorOperators.SQRT).lanewise(VectorOperators.MIN, x).intoMemorySegment(at, 0, ORDER);
+        DoubleVector y = DoubleVector.fromMemorySegment(DoubleVector.SPECIES_PREFERRED, at, 0, ORDER);
+        y.lanewise(VectorOperators.SQRT).lanewise(VectorOperators.MIN, y).intoMemorySegment(at, 0, ORDER);
     }
 
     private static void floats(VectorSpecies<Float> species, MemorySegment at) {

@@ -26,8 +26,11 @@ interface NumberCode {
     /** {@return what an operation takes of {@link StepCompiler#MOST_WEIGHT}, at the most} */
     int weight(Operation operation);
 
-    /** {@return what a load or a store takes of it} */
-    int memoryWeight();
+    /** {@return what a load takes of it} */
+    int loadWeight();
+
+    /** {@return what a store takes of it} */
+    int storeWeight();
 
     /** Declares what methods need of the program's constants. */
     void declareConstants(ClassBuilder type, Program program);

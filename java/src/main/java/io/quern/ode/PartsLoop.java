@@ -132,7 +132,7 @@ final class PartsLoop {
             weight += numbers.weight(operation);
             for (int j = 0; j < operation.operands(); j++) {
                 int operand = instruction(i).operand(j);
-                weight += !is(operand, Operation.CONSTANT) && loaded.add(operand) ? numbers.memoryWeight() : 0;
+                weight += !is(operand, Operation.CONSTANT) && loaded.add(operand) ? numbers.loadWeight() : 0;
             }
             loaded.add(i);
             partOf[i] = parts.size();
@@ -278,9 +278,9 @@ final class PartsLoop {
         }
 
         int weight() {
-            int weight = (loaded.size() + committed.size()) * numbers.memoryWeight();
+            int weight = loaded.size() * numbers.loadWeight() + committed.size() * numbers.storeWeight();
             for (int i : instructions) {
-                weight += numbers.weight(instruction(i).operation()) + (row[i] >= 0 ? numbers.memoryWeight() : 0);
+                weight += numbers.weight(instruction(i).operation()) + (row[i] >= 0 ? numbers.storeWeight() : 0);
             }
             return weight;
         }

@@ -19,7 +19,7 @@ import java.util.stream.IntStream;
  * C2 knows. Of a vector in a local that the loop assigns, it knows the class from a profile alone, which it trusts only as long
  * as few casts have failed in all that it inlines: after kernels with vectors of another width, the number of the step was
  * boxed in every step of every solve. Euler's method takes a fifth longer for it, Runge-Kutta's no longer. {@link VectorCode} casts
- * what methods are called on by now, so locals would do again; which is quicker then has not been measured.
+ * what it keeps by now, so locals would do again; which is quicker then has not been measured.
  */
 final class RegisterLoop {
     private static final int BLOCK = StepCompiler.BLOCK;
@@ -74,7 +74,7 @@ final class RegisterLoop {
         int once = 0; // the weight of what is there once for all vectors in flight
         int each = 0;
         for (int row = 0; row < program.inputs(); row++) {
-            int memory = row < carried ? 2 * numbers.memoryWeight() : numbers.memoryWeight();
+            int memory = numbers.loadWeight() + (row < carried ? numbers.storeWeight() : 0);
             once += uniformRows.get(row) ? memory : 0;
             each += uniformRows.get(row) ? 0 : memory;
         }

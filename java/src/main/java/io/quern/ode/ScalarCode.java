@@ -72,8 +72,13 @@ final class ScalarCode implements NumberCode {
 
     /** The JVM's first compiler inlines all of what a segment does: it gives up beyond some 55 loads and stores, earlier among branches. */
     @Override
-    public int memoryWeight() {
+    public int loadWeight() {
         return 250;
+    }
+
+    @Override
+    public int storeWeight() {
+        return loadWeight();
     }
 
     @Override

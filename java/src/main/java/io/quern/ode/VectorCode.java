@@ -172,14 +172,19 @@ final class VectorCode implements NumberCode {
             case INPUT, CONSTANT -> 0;
             case NEGATE, ABS, SQRT, ADD, SUBTRACT, MULTIPLY, DIVIDE -> 26;
             case FMA -> 30;
-            case SELECT_LESS, SELECT_AT_MOST, SELECT_EQUAL -> 52;
-            case POWER_OF_TWO, SIGNIFICAND, EXPONENT -> 4 * memoryWeight() + 38;
+            case SELECT_LESS, SELECT_AT_MOST, SELECT_EQUAL -> 36;
+            case POWER_OF_TWO, SIGNIFICAND, EXPONENT -> 2 * loadWeight() + 2 * storeWeight() + 38;
             case EXP, LOG, SIN, COS, POW -> throw new AssertionError(operation);
         };
     }
 
     @Override
-    public int memoryWeight() {
+    public int loadWeight() {
+        return 36;
+    }
+
+    @Override
+    public int storeWeight() {
         return 22;
     }
 
@@ -263,9 +268,27 @@ final class VectorCode implements NumberCode {
             return instruction.operation().selects() ? new int[] {first, instruction.d()} : new int[] {first};
         }
 
+        /**
+         * The cast ({@link Lanes}) tells C2 the class while it parses, of what methods are called on and of what they are given.
+         * Without it, a method of many loads in a process that has used vectors of several widths was full of calls to be inlined
+         * later: compiling a part took 7 to 14 seconds instead of less than one, and past C2's limit of 40,000 nodes some calls
+         * stayed and boxed. And where C2 is not told that two vectors have one class, it compiles the API's check of it: with an
+         * exception about the two, for which they were boxed, where it leaves out no branch any more.
+         */
         @Override
         public void storeLocal(int local) {
+            cast();
             code.astore(local);
+        }
+
+        private void cast() {
+            code.getstatic(LANES, fp64 ? "DOUBLE_VECTOR" : "FLOAT_VECTOR", ConstantDescs.CD_Class)
+                    .swap()
+                    .invokevirtual(
+                            ConstantDescs.CD_Class,
+                            "cast",
+                            MethodTypeDesc.of(ConstantDescs.CD_Object, ConstantDescs.CD_Object))
+                    .checkcast(VECTOR);
         }
 
         @Override
@@ -277,23 +300,12 @@ final class VectorCode implements NumberCode {
             }
         }
 
-        /**
-         * The cast ({@link Lanes}) tells C2 the class while it parses. Without it, a method of many loads in a process that has
-         * used vectors of several widths was full of calls to be inlined later: compiling a part took 7 to 14 seconds instead of
-         * less than one, and past C2's limit of 40,000 nodes some calls stayed and boxed.
-         */
         private void pushCalledOn(int instruction, IntUnaryOperator locals) {
             if (constant(instruction)) {
                 code.aload(calledOn.get(instruction));
-                return;
+            } else {
+                push(instruction, locals);
             }
-            code.getstatic(LANES, fp64 ? "DOUBLE_VECTOR" : "FLOAT_VECTOR", ConstantDescs.CD_Class)
-                    .aload(locals.applyAsInt(instruction))
-                    .invokevirtual(
-                            ConstantDescs.CD_Class,
-                            "cast",
-                            MethodTypeDesc.of(ConstantDescs.CD_Object, ConstantDescs.CD_Object))
-                    .checkcast(VECTOR);
         }
 
         @Override
