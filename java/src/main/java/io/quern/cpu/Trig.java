@@ -1,5 +1,7 @@
 package io.quern.cpu;
 
+import static io.quern.cpu.AddressSpace.ADDRESS;
+import static io.quern.cpu.AddressSpace.ALL;
 import static jdk.incubator.vector.VectorOperators.EQ;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LT;
@@ -143,7 +145,8 @@ public final class Trig {
         int vectorised = Lanes.DOUBLE.length() > 2 ? Lanes.DOUBLE.loopBound(count) : 0;
         long row = 8L * count;
         for (Pass pass : PASSES) {
-            pass.over(factors, factorsOffset, numbers, offset, row, vectorised);
+            pass.over(
+                    factors.address() + factorsOffset & ADDRESS, numbers.address() + offset & ADDRESS, row, vectorised);
         }
         for (int i = vectorised; i < count; i++) {
             double x = numbers.get(DOUBLE, offset + 8L * i);
@@ -162,38 +165,36 @@ public final class Trig {
     @FunctionalInterface
     private interface Pass {
         /**
-         * @param factors FP64 (2, row / 8), from {@code factorsAt} bytes on
-         * @param numbers FP64 (3, row / 8), from {@code at} bytes on
+         * @param factors the address of FP64 (2, row / 8)
+         * @param numbers that of FP64 (3, row / 8)
          * @param row the bytes of a row of numbers or factors
          * @param count how many numbers, whole vectors
          */
-        void over(MemorySegment factors, long factorsAt, MemorySegment numbers, long at, long row, int count);
+        void over(long factors, long numbers, long row, int count);
     }
 
     /** Replaces x by the rest, NaN where x is too large, and writes the quadrant, a number from -2 to 2. */
-    private static void reduce(
-            MemorySegment factors, long factorsAt, MemorySegment numbers, long xs, long row, int count) {
+    private static void reduce(long factors, long xs, long row, int count) {
         long quadrants = xs + row;
         for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
-            DoubleVector x = DoubleVector.fromMemorySegment(Lanes.DOUBLE, numbers, xs + 8L * i, ORDER);
-            DoubleVector high = DoubleVector.fromMemorySegment(Lanes.DOUBLE, factors, factorsAt + 8L * i, ORDER);
-            DoubleVector low = DoubleVector.fromMemorySegment(Lanes.DOUBLE, factors, factorsAt + row + 8L * i, ORDER);
+            DoubleVector x = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, xs + 8L * i, ORDER);
+            DoubleVector high = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, factors + 8L * i, ORDER);
+            DoubleVector low = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, factors + row + 8L * i, ORDER);
             DoubleVector turns = x.mul(high);
             DoubleVector error = x.fma(high, turns.neg());
             DoubleVector whole = turns.add(TO_INTEGER).sub(TO_INTEGER);
             DoubleVector rest = turns.sub(whole).add(x.fma(low, error));
             DoubleVector circles = whole.mul(0.25).add(TO_INTEGER).sub(TO_INTEGER);
             VectorMask<Double> valid = turns.abs().compare(LT, LARGEST);
-            NOT_A_NUMBER.blend(rest, valid).intoMemorySegment(numbers, xs + 8L * i, ORDER);
-            whole.sub(circles.mul(4)).intoMemorySegment(numbers, quadrants + 8L * i, ORDER);
+            NOT_A_NUMBER.blend(rest, valid).intoMemorySegment(ALL, xs + 8L * i, ORDER);
+            whole.sub(circles.mul(4)).intoMemorySegment(ALL, quadrants + 8L * i, ORDER);
         }
     }
 
-    private static void sinPolynomial(
-            MemorySegment factors, long factorsAt, MemorySegment numbers, long rests, long row, int count) {
+    private static void sinPolynomial(long factors, long rests, long row, int count) {
         long sines = rests + 2 * row;
         for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
-            DoubleVector rest = DoubleVector.fromMemorySegment(Lanes.DOUBLE, numbers, rests + 8L * i, ORDER);
+            DoubleVector rest = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, rests + 8L * i, ORDER);
             DoubleVector z = rest.mul(rest);
             DoubleVector p = LANES_S5.fma(z, LANES_S4);
             p = p.fma(z, LANES_S3);
@@ -201,14 +202,13 @@ public final class Trig {
             p = p.fma(z, LANES_S1);
             p = p.fma(z, LANES_S0);
             p = p.fma(z, LANES_HALF_PI_LOW);
-            rest.fma(LANES_HALF_PI_HIGH, rest.mul(p)).intoMemorySegment(numbers, sines + 8L * i, ORDER);
+            rest.fma(LANES_HALF_PI_HIGH, rest.mul(p)).intoMemorySegment(ALL, sines + 8L * i, ORDER);
         }
     }
 
-    private static void cosPolynomial(
-            MemorySegment factors, long factorsAt, MemorySegment numbers, long rests, long row, int count) {
+    private static void cosPolynomial(long factors, long rests, long row, int count) {
         for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
-            DoubleVector rest = DoubleVector.fromMemorySegment(Lanes.DOUBLE, numbers, rests + 8L * i, ORDER);
+            DoubleVector rest = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, rests + 8L * i, ORDER);
             DoubleVector z = rest.mul(rest);
             DoubleVector p = LANES_C6.fma(z, LANES_C5);
             p = p.fma(z, LANES_C4);
@@ -216,7 +216,7 @@ public final class Trig {
             p = p.fma(z, LANES_C2);
             p = p.fma(z, LANES_C1);
             p = p.fma(z, LANES_C0);
-            p.fma(z, LANES_ONE).intoMemorySegment(numbers, rests + 8L * i, ORDER);
+            p.fma(z, LANES_ONE).intoMemorySegment(ALL, rests + 8L * i, ORDER);
         }
     }
 
@@ -224,21 +224,20 @@ public final class Trig {
      * Exchanges the two where the quadrant is odd, and sets their signs by it: minus for the cosine in -2, 1 and 2, for the
      * sine in -2, -1 and 2. Masks of doubles throughout: one cast from a mask of longs is boxed.
      */
-    private static void place(
-            MemorySegment factors, long factorsAt, MemorySegment numbers, long cosines, long row, int count) {
+    private static void place(long factors, long cosines, long row, int count) {
         long quadrants = cosines + row;
         long sines = quadrants + row;
         for (int i = 0; i < count; i += Lanes.DOUBLE.length()) {
-            DoubleVector c = DoubleVector.fromMemorySegment(Lanes.DOUBLE, numbers, cosines + 8L * i, ORDER);
-            DoubleVector s = DoubleVector.fromMemorySegment(Lanes.DOUBLE, numbers, sines + 8L * i, ORDER);
-            DoubleVector quadrant = DoubleVector.fromMemorySegment(Lanes.DOUBLE, numbers, quadrants + 8L * i, ORDER);
+            DoubleVector c = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, cosines + 8L * i, ORDER);
+            DoubleVector s = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, sines + 8L * i, ORDER);
+            DoubleVector quadrant = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, quadrants + 8L * i, ORDER);
             VectorMask<Double> odd = quadrant.abs().compare(EQ, 1);
             DoubleVector cosine = c.blend(s, odd);
             DoubleVector sine = s.blend(c, odd);
             VectorMask<Double> cosineFlips = quadrant.add(0.5).abs().compare(GT, 1);
             VectorMask<Double> sineFlips = quadrant.sub(0.5).abs().compare(GT, 1);
-            cosine.blend(cosine.neg(), cosineFlips).intoMemorySegment(numbers, cosines + 8L * i, ORDER);
-            sine.blend(sine.neg(), sineFlips).intoMemorySegment(numbers, quadrants + 8L * i, ORDER);
+            cosine.blend(cosine.neg(), cosineFlips).intoMemorySegment(ALL, cosines + 8L * i, ORDER);
+            sine.blend(sine.neg(), sineFlips).intoMemorySegment(ALL, quadrants + 8L * i, ORDER);
         }
     }
 

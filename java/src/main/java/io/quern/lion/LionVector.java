@@ -1,5 +1,8 @@
 package io.quern.lion;
 
+import static io.quern.cpu.AddressSpace.ADDRESS;
+import static io.quern.cpu.AddressSpace.ALL;
+
 import io.quern.DType;
 import io.quern.Launch;
 import io.quern.cpu.Fp32Blocks;
@@ -33,6 +36,7 @@ final class LionVector implements Launch, WorkerPool.Task {
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     private static final int FLOAT_LANES = Lanes.FLOAT.length();
     private static final int DOUBLE_LANES = Lanes.DOUBLE.length();
+    private static final long BYTES = Lanes.FLOAT.vectorByteSize();
 
     private final HostTensors[] tensors;
     private final long[] begins; // of each tensor in the sequence, and the sequence's end
@@ -118,15 +122,17 @@ final class LionVector implements Launch, WorkerPool.Task {
         boolean plainLoop = coefficients.cautious && at.storage() == Storage.FP64;
         long vectorised = plainLoop ? begin : begin + (end - begin) / lanes * lanes;
         if (at.storage() == Storage.FP64) {
-            updateFp64(at.parameter(), at.momentum(), at.gradient(), begin, vectorised, coefficients);
+            updateFp64(
+                    at.parameter().address() + 8 * begin,
+                    at.momentum().address() + 8 * begin,
+                    at.gradient().address() + 8 * begin,
+                    vectorised - begin,
+                    coefficients);
         } else if (at.storage() == Storage.FP32 && at.copy() == null) {
             updateFp32(
-                    at.parameter(),
-                    4 * begin,
-                    at.momentum(),
-                    4 * begin,
-                    at.gradient(),
-                    4 * begin,
+                    at.parameter().address() + 4 * begin,
+                    at.momentum().address() + 4 * begin,
+                    at.gradient().address() + 4 * begin,
                     vectorised - begin,
                     (float) coefficients.learningRate(at),
                     coefficients);
@@ -174,18 +180,15 @@ final class LionVector implements Launch, WorkerPool.Task {
             int count = (int) Math.min(Fp32Blocks.LENGTH, end - i);
             updateFp32(
                     widened(blocks, 0, storage.parameter(), at.parameter(), i, count),
-                    offset(storage.parameter(), i),
                     widened(blocks, 1, storage.momentum(), at.momentum(), i, count),
-                    offset(storage.momentum(), i),
                     widened(blocks, 2, storage.gradient(), at.gradient(), i, count),
-                    offset(storage.gradient(), i),
                     count,
                     (float) coefficients.learningRate(at),
                     coefficients);
             if (coefficients.rounding.isStochastic()) {
                 RoundingVector.round(
                         storage.parameter(),
-                        blocks.segment(0),
+                        blocks.address(0),
                         coefficients.rounding,
                         coefficients.step(),
                         at.first() + i,
@@ -200,21 +203,11 @@ final class LionVector implements Launch, WorkerPool.Task {
         }
     }
 
-    /** {@return where elements from {@code i} on are as FP32: a block, or the tensor itself if that is FP32} */
-    static MemorySegment widened(Fp32Blocks blocks, int block, DType dtype, MemorySegment tensor, long i, int count) {
-        switch (dtype) {
-            case FP32 -> {
-                return tensor;
-            }
-            case FP16 -> blocks.loadFp16(block, tensor, 2 * i, count);
-            case BF16 -> blocks.loadBf16(block, tensor, 2 * i, count);
-            default -> throw new AssertionError(dtype);
-        }
-        return blocks.segment(block);
-    }
-
-    static long offset(DType dtype, long i) {
-        return dtype == DType.FP32 ? 4 * i : 0;
+    /** {@return the address where elements from {@code i} on are as FP32: a block, or the tensor itself if that is FP32} */
+    static long widened(Fp32Blocks blocks, int block, DType dtype, MemorySegment tensor, long i, int count) {
+        return dtype == DType.FP32
+                ? tensor.address() + 4 * i
+                : blocks.load(block, dtype, tensor, 2 * i, count).address();
     }
 
     private static void narrow(Fp32Blocks blocks, int block, DType dtype, MemorySegment tensor, long i, int count) {
@@ -227,26 +220,9 @@ final class LionVector implements Launch, WorkerPool.Task {
     }
 
     private static void updateFp32(
-            MemorySegment parameter,
-            long parameterByte,
-            MemorySegment momentum,
-            long momentumByte,
-            MemorySegment gradient,
-            long gradientByte,
-            long count,
-            float learningRate,
-            Coefficients coefficients) {
+            long parameter, long momentum, long gradient, long count, float learningRate, Coefficients coefficients) {
         if (coefficients.cautious) {
-            CautionVector.updateFp32(
-                    parameter,
-                    parameterByte,
-                    momentum,
-                    momentumByte,
-                    gradient,
-                    gradientByte,
-                    count,
-                    learningRate,
-                    coefficients);
+            CautionVector.updateFp32(parameter, momentum, gradient, count, learningRate, coefficients);
             return;
         }
         FloatVector minusDecay = FloatVector.broadcast(Lanes.FLOAT, -(float) coefficients.decay());
@@ -254,15 +230,19 @@ final class LionVector implements Launch, WorkerPool.Task {
         FloatVector beta2 = FloatVector.broadcast(Lanes.FLOAT, (float) coefficients.beta2);
         float rest1 = (float) coefficients.rest1();
         float rest2 = (float) coefficients.rest2();
-        for (long i = 0; i < 4 * count; i += 4 * FLOAT_LANES) {
-            FloatVector g = FloatVector.fromMemorySegment(Lanes.FLOAT, gradient, gradientByte + i, ORDER);
-            FloatVector m = FloatVector.fromMemorySegment(Lanes.FLOAT, momentum, momentumByte + i, ORDER);
-            FloatVector theta = FloatVector.fromMemorySegment(Lanes.FLOAT, parameter, parameterByte + i, ORDER);
+        for (long i = 0; i < count; i += FLOAT_LANES) {
+            parameter &= ADDRESS;
+            momentum &= ADDRESS;
+            gradient &= ADDRESS;
+            FloatVector g = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, gradient, ORDER);
+            FloatVector m = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, momentum, ORDER);
+            FloatVector theta = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, parameter, ORDER);
             FloatVector c = m.fma(beta1, g.mul(rest1));
-            theta.fma(minusDecay, theta)
-                    .sub(signedRate(learningRate, c))
-                    .intoMemorySegment(parameter, parameterByte + i, ORDER);
-            m.fma(beta2, g.mul(rest2)).intoMemorySegment(momentum, momentumByte + i, ORDER);
+            theta.fma(minusDecay, theta).sub(signedRate(learningRate, c)).intoMemorySegment(ALL, parameter, ORDER);
+            m.fma(beta2, g.mul(rest2)).intoMemorySegment(ALL, momentum, ORDER);
+            parameter += BYTES;
+            momentum += BYTES;
+            gradient += BYTES;
         }
     }
 
@@ -273,25 +253,26 @@ final class LionVector implements Launch, WorkerPool.Task {
     }
 
     private static void updateFp64(
-            MemorySegment parameter,
-            MemorySegment momentum,
-            MemorySegment gradient,
-            long begin,
-            long end,
-            Coefficients coefficients) {
+            long parameter, long momentum, long gradient, long count, Coefficients coefficients) {
         double learningRate = coefficients.learningRate();
         DoubleVector minusDecay = DoubleVector.broadcast(Lanes.DOUBLE, -coefficients.decay());
         DoubleVector beta1 = DoubleVector.broadcast(Lanes.DOUBLE, coefficients.beta1);
         DoubleVector beta2 = DoubleVector.broadcast(Lanes.DOUBLE, coefficients.beta2);
         double rest1 = coefficients.rest1();
         double rest2 = coefficients.rest2();
-        for (long i = 8 * begin; i < 8 * end; i += 8 * DOUBLE_LANES) {
-            DoubleVector g = DoubleVector.fromMemorySegment(Lanes.DOUBLE, gradient, i, ORDER);
-            DoubleVector m = DoubleVector.fromMemorySegment(Lanes.DOUBLE, momentum, i, ORDER);
-            DoubleVector theta = DoubleVector.fromMemorySegment(Lanes.DOUBLE, parameter, i, ORDER);
+        for (long i = 0; i < count; i += DOUBLE_LANES) {
+            parameter &= ADDRESS;
+            momentum &= ADDRESS;
+            gradient &= ADDRESS;
+            DoubleVector g = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, gradient, ORDER);
+            DoubleVector m = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, momentum, ORDER);
+            DoubleVector theta = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, parameter, ORDER);
             DoubleVector c = m.fma(beta1, g.mul(rest1));
-            theta.fma(minusDecay, theta).sub(signedRate(learningRate, c)).intoMemorySegment(parameter, i, ORDER);
-            m.fma(beta2, g.mul(rest2)).intoMemorySegment(momentum, i, ORDER);
+            theta.fma(minusDecay, theta).sub(signedRate(learningRate, c)).intoMemorySegment(ALL, parameter, ORDER);
+            m.fma(beta2, g.mul(rest2)).intoMemorySegment(ALL, momentum, ORDER);
+            parameter += BYTES;
+            momentum += BYTES;
+            gradient += BYTES;
         }
     }
 

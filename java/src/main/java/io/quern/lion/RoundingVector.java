@@ -1,5 +1,8 @@
 package io.quern.lion;
 
+import static io.quern.cpu.AddressSpace.ADDRESS;
+import static io.quern.cpu.AddressSpace.ALL;
+
 import io.quern.DType;
 import io.quern.cpu.Fp32Blocks;
 import io.quern.cpu.Lanes;
@@ -35,46 +38,50 @@ final class RoundingVector {
      * Rounds the head of a block, which stays FP32.
      *
      * @param dtype FP16 or BF16
-     * @param block FP32; written
+     * @param block the address of FP32; written
      * @param element the number of its first element
      * @param count a multiple of the lanes, at most {@link Fp32Blocks#LENGTH}
      */
-    static void round(DType dtype, MemorySegment block, Rounding rounding, long step, long element, int count) {
-        MemorySegment random = RANDOM.get();
+    static void round(DType dtype, long block, Rounding rounding, long step, long element, int count) {
+        MemorySegment bits = RANDOM.get();
         long first = element / OF_COUNTER;
         int skipped = (int) (element % OF_COUNTER);
         int counters = (skipped + count + OF_COUNTER - 1) / OF_COUNTER;
-        Philox.fill(rounding.seed(), first, counters, (int) step, (int) (step >>> 32), random);
+        Philox.fill(rounding.seed(), first, counters, (int) step, (int) (step >>> 32), bits);
+        long random = bits.address() + 2L * skipped;
         if (dtype == DType.BF16) {
-            carry(block, random, 2L * skipped, count, 0, 0xffff, 0);
+            carry(block, random, count, 0, 0xffff, 0);
         } else {
-            carrySubnormal(block, random, 2L * skipped, count);
-            carry(block, random, 2L * skipped, count, 3, 0x1fff, SMALLEST_NORMAL_FP16);
+            carrySubnormal(block, random, count);
+            carry(block, random, count, 3, 0x1fff, SMALLEST_NORMAL_FP16);
         }
     }
 
     /** Adds random bits to those that are {@code cut}, and cuts them off; numbers from {@code least} on. */
-    private static void carry(
-            MemorySegment block, MemorySegment random, long randomByte, int count, int shift, int cut, int least) {
+    private static void carry(long block, long random, int count, int shift, int cut, int least) {
+        block &= ADDRESS;
+        random &= ADDRESS;
         for (int i = 0; i < count; i += LANES) {
-            IntVector value = IntVector.fromMemorySegment(Lanes.INT, block, 4L * i, ORDER);
-            Vector<Integer> bits = ShortVector.fromMemorySegment(Lanes.HALF_SHORT, random, randomByte + 2L * i, ORDER)
+            IntVector value = IntVector.fromMemorySegment(Lanes.INT, ALL, block + 4L * i, ORDER);
+            Vector<Integer> bits = ShortVector.fromMemorySegment(Lanes.HALF_SHORT, ALL, random + 2L * i, ORDER)
                     .convertShape(VectorOperators.S2I, Lanes.INT, 0)
                     .lanewise(VectorOperators.AND, 0xffff)
                     .lanewise(VectorOperators.LSHR, shift);
             IntVector magnitude = value.and(MAGNITUDE);
             VectorMask<Integer> rounds =
                     magnitude.compare(VectorOperators.LT, INFINITY).and(magnitude.compare(VectorOperators.GE, least));
-            value.blend(value.add(bits).and(~cut), rounds).intoMemorySegment(block, 4L * i, ORDER);
+            value.blend(value.add(bits).and(~cut), rounds).intoMemorySegment(ALL, block + 4L * i, ORDER);
         }
     }
 
     /** The same of what is below the normal FP16 numbers: of units of the smallest. */
-    private static void carrySubnormal(MemorySegment block, MemorySegment random, long randomByte, int count) {
+    private static void carrySubnormal(long block, long random, int count) {
+        block &= ADDRESS;
+        random &= ADDRESS;
         for (int i = 0; i < count; i += LANES) {
-            FloatVector value = FloatVector.fromMemorySegment(Lanes.FLOAT, block, 4L * i, ORDER);
+            FloatVector value = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, block + 4L * i, ORDER);
             FloatVector bits =
-                    (FloatVector) ShortVector.fromMemorySegment(Lanes.HALF_SHORT, random, randomByte + 2L * i, ORDER)
+                    (FloatVector) ShortVector.fromMemorySegment(Lanes.HALF_SHORT, ALL, random + 2L * i, ORDER)
                             .convertShape(VectorOperators.S2I, Lanes.INT, 0)
                             .lanewise(VectorOperators.AND, 0xffff)
                             .convertShape(VectorOperators.I2F, Lanes.FLOAT, 0);
@@ -88,7 +95,7 @@ final class RoundingVector {
                     .compare(VectorOperators.GE, bits.mul(-0x1p-16f).add(1f));
             FloatVector rounded = below.blend(below.add(1f), up).mul(0x1p-24f);
             FloatVector signed = rounded.blend(rounded.neg(), value.compare(VectorOperators.LT, 0f));
-            value.blend(signed, small).intoMemorySegment(block, 4L * i, ORDER);
+            value.blend(signed, small).intoMemorySegment(ALL, block + 4L * i, ORDER);
         }
     }
 }

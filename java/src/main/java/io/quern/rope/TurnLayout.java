@@ -1,5 +1,7 @@
 package io.quern.rope;
 
+import static io.quern.cpu.AddressSpace.ALL;
+
 import io.quern.DType;
 import io.quern.cpu.HostMemory;
 import io.quern.cpu.Lanes;
@@ -120,9 +122,9 @@ final class TurnLayout {
             negate(scratch, row + pairs * elementBytes);
         }
         if (adjacent && wide) {
-            spreadFp64(scratch, row, at);
+            spreadFp64(scratch.address() + row, scratch.address() + at);
         } else if (adjacent) {
-            spreadFp32(scratch, row, at);
+            spreadFp32(scratch.address() + row, scratch.address() + at);
         }
         return PLACED;
     }
@@ -180,51 +182,51 @@ final class TurnLayout {
         }
     }
 
-    private void spreadFp32(MemorySegment scratch, long row, long to) {
+    private void spreadFp32(long row, long to) {
         long sines = 4L * pairs; // from a row's cosines to its sines
         int k = 0;
         for (; k < Lanes.FLOAT.loopBound(pairs); k += Lanes.FLOAT.length()) {
-            FloatVector c = FloatVector.fromMemorySegment(Lanes.FLOAT, scratch, row + 4L * k, ORDER);
-            FloatVector s = FloatVector.fromMemorySegment(Lanes.FLOAT, scratch, row + sines + 4L * k, ORDER);
+            FloatVector c = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, row + 4L * k, ORDER);
+            FloatVector s = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, row + sines + 4L * k, ORDER);
             long lower = to + 8L * k;
             long upper = lower + Lanes.FLOAT.vectorByteSize();
-            c.rearrange(LOWER_FLOATS).intoMemorySegment(scratch, lower, ORDER);
-            c.rearrange(UPPER_FLOATS).intoMemorySegment(scratch, upper, ORDER);
-            s.rearrange(LOWER_FLOATS).mul(FLOAT_SIGNS).intoMemorySegment(scratch, lower + 2 * sines, ORDER);
-            s.rearrange(UPPER_FLOATS).mul(FLOAT_SIGNS).intoMemorySegment(scratch, upper + 2 * sines, ORDER);
+            c.rearrange(LOWER_FLOATS).intoMemorySegment(ALL, lower, ORDER);
+            c.rearrange(UPPER_FLOATS).intoMemorySegment(ALL, upper, ORDER);
+            s.rearrange(LOWER_FLOATS).mul(FLOAT_SIGNS).intoMemorySegment(ALL, lower + 2 * sines, ORDER);
+            s.rearrange(UPPER_FLOATS).mul(FLOAT_SIGNS).intoMemorySegment(ALL, upper + 2 * sines, ORDER);
         }
         for (; k < pairs; k++) {
-            float c = scratch.get(FLOAT, row + 4L * k);
-            float s = scratch.get(FLOAT, row + sines + 4L * k);
-            scratch.set(FLOAT, to + 8L * k, c);
-            scratch.set(FLOAT, to + 8L * k + 4, c);
-            scratch.set(FLOAT, to + 2 * sines + 8L * k, -s);
-            scratch.set(FLOAT, to + 2 * sines + 8L * k + 4, s);
+            float c = ALL.get(FLOAT, row + 4L * k);
+            float s = ALL.get(FLOAT, row + sines + 4L * k);
+            ALL.set(FLOAT, to + 8L * k, c);
+            ALL.set(FLOAT, to + 8L * k + 4, c);
+            ALL.set(FLOAT, to + 2 * sines + 8L * k, -s);
+            ALL.set(FLOAT, to + 2 * sines + 8L * k + 4, s);
         }
     }
 
-    private void spreadFp64(MemorySegment scratch, long row, long to) {
+    private void spreadFp64(long row, long to) {
         long sines = 8L * pairs;
         // C2 has no shuffle of two doubles: it boxes them.
         int vectorised = Lanes.DOUBLE.length() > 2 ? Lanes.DOUBLE.loopBound(pairs) : 0;
         int k = 0;
         for (; k < vectorised; k += Lanes.DOUBLE.length()) {
-            DoubleVector c = DoubleVector.fromMemorySegment(Lanes.DOUBLE, scratch, row + 8L * k, ORDER);
-            DoubleVector s = DoubleVector.fromMemorySegment(Lanes.DOUBLE, scratch, row + sines + 8L * k, ORDER);
+            DoubleVector c = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, row + 8L * k, ORDER);
+            DoubleVector s = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, row + sines + 8L * k, ORDER);
             long lower = to + 16L * k;
             long upper = lower + Lanes.DOUBLE.vectorByteSize();
-            c.rearrange(LOWER_DOUBLES).intoMemorySegment(scratch, lower, ORDER);
-            c.rearrange(UPPER_DOUBLES).intoMemorySegment(scratch, upper, ORDER);
-            s.rearrange(LOWER_DOUBLES).mul(DOUBLE_SIGNS).intoMemorySegment(scratch, lower + 2 * sines, ORDER);
-            s.rearrange(UPPER_DOUBLES).mul(DOUBLE_SIGNS).intoMemorySegment(scratch, upper + 2 * sines, ORDER);
+            c.rearrange(LOWER_DOUBLES).intoMemorySegment(ALL, lower, ORDER);
+            c.rearrange(UPPER_DOUBLES).intoMemorySegment(ALL, upper, ORDER);
+            s.rearrange(LOWER_DOUBLES).mul(DOUBLE_SIGNS).intoMemorySegment(ALL, lower + 2 * sines, ORDER);
+            s.rearrange(UPPER_DOUBLES).mul(DOUBLE_SIGNS).intoMemorySegment(ALL, upper + 2 * sines, ORDER);
         }
         for (; k < pairs; k++) {
-            double c = scratch.get(DOUBLE, row + 8L * k);
-            double s = scratch.get(DOUBLE, row + sines + 8L * k);
-            scratch.set(DOUBLE, to + 16L * k, c);
-            scratch.set(DOUBLE, to + 16L * k + 8, c);
-            scratch.set(DOUBLE, to + 2 * sines + 16L * k, -s);
-            scratch.set(DOUBLE, to + 2 * sines + 16L * k + 8, s);
+            double c = ALL.get(DOUBLE, row + 8L * k);
+            double s = ALL.get(DOUBLE, row + sines + 8L * k);
+            ALL.set(DOUBLE, to + 16L * k, c);
+            ALL.set(DOUBLE, to + 16L * k + 8, c);
+            ALL.set(DOUBLE, to + 2 * sines + 16L * k, -s);
+            ALL.set(DOUBLE, to + 2 * sines + 16L * k + 8, s);
         }
     }
 
