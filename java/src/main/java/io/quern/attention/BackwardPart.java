@@ -73,7 +73,6 @@ final class BackwardPart {
     private final long begins;
     private final long ends;
     private final long unused;
-    private final long powers;
     private final long end;
 
     private final int[] first; // of each column of the block: the queries that see the key
@@ -151,8 +150,7 @@ final class BackwardPart {
         begins = scores + (entropy ? panelBytes : 0);
         ends = begins + numbers;
         unused = ends + numbers;
-        powers = unused + numbers;
-        long ofTerms = powers + HostMemory.lines(PanelMath.scratchBytes());
+        long ofTerms = unused + numbers;
         terms = new PairTerms(inputs, kernel, math, QUERIES, ofTerms);
         end = ofTerms + PairTerms.scratchBytes(kernel, QUERIES);
 
@@ -347,7 +345,7 @@ final class BackwardPart {
         if (!shifted) {
             math.subtractRows(n, weight, shifts + (long) begin * bytes);
         }
-        math.exponentials(n, weight, MicroKernel.zeros(), unused, powers);
+        math.exponentials(n, weight, MicroKernel.zeros(), unused);
         long outRows = outBlock + begin * outRow;
         multiply(n, valueDim, outRows, outRow, valuePanels + panel * valuePanelBytes, MicroKernel.zeros(), 0, product);
         if (terms.drops()) {

@@ -59,7 +59,6 @@ final class DecodePart {
     private final long stagedKeys;
     private final long stagedValues;
     private final long partials;
-    private final long powers;
     private final long end;
 
     private final float[] most;
@@ -99,8 +98,7 @@ final class DecodePart {
         stagedKeys = sums + rows * HostMemory.lines(3 * ROW);
         stagedValues = stagedKeys + bytes(BLOCK * keyLength);
         partials = stagedValues + bytes(BLOCK * valueLength);
-        powers = partials + HostMemory.lines(Fp32RowKernel.scratchBytes());
-        long ofTerms = powers + HostMemory.lines(PanelMath.scratchBytes());
+        long ofTerms = partials + HostMemory.lines(Fp32RowKernel.scratchBytes());
         terms = new ScoreTerms(inputs, MicroKernel.FP32, MATH, ofTerms);
         end = ofTerms + ScoreTerms.scratchBytes(MicroKernel.FP32);
     }
@@ -223,7 +221,7 @@ final class DecodePart {
         if (result.wantsEntropy()) {
             MemorySegment.copy(ALL, row, ALL, logits, SCORES);
         }
-        MATH.exponentials(PANEL_ROWS, row, shift, sum, powers);
+        MATH.exponentials(PANEL_ROWS, row, shift, sum);
         if (result.wantsEntropy()) {
             MATH.moments(PANEL_ROWS, row, logits, shift, sum + ROW);
         }

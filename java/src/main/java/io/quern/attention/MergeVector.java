@@ -8,7 +8,6 @@ import io.quern.attention.MergeReference.Rows;
 import io.quern.cpu.Fp32Blocks;
 import io.quern.cpu.RowParts;
 import io.quern.cpu.WorkerPool;
-import java.lang.foreign.MemorySegment;
 
 /**
  * {@link AttentionState}'s merge on the CPU. Rows are shared among the threads. Weights are FP64; outputs go by in blocks of
@@ -65,14 +64,14 @@ final class MergeVector {
         Fp32Blocks blocks = Fp32Blocks.ofThread();
         for (long c = 0; c < whole.out().length(); c += LENGTH) {
             int channels = channels(whole, c);
-            SoftmaxBlock.clear(blocks.segment(0), channels);
+            SoftmaxBlock.clear(blocks.address(0), channels);
             for (int a = 0; a < count; a++) {
                 long part = a * whole.count() + row;
                 double own = Rows.get(parts.logSumExp(), part);
                 if (own != Double.NEGATIVE_INFINITY) { // otherwise its output may be anything
                     load(blocks, 1, parts, part, c, dtype);
                     SoftmaxBlock.addWeighted(
-                            blocks.segment(0), blocks.segment(1), channels, (float) Math.exp(own - logSumExp));
+                            blocks.address(0), blocks.address(1), channels, (float) Math.exp(own - logSumExp));
                 }
             }
             store(blocks, 0, whole, row, c, dtype);
@@ -107,15 +106,15 @@ final class MergeVector {
         double dot = 0;
         for (long c = 0; c < whole.out().length(); c += LENGTH) {
             int channels = channels(whole, c);
-            MemorySegment gradient = blocks.segment(0);
+            long gradient = blocks.address(0);
             if (none) {
                 SoftmaxBlock.clear(gradient, channels);
             } else {
                 load(blocks, 0, wholeGradient, row, c, dtype);
                 load(blocks, 1, parts, part, c, dtype);
                 load(blocks, 2, whole, row, c, dtype);
-                SoftmaxBlock.subtractBlock(blocks.segment(1), blocks.segment(2), channels);
-                dot += SoftmaxBlock.dot(gradient, blocks.segment(1), channels);
+                SoftmaxBlock.subtractBlock(blocks.address(1), blocks.address(2), channels);
+                dot += SoftmaxBlock.dot(gradient, blocks.address(1), channels);
                 SoftmaxBlock.scale(gradient, channels, (float) weight);
             }
             store(blocks, 0, partsGradient, part, c, dtype);

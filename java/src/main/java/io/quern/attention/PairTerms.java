@@ -1,7 +1,6 @@
 package io.quern.attention;
 
 import io.quern.cpu.AddressSpace;
-import io.quern.cpu.HostMemory;
 import io.quern.cpu.MicroKernel;
 import io.quern.cpu.PanelMath;
 import java.lang.foreign.MemorySegment;
@@ -21,7 +20,6 @@ final class PairTerms {
     private final double lowest;
     private final long row;
     private final long capped;
-    private final long powers;
     private final boolean adds;
 
     // The sequence at hand.
@@ -37,12 +35,11 @@ final class PairTerms {
         this.lowest = kernel.elementBytes() == Double.BYTES ? -Double.MAX_VALUE : -Float.MAX_VALUE;
         this.row = kernel.rowBytes();
         capped = scratch;
-        powers = capped + rows * row;
         adds = terms.hides() || inputs.slopes() != null || randomness.sigma() != 0;
     }
 
     static long scratchBytes(MicroKernel kernel, int rows) {
-        return rows * kernel.rowBytes() + HostMemory.lines(PanelMath.scratchBytes());
+        return rows * kernel.rowBytes();
     }
 
     void sequence(int sequence, int batch, int firstKey, int queries, int keys) {
@@ -58,7 +55,7 @@ final class PairTerms {
      */
     void apply(int head, int query, int queries, int key, int keys, long panel) {
         if (softcap != 0) {
-            math.tanh(queries, panel, 1 / softcap, softcap * ScoreTerms.LOG2_E, powers);
+            math.tanh(queries, panel, 1 / softcap, softcap * ScoreTerms.LOG2_E);
             MemorySegment.copy(ALL, panel, ALL, capped, queries * row);
         }
         for (int i = 0; i < queries && adds; i++) {

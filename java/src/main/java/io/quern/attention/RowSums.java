@@ -33,7 +33,6 @@ final class RowSums {
     private final long before;
     private final long factors;
     private final long unused;
-    private final long powers;
 
     RowSums(Forward forward, MicroKernel kernel, PanelMath math, int panels, long scratch) {
         this.result = new RowResult(forward);
@@ -48,11 +47,10 @@ final class RowSums {
         before = sums + panels * 3 * numbers;
         factors = before + numbers;
         unused = factors + numbers;
-        powers = unused + numbers;
     }
 
     static long scratchBytes(MicroKernel kernel, int panels) {
-        return (4 * panels + 3) * HostMemory.lines(kernel.rowBytes()) + HostMemory.lines(PanelMath.scratchBytes());
+        return (4 * panels + 3) * HostMemory.lines(kernel.rowBytes());
     }
 
     private long sums(int panel) {
@@ -96,7 +94,7 @@ final class RowSums {
         if (result.wantsEntropy()) {
             MemorySegment.copy(ALL, scores, ALL, logits, keys * row);
         }
-        math.exponentials(keys, scores, max, sum, powers);
+        math.exponentials(keys, scores, max, sum);
         if (result.wantsEntropy()) {
             math.moments(keys, scores, logits, max, moments(panel));
         }
@@ -111,7 +109,7 @@ final class RowSums {
             math.moments(1, sums(panel), before, max, moments(panel));
         }
         MemorySegment.copy(ALL, before, ALL, factors, row);
-        math.exponentials(1, factors, max, unused, powers);
+        math.exponentials(1, factors, max, unused);
         math.scale(3, sums(panel), factors);
         if (result.wantsSquares()) {
             math.scale(1, squares(panel), factors);

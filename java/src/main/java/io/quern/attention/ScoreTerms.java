@@ -24,7 +24,6 @@ final class ScoreTerms {
     private final int columns;
     private final long places;
     private final long slopes;
-    private final long powers;
 
     // The sequence at hand.
     private long batch;
@@ -43,13 +42,12 @@ final class ScoreTerms {
         this.columns = kernel.columns();
         places = scratch;
         slopes = places + HostMemory.lines(kernel.rowBytes());
-        powers = slopes + HostMemory.lines(kernel.rowBytes());
         head = new long[columns];
         query = new long[columns];
     }
 
     static long scratchBytes(MicroKernel kernel) {
-        return 2 * HostMemory.lines(kernel.rowBytes()) + HostMemory.lines(PanelMath.scratchBytes());
+        return 2 * HostMemory.lines(kernel.rowBytes());
     }
 
     /** {@return whether scaled dot products are scores as they are, but for the band} */
@@ -153,7 +151,7 @@ final class ScoreTerms {
     void apply(int first, int keys, long panel) {
         double softcap = inputs.attention().softcap();
         if (softcap != 0) {
-            math.tanh(keys, panel, 1 / softcap, softcap * LOG2_E, powers);
+            math.tanh(keys, panel, 1 / softcap, softcap * LOG2_E);
         }
         if (inputs.slopes() != null) {
             subtractDistances(first, keys, panel);

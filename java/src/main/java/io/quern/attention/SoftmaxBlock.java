@@ -1,8 +1,10 @@
 package io.quern.attention;
 
+import io.quern.cpu.AddressSpace;
 import io.quern.cpu.Exp2;
 import io.quern.cpu.Fp32Blocks;
 import io.quern.cpu.Fp32Powers;
+import io.quern.cpu.HostMemory;
 import io.quern.cpu.Lanes;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -15,6 +17,7 @@ import jdk.incubator.vector.VectorOperators;
  * in FP64. What is left of a block beyond whole vectors goes by single elements, which gives the same powers.
  */
 final class SoftmaxBlock {
+    private static final MemorySegment ALL = AddressSpace.ALL;
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
     private static final int LANES = Lanes.FLOAT.length();
@@ -23,16 +26,16 @@ final class SoftmaxBlock {
     private SoftmaxBlock() {}
 
     /** {@return the largest element; NaN is passed over} */
-    static float maximum(MemorySegment x, int count) {
+    static float maximum(long x, int count) {
         FloatVector max = FloatVector.broadcast(Lanes.FLOAT, Float.NEGATIVE_INFINITY);
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            FloatVector v = FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER);
+            FloatVector v = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, x + 4L * i, ORDER);
             max = Lanes.FLOAT_VECTOR.cast(max).blend(v, v.compare(VectorOperators.GT, max));
         }
         float result = Lanes.FLOAT_VECTOR.cast(max).reduceLanes(VectorOperators.MAX);
         for (int i = vectorised; i < count; i++) {
-            float v = x.get(FLOAT, 4L * i);
+            float v = ALL.get(FLOAT, x + 4L * i);
             result = v > result ? v : result;
         }
         return result;
@@ -42,134 +45,134 @@ final class SoftmaxBlock {
      * Replaces each element x by e^{x - max}: 2^((x - max) log2 e), within 2 ulp and the rounding of the exponent, {@code
      * 2^-23 |x - max|}, relatively.
      *
-     * @param scratch as large as the block
      * @return their sum
      */
-    static double exponentials(MemorySegment x, MemorySegment scratch, int count, float max) {
+    static double exponentials(long x, int count, float max) {
         int vectorised = vectorised(count);
-        Fp32Powers.shift(x, vectorised, max, LOG2_E);
-        Fp32Powers.powers(x, scratch, vectorised);
+        Fp32Powers.shiftedAndScaled(x, vectorised, max, LOG2_E);
         double sum = sum(x, vectorised);
         for (int i = vectorised; i < count; i++) {
-            float power = Exp2.of((x.get(FLOAT, 4L * i) - max) * LOG2_E);
-            x.set(FLOAT, 4L * i, power);
+            float power = Exp2.of((ALL.get(FLOAT, x + 4L * i) - max) * LOG2_E);
+            ALL.set(FLOAT, x + 4L * i, power);
             sum += power;
         }
         return sum;
     }
 
-    static double sum(MemorySegment x, int count) {
+    static double sum(long x, int count) {
         FloatVector lanes = FloatVector.zero(Lanes.FLOAT);
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            lanes = Lanes.FLOAT_VECTOR.cast(lanes).add(FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER));
+            lanes = Lanes.FLOAT_VECTOR
+                    .cast(lanes)
+                    .add(FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, x + 4L * i, ORDER));
         }
         double sum = Lanes.FLOAT_VECTOR.cast(lanes).reduceLanes(VectorOperators.ADD);
         for (int i = vectorised; i < count; i++) {
-            sum += x.get(FLOAT, 4L * i);
+            sum += ALL.get(FLOAT, x + 4L * i);
         }
         return sum;
     }
 
-    static double dot(MemorySegment x, MemorySegment y, int count) {
+    static double dot(long x, long y, int count) {
         FloatVector lanes = FloatVector.zero(Lanes.FLOAT);
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            lanes = FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER)
-                    .fma(FloatVector.fromMemorySegment(Lanes.FLOAT, y, 4L * i, ORDER), lanes);
+            lanes = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, x + 4L * i, ORDER)
+                    .fma(FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, y + 4L * i, ORDER), lanes);
         }
         double sum = Lanes.FLOAT_VECTOR.cast(lanes).reduceLanes(VectorOperators.ADD);
         for (int i = vectorised; i < count; i++) {
-            sum += x.get(FLOAT, 4L * i) * y.get(FLOAT, 4L * i);
+            sum += ALL.get(FLOAT, x + 4L * i) * ALL.get(FLOAT, y + 4L * i);
         }
         return sum;
     }
 
     /** Multiplies each element by a factor. */
-    static void scale(MemorySegment x, int count, float factor) {
+    static void scale(long x, int count, float factor) {
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER)
+            FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, x + 4L * i, ORDER)
                     .mul(factor)
-                    .intoMemorySegment(x, 4L * i, ORDER);
+                    .intoMemorySegment(ALL, x + 4L * i, ORDER);
         }
         for (int i = vectorised; i < count; i++) {
-            x.set(FLOAT, 4L * i, x.get(FLOAT, 4L * i) * factor);
+            ALL.set(FLOAT, x + 4L * i, ALL.get(FLOAT, x + 4L * i) * factor);
         }
     }
 
     /** Subtracts one number from each element, then another. */
-    static void subtract(MemorySegment x, int count, float first, float second) {
+    static void subtract(long x, int count, float first, float second) {
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER)
+            FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, x + 4L * i, ORDER)
                     .sub(first)
                     .sub(second)
-                    .intoMemorySegment(x, 4L * i, ORDER);
+                    .intoMemorySegment(ALL, x + 4L * i, ORDER);
         }
         for (int i = vectorised; i < count; i++) {
-            x.set(FLOAT, 4L * i, x.get(FLOAT, 4L * i) - first - second);
+            ALL.set(FLOAT, x + 4L * i, ALL.get(FLOAT, x + 4L * i) - first - second);
         }
     }
 
     /** Replaces y by y (dy - sum). */
-    static void weigh(MemorySegment y, MemorySegment dy, int count, float sum) {
+    static void weigh(long y, long dy, int count, float sum) {
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            FloatVector.fromMemorySegment(Lanes.FLOAT, y, 4L * i, ORDER)
-                    .mul(FloatVector.fromMemorySegment(Lanes.FLOAT, dy, 4L * i, ORDER)
+            FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, y + 4L * i, ORDER)
+                    .mul(FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, dy + 4L * i, ORDER)
                             .sub(sum))
-                    .intoMemorySegment(y, 4L * i, ORDER);
+                    .intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
         for (int i = vectorised; i < count; i++) {
-            y.set(FLOAT, 4L * i, y.get(FLOAT, 4L * i) * (dy.get(FLOAT, 4L * i) - sum));
+            ALL.set(FLOAT, y + 4L * i, ALL.get(FLOAT, y + 4L * i) * (ALL.get(FLOAT, dy + 4L * i) - sum));
         }
     }
 
     /** Replaces p by dy - p sum. */
-    static void subtractWeighted(MemorySegment p, MemorySegment dy, int count, float sum) {
+    static void subtractWeighted(long p, long dy, int count, float sum) {
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            FloatVector.fromMemorySegment(Lanes.FLOAT, p, 4L * i, ORDER)
+            FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, p + 4L * i, ORDER)
                     .neg()
                     .fma(
                             FloatVector.broadcast(Lanes.FLOAT, sum),
-                            FloatVector.fromMemorySegment(Lanes.FLOAT, dy, 4L * i, ORDER))
-                    .intoMemorySegment(p, 4L * i, ORDER);
+                            FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, dy + 4L * i, ORDER))
+                    .intoMemorySegment(ALL, p + 4L * i, ORDER);
         }
         for (int i = vectorised; i < count; i++) {
-            p.set(FLOAT, 4L * i, Math.fma(-p.get(FLOAT, 4L * i), sum, dy.get(FLOAT, 4L * i)));
+            ALL.set(FLOAT, p + 4L * i, Math.fma(-ALL.get(FLOAT, p + 4L * i), sum, ALL.get(FLOAT, dy + 4L * i)));
         }
     }
 
-    static void clear(MemorySegment x, int count) {
-        x.asSlice(0, 4L * count).fill((byte) 0);
+    static void clear(long x, int count) {
+        HostMemory.clear(x, 4L * count);
     }
 
     /** Adds y times a weight to x. */
-    static void addWeighted(MemorySegment x, MemorySegment y, int count, float weight) {
+    static void addWeighted(long x, long y, int count, float weight) {
         int vectorised = vectorised(count);
         FloatVector all = FloatVector.broadcast(Lanes.FLOAT, weight);
         for (int i = 0; i < vectorised; i += LANES) {
-            FloatVector.fromMemorySegment(Lanes.FLOAT, y, 4L * i, ORDER)
-                    .fma(all, FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER))
-                    .intoMemorySegment(x, 4L * i, ORDER);
+            FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, y + 4L * i, ORDER)
+                    .fma(all, FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, x + 4L * i, ORDER))
+                    .intoMemorySegment(ALL, x + 4L * i, ORDER);
         }
         for (int i = vectorised; i < count; i++) {
-            x.set(FLOAT, 4L * i, Math.fma(y.get(FLOAT, 4L * i), weight, x.get(FLOAT, 4L * i)));
+            ALL.set(FLOAT, x + 4L * i, Math.fma(ALL.get(FLOAT, y + 4L * i), weight, ALL.get(FLOAT, x + 4L * i)));
         }
     }
 
     /** Replaces x by x - y. */
-    static void subtractBlock(MemorySegment x, MemorySegment y, int count) {
+    static void subtractBlock(long x, long y, int count) {
         int vectorised = vectorised(count);
         for (int i = 0; i < vectorised; i += LANES) {
-            FloatVector.fromMemorySegment(Lanes.FLOAT, x, 4L * i, ORDER)
-                    .sub(FloatVector.fromMemorySegment(Lanes.FLOAT, y, 4L * i, ORDER))
-                    .intoMemorySegment(x, 4L * i, ORDER);
+            FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, x + 4L * i, ORDER)
+                    .sub(FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, y + 4L * i, ORDER))
+                    .intoMemorySegment(ALL, x + 4L * i, ORDER);
         }
         for (int i = vectorised; i < count; i++) {
-            x.set(FLOAT, 4L * i, x.get(FLOAT, 4L * i) - y.get(FLOAT, 4L * i));
+            ALL.set(FLOAT, x + 4L * i, ALL.get(FLOAT, x + 4L * i) - ALL.get(FLOAT, y + 4L * i));
         }
     }
 

@@ -88,7 +88,7 @@ final class SoftmaxVector {
             float max = Float.NEGATIVE_INFINITY;
             for (long i = 0; i < x.length(); i += LENGTH) {
                 blocks.load(0, dtype, x.segment(), (xAt + i) * dtype.bytes(), count(i));
-                max = Math.max(max, SoftmaxBlock.maximum(blocks.segment(0), count(i)));
+                max = Math.max(max, SoftmaxBlock.maximum(blocks.address(0), count(i)));
             }
             return max;
         }
@@ -97,14 +97,14 @@ final class SoftmaxVector {
             double sum = 0;
             for (long i = 0; i < x.length(); i += LENGTH) {
                 load(blocks, xAt, i);
-                sum += SoftmaxBlock.exponentials(blocks.segment(0), blocks.segment(1), count(i), max);
+                sum += SoftmaxBlock.exponentials(blocks.address(0), count(i), max);
             }
             for (long i = 0; i < x.length(); i += LENGTH) {
                 if (x.length() > LENGTH) {
                     load(blocks, xAt, i);
-                    SoftmaxBlock.exponentials(blocks.segment(0), blocks.segment(1), count(i), max);
+                    SoftmaxBlock.exponentials(blocks.address(0), count(i), max);
                 }
-                SoftmaxBlock.scale(blocks.segment(0), count(i), (float) (1 / sum));
+                SoftmaxBlock.scale(blocks.address(0), count(i), (float) (1 / sum));
                 blocks.store(0, dtype, out.segment(), (outAt + i) * dtype.bytes(), count(i));
             }
         }
@@ -113,12 +113,12 @@ final class SoftmaxVector {
             double sum = 0;
             for (long i = 0; i < x.length(); i += LENGTH) {
                 blocks.load(0, dtype, x.segment(), (xAt + i) * dtype.bytes(), count(i));
-                sum += SoftmaxBlock.exponentials(blocks.segment(0), blocks.segment(1), count(i), max);
+                sum += SoftmaxBlock.exponentials(blocks.address(0), count(i), max);
             }
             float logarithm = (float) Math.log(sum);
             for (long i = 0; i < x.length(); i += LENGTH) {
                 blocks.load(0, dtype, x.segment(), (xAt + i) * dtype.bytes(), count(i));
-                SoftmaxBlock.subtract(blocks.segment(0), count(i), max, logarithm);
+                SoftmaxBlock.subtract(blocks.address(0), count(i), max, logarithm);
                 blocks.store(0, dtype, out.segment(), (outAt + i) * dtype.bytes(), count(i));
             }
         }
@@ -153,16 +153,16 @@ final class SoftmaxVector {
             for (long i = 0; i < out.length(); i += LENGTH) {
                 load(blocks, outAt, outGradientAt, i);
                 sum += kind == RowSoftmax.SOFTMAX
-                        ? SoftmaxBlock.dot(blocks.segment(0), blocks.segment(1), count(i))
-                        : SoftmaxBlock.sum(blocks.segment(1), count(i));
+                        ? SoftmaxBlock.dot(blocks.address(0), blocks.address(1), count(i))
+                        : SoftmaxBlock.sum(blocks.address(1), count(i));
             }
             for (long i = 0; i < out.length(); i += LENGTH) {
                 load(blocks, outAt, outGradientAt, i);
                 if (kind == RowSoftmax.SOFTMAX) {
-                    SoftmaxBlock.weigh(blocks.segment(0), blocks.segment(1), count(i), (float) sum);
+                    SoftmaxBlock.weigh(blocks.address(0), blocks.address(1), count(i), (float) sum);
                 } else {
-                    SoftmaxBlock.exponentials(blocks.segment(0), blocks.segment(2), count(i), 0);
-                    SoftmaxBlock.subtractWeighted(blocks.segment(0), blocks.segment(1), count(i), (float) sum);
+                    SoftmaxBlock.exponentials(blocks.address(0), count(i), 0);
+                    SoftmaxBlock.subtractWeighted(blocks.address(0), blocks.address(1), count(i), (float) sum);
                 }
                 blocks.store(0, dtype, xGradient.segment(), (xGradientAt + i) * dtype.bytes(), count(i));
             }

@@ -1,5 +1,6 @@
 package io.quern.cpu;
 
+import static io.quern.cpu.AddressSpace.ADDRESS;
 import static io.quern.cpu.Lanes.FLOAT_VECTOR;
 import static jdk.incubator.vector.VectorOperators.ADD;
 import static jdk.incubator.vector.VectorOperators.GE;
@@ -17,16 +18,11 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * {@link PanelMath} for FP32.
  *
- * <p>Powers of two are made as integers and used as floating point by way of memory, a chunk at a time in three passes: to
- * reinterpret a vector is not an option (it spoils the profile of every vector access of the JVM), and in one pass each
- * load would wait for the store before it.
- *
  * <p>No helper takes or returns a vector: where many of these loops end up in one method, C2 reaches its node limit, leaves
  * helpers out of line and boxes their vectors. The Vector API's own methods are inlined past that limit.
  */
 final class Fp32PanelMath implements PanelMath {
     private static final VectorSpecies<Float> SPECIES = Lanes.FLOAT;
-    private static final VectorSpecies<Integer> INTEGERS = Lanes.INT;
     private static final long V = SPECIES.vectorByteSize();
     private static final long ROW = MicroKernel.VECTORS * V;
     private static final int COLUMNS = MicroKernel.VECTORS * SPECIES.length();
@@ -35,7 +31,12 @@ final class Fp32PanelMath implements PanelMath {
     private static final MemorySegment ALL = AddressSpace.ALL;
 
     private static final FloatVector LEAST = FloatVector.broadcast(SPECIES, -Exp2.FLOAT_BIAS);
+
     private static final FloatVector TO_INTEGER = FloatVector.broadcast(SPECIES, Exp2.FLOAT_TO_INTEGER);
+
+    /** Added after {@link #TO_INTEGER} and as an integer: it is odd, and ties would go the other way. */
+    private static final IntVector BIAS = IntVector.broadcast(Lanes.INT, Exp2.FLOAT_BIAS);
+
     private static final FloatVector MASKED = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
     private static final FloatVector ONE = FloatVector.broadcast(SPECIES, 1);
     private static final FloatVector TWO = FloatVector.broadcast(SPECIES, 2);
@@ -51,7 +52,6 @@ final class Fp32PanelMath implements PanelMath {
     private static final FloatVector C4 = FloatVector.broadcast(SPECIES, Exp2.FLOAT_C4);
     private static final FloatVector C5 = FloatVector.broadcast(SPECIES, Exp2.FLOAT_C5);
     private static final FloatVector C6 = FloatVector.broadcast(SPECIES, Exp2.FLOAT_C6);
-    private static final IntVector BIAS = IntVector.broadcast(INTEGERS, Exp2.FLOAT_BIAS);
 
     @Override
     public void maxima(int rows, long panel, long maxima) {
@@ -73,76 +73,96 @@ final class Fp32PanelMath implements PanelMath {
     }
 
     @Override
-    public void exponentials(int rows, long panel, long shifts, long sums, long scratch) {
+    public void exponentials(int rows, long panel, long shifts, long sums) {
         for (int r = 0; r < rows; r += CHUNK) {
-            int count = Math.min(CHUNK, rows - r);
-            long chunk = panel + r * ROW;
-            for (int v = 0; v < MicroKernel.VECTORS; v++) {
-                polynomials(count, chunk + v * V, shifts + v * V, scratch + v * V);
-            }
-            powers(count * MicroKernel.VECTORS, scratch);
-            products(count, chunk, scratch, sums);
+            powersOfChunk(Math.min(CHUNK, rows - r), panel + r * ROW, shifts, sums);
         }
     }
 
-    /** Replaces x by p(f), and leaves n in the low bits of the scratch memory. */
-    private static void polynomials(int rows, long column, long shifts, long scratch) {
-        FloatVector shift = FloatVector.fromMemorySegment(SPECIES, ALL, shifts, ORDER);
+    /**
+     * Each sum begins at 0: the total is rounded once a chunk. The same three times, a row a turn, makes the method too long
+     * (325 bytes, {@code FreqInlineSize}) for C2 to inline it where other loops have brought it near its node limit, past
+     * which vectors are boxed.
+     */
+    private static void powersOfChunk(int rows, long row, long shifts, long sums) {
+        shifts &= ADDRESS;
+        sums &= ADDRESS;
+        FloatVector shiftX = FloatVector.fromMemorySegment(SPECIES, ALL, shifts, ORDER);
+        FloatVector shiftY = FloatVector.fromMemorySegment(SPECIES, ALL, shifts + V, ORDER);
+        FloatVector shiftZ = FloatVector.fromMemorySegment(SPECIES, ALL, shifts + 2 * V, ORDER);
+        FloatVector sumX = FloatVector.zero(SPECIES);
+        FloatVector sumY = sumX;
+        FloatVector sumZ = sumX;
         for (int r = 0; r < rows; r++) {
-            FloatVector given = FloatVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
-                    .sub(shift);
-            FloatVector x = given.blend(LEAST, given.compare(LT, LEAST));
-            FloatVector shifted = x.add(TO_INTEGER);
-            shifted.intoMemorySegment(ALL, scratch + r * ROW, ORDER);
-            FloatVector f = x.sub(shifted.sub(TO_INTEGER));
-            FloatVector p = C6.fma(f, C5);
-            p = p.fma(f, C4);
-            p = p.fma(f, C3);
-            p = p.fma(f, C2);
-            p = p.fma(f, C1);
-            p.fma(f, ONE).intoMemorySegment(ALL, column + r * ROW, ORDER);
-        }
-    }
+            row &= ADDRESS;
+            FloatVector x =
+                    FloatVector.fromMemorySegment(SPECIES, ALL, row, ORDER).sub(shiftX);
+            x = x.blend(LEAST, x.compare(LT, LEAST));
+            FloatVector exponentX = x.add(TO_INTEGER);
+            x = x.sub(exponentX.sub(TO_INTEGER));
+            FloatVector powerX = C6.fma(x, C5);
+            powerX = powerX.fma(x, C4);
+            powerX = powerX.fma(x, C3);
+            powerX = powerX.fma(x, C2);
+            powerX = powerX.fma(x, C1);
+            powerX = powerX.fma(x, ONE)
+                    .mul(exponentX
+                            .reinterpretAsInts()
+                            .add(BIAS)
+                            .lanewise(LSHL, 23)
+                            .reinterpretAsFloats());
+            powerX.intoMemorySegment(ALL, row, ORDER);
+            sumX = powerX.add(sumX);
 
-    /** Replaces n by 2^n. */
-    private static void powers(int vectors, long scratch) {
-        for (int i = 0; i < vectors; i++) {
-            IntVector n = IntVector.fromMemorySegment(INTEGERS, ALL, scratch + i * V, ORDER);
-            n.add(BIAS).lanewise(LSHL, 23).intoMemorySegment(ALL, scratch + i * V, ORDER);
-        }
-    }
+            FloatVector y =
+                    FloatVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER).sub(shiftY);
+            y = y.blend(LEAST, y.compare(LT, LEAST));
+            FloatVector exponentY = y.add(TO_INTEGER);
+            y = y.sub(exponentY.sub(TO_INTEGER));
+            FloatVector powerY = C6.fma(y, C5);
+            powerY = powerY.fma(y, C4);
+            powerY = powerY.fma(y, C3);
+            powerY = powerY.fma(y, C2);
+            powerY = powerY.fma(y, C1);
+            powerY = powerY.fma(y, ONE)
+                    .mul(exponentY
+                            .reinterpretAsInts()
+                            .add(BIAS)
+                            .lanewise(LSHL, 23)
+                            .reinterpretAsFloats());
+            powerY.intoMemorySegment(ALL, row + V, ORDER);
+            sumY = powerY.add(sumY);
 
-    /** Three sums at a time: none waits for the addition before it. Each begins at 0: the total is rounded once a chunk. */
-    private static void products(int rows, long panel, long scratch, long sums) {
-        FloatVector x = FloatVector.zero(SPECIES);
-        FloatVector y = x;
-        FloatVector z = x;
-        for (int r = 0; r < rows; r++) {
-            long row = panel + r * ROW;
-            long powers = scratch + r * ROW;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, ALL, row, ORDER)
-                    .mul(FloatVector.fromMemorySegment(SPECIES, ALL, powers, ORDER));
-            FloatVector b = FloatVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER)
-                    .mul(FloatVector.fromMemorySegment(SPECIES, ALL, powers + V, ORDER));
-            FloatVector c = FloatVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER)
-                    .mul(FloatVector.fromMemorySegment(SPECIES, ALL, powers + 2 * V, ORDER));
-            a.intoMemorySegment(ALL, row, ORDER);
-            b.intoMemorySegment(ALL, row + V, ORDER);
-            c.intoMemorySegment(ALL, row + 2 * V, ORDER);
-            x = a.add(x);
-            y = b.add(y);
-            z = c.add(z);
+            FloatVector z = FloatVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER)
+                    .sub(shiftZ);
+            z = z.blend(LEAST, z.compare(LT, LEAST));
+            FloatVector exponentZ = z.add(TO_INTEGER);
+            z = z.sub(exponentZ.sub(TO_INTEGER));
+            FloatVector powerZ = C6.fma(z, C5);
+            powerZ = powerZ.fma(z, C4);
+            powerZ = powerZ.fma(z, C3);
+            powerZ = powerZ.fma(z, C2);
+            powerZ = powerZ.fma(z, C1);
+            powerZ = powerZ.fma(z, ONE)
+                    .mul(exponentZ
+                            .reinterpretAsInts()
+                            .add(BIAS)
+                            .lanewise(LSHL, 23)
+                            .reinterpretAsFloats());
+            powerZ.intoMemorySegment(ALL, row + 2 * V, ORDER);
+            sumZ = powerZ.add(sumZ);
+            row += ROW;
         }
         FLOAT_VECTOR
-                .cast(x)
+                .cast(sumX)
                 .add(FloatVector.fromMemorySegment(SPECIES, ALL, sums, ORDER))
                 .intoMemorySegment(ALL, sums, ORDER);
         FLOAT_VECTOR
-                .cast(y)
+                .cast(sumY)
                 .add(FloatVector.fromMemorySegment(SPECIES, ALL, sums + V, ORDER))
                 .intoMemorySegment(ALL, sums + V, ORDER);
         FLOAT_VECTOR
-                .cast(z)
+                .cast(sumZ)
                 .add(FloatVector.fromMemorySegment(SPECIES, ALL, sums + 2 * V, ORDER))
                 .intoMemorySegment(ALL, sums + 2 * V, ORDER);
     }
@@ -189,45 +209,26 @@ final class Fp32PanelMath implements PanelMath {
 
     /** With t = e^(2y) - 1 tanh y is t / (t + 2), and e^(2y) - 1 is (p - 1) 2^n + (2^n - 1): nothing is cancelled. */
     @Override
-    public void tanh(int rows, long panel, double inner, double outer, long scratch) {
-        for (int v = 0; v < MicroKernel.VECTORS; v++) {
-            for (int r = 0; r < rows; r += CHUNK) {
-                int count = Math.min(CHUNK, rows - r);
-                long column = panel + r * ROW + v * V;
-                polynomialsLessOne(count, column, (float) (inner * TWO_LOG2_E), scratch);
-                powers(count, scratch);
-                quotients(count, column, (float) outer, scratch);
-            }
-        }
-    }
-
-    /** As {@link #polynomials}, but p(f) - 1, and of a bounded multiple of x. */
-    private static void polynomialsLessOne(int rows, long column, float factor, long scratch) {
-        FloatVector times = FloatVector.broadcast(SPECIES, factor);
-        for (int r = 0; r < rows; r++) {
-            FloatVector given = FloatVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
-                    .mul(times);
+    public void tanh(int rows, long panel, double inner, double outer) {
+        FloatVector times = FloatVector.broadcast(SPECIES, (float) (inner * TWO_LOG2_E));
+        FloatVector most = FloatVector.broadcast(SPECIES, (float) outer);
+        for (int i = 0; i < rows * MicroKernel.VECTORS; i++) {
+            long at = panel + i * V & ADDRESS;
+            FloatVector given =
+                    FloatVector.fromMemorySegment(SPECIES, ALL, at, ORDER).mul(times);
             FloatVector low = given.blend(LEAST_OF_TANH, given.compare(LT, LEAST_OF_TANH));
             FloatVector x = low.blend(MOST, low.compare(GT, MOST));
             FloatVector shifted = x.add(TO_INTEGER);
-            shifted.intoMemorySegment(ALL, scratch + r * V, ORDER);
             FloatVector f = x.sub(shifted.sub(TO_INTEGER));
             FloatVector p = C6.fma(f, C5);
             p = p.fma(f, C4);
             p = p.fma(f, C3);
             p = p.fma(f, C2);
             p = p.fma(f, C1);
-            p.mul(f).intoMemorySegment(ALL, column + r * ROW, ORDER);
-        }
-    }
-
-    private static void quotients(int rows, long column, float factor, long scratch) {
-        FloatVector outer = FloatVector.broadcast(SPECIES, factor);
-        for (int r = 0; r < rows; r++) {
-            FloatVector power = FloatVector.fromMemorySegment(SPECIES, ALL, scratch + r * V, ORDER);
-            FloatVector t = FloatVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
-                    .fma(power, power.sub(ONE));
-            t.div(t.add(TWO)).mul(outer).intoMemorySegment(ALL, column + r * ROW, ORDER);
+            FloatVector power =
+                    shifted.reinterpretAsInts().add(BIAS).lanewise(LSHL, 23).reinterpretAsFloats();
+            FloatVector t = p.mul(f).fma(power, power.sub(ONE));
+            t.div(t.add(TWO)).mul(most).intoMemorySegment(ALL, at, ORDER);
         }
     }
 

@@ -1,5 +1,6 @@
 package io.quern.cpu;
 
+import static io.quern.cpu.AddressSpace.ADDRESS;
 import static io.quern.cpu.Lanes.DOUBLE_VECTOR;
 import static jdk.incubator.vector.VectorOperators.ADD;
 import static jdk.incubator.vector.VectorOperators.GE;
@@ -17,17 +18,12 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * {@link PanelMath} for FP64.
  *
- * <p>Powers of two are made as integers and used as floating point by way of memory, a chunk at a time in three passes: to
- * reinterpret a vector is not an option (it spoils the profile of every vector access of the JVM), and in one pass each
- * load would wait for the store before it.
- *
  * <p>No helper takes or returns a vector: where many of these loops end up in one method, C2 reaches its node limit, leaves
  * helpers out of line and boxes their vectors. The Vector API's own methods are inlined past that limit. Where there are
  * two lanes, nothing uses masks: C2 boxes masks of two doubles.
  */
 final class Fp64PanelMath implements PanelMath {
     private static final VectorSpecies<Double> SPECIES = Lanes.DOUBLE;
-    private static final VectorSpecies<Long> INTEGERS = Lanes.LONG;
     private static final long V = SPECIES.vectorByteSize();
     private static final long ROW = MicroKernel.VECTORS * V;
     private static final int COLUMNS = MicroKernel.VECTORS * SPECIES.length();
@@ -39,7 +35,12 @@ final class Fp64PanelMath implements PanelMath {
     private static final boolean MASKS = SPECIES.length() > 2;
 
     private static final DoubleVector LEAST = DoubleVector.broadcast(SPECIES, -Exp2.DOUBLE_BIAS);
+
     private static final DoubleVector TO_INTEGER = DoubleVector.broadcast(SPECIES, Exp2.DOUBLE_TO_INTEGER);
+
+    /** Added after {@link #TO_INTEGER} and as an integer: it is odd, and ties would go the other way. */
+    private static final LongVector BIAS = LongVector.broadcast(Lanes.LONG, Exp2.DOUBLE_BIAS);
+
     private static final DoubleVector MASKED = DoubleVector.broadcast(SPECIES, Double.NEGATIVE_INFINITY);
     private static final DoubleVector ONE = DoubleVector.broadcast(SPECIES, 1);
     private static final DoubleVector TWO = DoubleVector.broadcast(SPECIES, 2);
@@ -60,7 +61,6 @@ final class Fp64PanelMath implements PanelMath {
     private static final DoubleVector C9 = DoubleVector.broadcast(SPECIES, Exp2.DOUBLE_C9);
     private static final DoubleVector C10 = DoubleVector.broadcast(SPECIES, Exp2.DOUBLE_C10);
     private static final DoubleVector C11 = DoubleVector.broadcast(SPECIES, Exp2.DOUBLE_C11);
-    private static final LongVector BIAS = LongVector.broadcast(INTEGERS, Exp2.DOUBLE_BIAS);
 
     @Override
     public void maxima(int rows, long panel, long maxima) {
@@ -85,81 +85,111 @@ final class Fp64PanelMath implements PanelMath {
     }
 
     @Override
-    public void exponentials(int rows, long panel, long shifts, long sums, long scratch) {
+    public void exponentials(int rows, long panel, long shifts, long sums) {
         for (int r = 0; r < rows; r += CHUNK) {
-            int count = Math.min(CHUNK, rows - r);
-            long chunk = panel + r * ROW;
-            for (int v = 0; v < MicroKernel.VECTORS; v++) {
-                polynomials(count, chunk + v * V, shifts + v * V, scratch + v * V);
-            }
-            powers(count * MicroKernel.VECTORS, scratch);
-            products(count, chunk, scratch, sums);
+            powersOfChunk(Math.min(CHUNK, rows - r), panel + r * ROW, shifts, sums);
         }
     }
 
-    /** Replaces x by p(f), and leaves n in the low bits of the scratch memory. */
-    private static void polynomials(int rows, long column, long shifts, long scratch) {
-        DoubleVector shift = DoubleVector.fromMemorySegment(SPECIES, ALL, shifts, ORDER);
+    /**
+     * Each sum begins at 0: the total is rounded once a chunk. The same three times, a row a turn, makes the method too long
+     * (325 bytes, {@code FreqInlineSize}) for C2 to inline it where other loops have brought it near its node limit, past
+     * which vectors are boxed.
+     */
+    private static void powersOfChunk(int rows, long row, long shifts, long sums) {
+        shifts &= ADDRESS;
+        sums &= ADDRESS;
+        DoubleVector shiftX = DoubleVector.fromMemorySegment(SPECIES, ALL, shifts, ORDER);
+        DoubleVector shiftY = DoubleVector.fromMemorySegment(SPECIES, ALL, shifts + V, ORDER);
+        DoubleVector shiftZ = DoubleVector.fromMemorySegment(SPECIES, ALL, shifts + 2 * V, ORDER);
+        DoubleVector sumX = DoubleVector.zero(SPECIES);
+        DoubleVector sumY = sumX;
+        DoubleVector sumZ = sumX;
         for (int r = 0; r < rows; r++) {
-            DoubleVector given = DoubleVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
-                    .sub(shift);
-            DoubleVector x = MASKS ? given.blend(LEAST, given.compare(LT, LEAST)) : given.max(LEAST);
-            DoubleVector shifted = x.add(TO_INTEGER);
-            shifted.intoMemorySegment(ALL, scratch + r * ROW, ORDER);
-            DoubleVector f = x.sub(shifted.sub(TO_INTEGER));
-            DoubleVector p = C11.fma(f, C10);
-            p = p.fma(f, C9);
-            p = p.fma(f, C8);
-            p = p.fma(f, C7);
-            p = p.fma(f, C6);
-            p = p.fma(f, C5);
-            p = p.fma(f, C4);
-            p = p.fma(f, C3);
-            p = p.fma(f, C2);
-            p = p.fma(f, C1);
-            p.fma(f, ONE).intoMemorySegment(ALL, column + r * ROW, ORDER);
-        }
-    }
+            row &= ADDRESS;
+            DoubleVector x =
+                    DoubleVector.fromMemorySegment(SPECIES, ALL, row, ORDER).sub(shiftX);
+            x = MASKS ? x.blend(LEAST, x.compare(LT, LEAST)) : x.max(LEAST);
+            DoubleVector exponentX = x.add(TO_INTEGER);
+            x = x.sub(exponentX.sub(TO_INTEGER));
+            DoubleVector powerX = C11.fma(x, C10);
+            powerX = powerX.fma(x, C9);
+            powerX = powerX.fma(x, C8);
+            powerX = powerX.fma(x, C7);
+            powerX = powerX.fma(x, C6);
+            powerX = powerX.fma(x, C5);
+            powerX = powerX.fma(x, C4);
+            powerX = powerX.fma(x, C3);
+            powerX = powerX.fma(x, C2);
+            powerX = powerX.fma(x, C1);
+            powerX = powerX.fma(x, ONE)
+                    .mul(exponentX
+                            .reinterpretAsLongs()
+                            .add(BIAS)
+                            .lanewise(LSHL, 52)
+                            .reinterpretAsDoubles());
+            powerX.intoMemorySegment(ALL, row, ORDER);
+            sumX = powerX.add(sumX);
 
-    /** Replaces n by 2^n. */
-    private static void powers(int vectors, long scratch) {
-        for (int i = 0; i < vectors; i++) {
-            LongVector n = LongVector.fromMemorySegment(INTEGERS, ALL, scratch + i * V, ORDER);
-            n.add(BIAS).lanewise(LSHL, 52).intoMemorySegment(ALL, scratch + i * V, ORDER);
-        }
-    }
+            DoubleVector y =
+                    DoubleVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER).sub(shiftY);
+            y = MASKS ? y.blend(LEAST, y.compare(LT, LEAST)) : y.max(LEAST);
+            DoubleVector exponentY = y.add(TO_INTEGER);
+            y = y.sub(exponentY.sub(TO_INTEGER));
+            DoubleVector powerY = C11.fma(y, C10);
+            powerY = powerY.fma(y, C9);
+            powerY = powerY.fma(y, C8);
+            powerY = powerY.fma(y, C7);
+            powerY = powerY.fma(y, C6);
+            powerY = powerY.fma(y, C5);
+            powerY = powerY.fma(y, C4);
+            powerY = powerY.fma(y, C3);
+            powerY = powerY.fma(y, C2);
+            powerY = powerY.fma(y, C1);
+            powerY = powerY.fma(y, ONE)
+                    .mul(exponentY
+                            .reinterpretAsLongs()
+                            .add(BIAS)
+                            .lanewise(LSHL, 52)
+                            .reinterpretAsDoubles());
+            powerY.intoMemorySegment(ALL, row + V, ORDER);
+            sumY = powerY.add(sumY);
 
-    /** Three sums at a time: none waits for the addition before it. Each begins at 0: the total is rounded once a chunk. */
-    private static void products(int rows, long panel, long scratch, long sums) {
-        DoubleVector x = DoubleVector.zero(SPECIES);
-        DoubleVector y = x;
-        DoubleVector z = x;
-        for (int r = 0; r < rows; r++) {
-            long row = panel + r * ROW;
-            long powers = scratch + r * ROW;
-            DoubleVector a = DoubleVector.fromMemorySegment(SPECIES, ALL, row, ORDER)
-                    .mul(DoubleVector.fromMemorySegment(SPECIES, ALL, powers, ORDER));
-            DoubleVector b = DoubleVector.fromMemorySegment(SPECIES, ALL, row + V, ORDER)
-                    .mul(DoubleVector.fromMemorySegment(SPECIES, ALL, powers + V, ORDER));
-            DoubleVector c = DoubleVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER)
-                    .mul(DoubleVector.fromMemorySegment(SPECIES, ALL, powers + 2 * V, ORDER));
-            a.intoMemorySegment(ALL, row, ORDER);
-            b.intoMemorySegment(ALL, row + V, ORDER);
-            c.intoMemorySegment(ALL, row + 2 * V, ORDER);
-            x = a.add(x);
-            y = b.add(y);
-            z = c.add(z);
+            DoubleVector z = DoubleVector.fromMemorySegment(SPECIES, ALL, row + 2 * V, ORDER)
+                    .sub(shiftZ);
+            z = MASKS ? z.blend(LEAST, z.compare(LT, LEAST)) : z.max(LEAST);
+            DoubleVector exponentZ = z.add(TO_INTEGER);
+            z = z.sub(exponentZ.sub(TO_INTEGER));
+            DoubleVector powerZ = C11.fma(z, C10);
+            powerZ = powerZ.fma(z, C9);
+            powerZ = powerZ.fma(z, C8);
+            powerZ = powerZ.fma(z, C7);
+            powerZ = powerZ.fma(z, C6);
+            powerZ = powerZ.fma(z, C5);
+            powerZ = powerZ.fma(z, C4);
+            powerZ = powerZ.fma(z, C3);
+            powerZ = powerZ.fma(z, C2);
+            powerZ = powerZ.fma(z, C1);
+            powerZ = powerZ.fma(z, ONE)
+                    .mul(exponentZ
+                            .reinterpretAsLongs()
+                            .add(BIAS)
+                            .lanewise(LSHL, 52)
+                            .reinterpretAsDoubles());
+            powerZ.intoMemorySegment(ALL, row + 2 * V, ORDER);
+            sumZ = powerZ.add(sumZ);
+            row += ROW;
         }
         DOUBLE_VECTOR
-                .cast(x)
+                .cast(sumX)
                 .add(DoubleVector.fromMemorySegment(SPECIES, ALL, sums, ORDER))
                 .intoMemorySegment(ALL, sums, ORDER);
         DOUBLE_VECTOR
-                .cast(y)
+                .cast(sumY)
                 .add(DoubleVector.fromMemorySegment(SPECIES, ALL, sums + V, ORDER))
                 .intoMemorySegment(ALL, sums + V, ORDER);
         DOUBLE_VECTOR
-                .cast(z)
+                .cast(sumZ)
                 .add(DoubleVector.fromMemorySegment(SPECIES, ALL, sums + 2 * V, ORDER))
                 .intoMemorySegment(ALL, sums + 2 * V, ORDER);
     }
@@ -206,29 +236,17 @@ final class Fp64PanelMath implements PanelMath {
 
     /** With t = e^(2y) - 1 tanh y is t / (t + 2), and e^(2y) - 1 is (p - 1) 2^n + (2^n - 1): nothing is cancelled. */
     @Override
-    public void tanh(int rows, long panel, double inner, double outer, long scratch) {
-        for (int v = 0; v < MicroKernel.VECTORS; v++) {
-            for (int r = 0; r < rows; r += CHUNK) {
-                int count = Math.min(CHUNK, rows - r);
-                long column = panel + r * ROW + v * V;
-                polynomialsLessOne(count, column, (inner * TWO_LOG2_E), scratch);
-                powers(count, scratch);
-                quotients(count, column, outer, scratch);
-            }
-        }
-    }
-
-    /** As {@link #polynomials}, but p(f) - 1, and of a bounded multiple of x. */
-    private static void polynomialsLessOne(int rows, long column, double factor, long scratch) {
-        DoubleVector times = DoubleVector.broadcast(SPECIES, factor);
-        for (int r = 0; r < rows; r++) {
-            DoubleVector given = DoubleVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
-                    .mul(times);
+    public void tanh(int rows, long panel, double inner, double outer) {
+        DoubleVector times = DoubleVector.broadcast(SPECIES, inner * TWO_LOG2_E);
+        DoubleVector most = DoubleVector.broadcast(SPECIES, outer);
+        for (int i = 0; i < rows * MicroKernel.VECTORS; i++) {
+            long at = panel + i * V & ADDRESS;
+            DoubleVector given =
+                    DoubleVector.fromMemorySegment(SPECIES, ALL, at, ORDER).mul(times);
             DoubleVector low =
                     MASKS ? given.blend(LEAST_OF_TANH, given.compare(LT, LEAST_OF_TANH)) : given.max(LEAST_OF_TANH);
             DoubleVector x = MASKS ? low.blend(MOST, low.compare(GT, MOST)) : low.min(MOST);
             DoubleVector shifted = x.add(TO_INTEGER);
-            shifted.intoMemorySegment(ALL, scratch + r * V, ORDER);
             DoubleVector f = x.sub(shifted.sub(TO_INTEGER));
             DoubleVector p = C11.fma(f, C10);
             p = p.fma(f, C9);
@@ -240,17 +258,10 @@ final class Fp64PanelMath implements PanelMath {
             p = p.fma(f, C3);
             p = p.fma(f, C2);
             p = p.fma(f, C1);
-            p.mul(f).intoMemorySegment(ALL, column + r * ROW, ORDER);
-        }
-    }
-
-    private static void quotients(int rows, long column, double factor, long scratch) {
-        DoubleVector outer = DoubleVector.broadcast(SPECIES, factor);
-        for (int r = 0; r < rows; r++) {
-            DoubleVector power = DoubleVector.fromMemorySegment(SPECIES, ALL, scratch + r * V, ORDER);
-            DoubleVector t = DoubleVector.fromMemorySegment(SPECIES, ALL, column + r * ROW, ORDER)
-                    .fma(power, power.sub(ONE));
-            t.div(t.add(TWO)).mul(outer).intoMemorySegment(ALL, column + r * ROW, ORDER);
+            DoubleVector power =
+                    shifted.reinterpretAsLongs().add(BIAS).lanewise(LSHL, 52).reinterpretAsDoubles();
+            DoubleVector t = p.mul(f).fma(power, power.sub(ONE));
+            t.div(t.add(TWO)).mul(most).intoMemorySegment(ALL, at, ORDER);
         }
     }
 

@@ -17,11 +17,6 @@ public sealed interface PanelMath permits Fp32PanelMath, Fp64PanelMath {
     /** The rows that {@link #exponentials} takes at a time. */
     int CHUNK = 32;
 
-    /** {@return the scratch memory of {@link #exponentials} in bytes} */
-    static long scratchBytes() {
-        return CHUNK * MicroKernel.VECTORS * (Lanes.BITS / 8L);
-    }
-
     /** Raises each column's maximum to the largest of its elements. Elements that are NaN may be passed over. */
     void maxima(int rows, long panel, long maxima);
 
@@ -30,9 +25,8 @@ public sealed interface PanelMath permits Fp32PanelMath, Fp64PanelMath {
      *
      * @param shifts one a column
      * @param sums one a column; added to
-     * @param scratch {@link #scratchBytes} of memory, aligned to a vector
      */
-    void exponentials(int rows, long panel, long shifts, long sums, long scratch);
+    void exponentials(int rows, long panel, long shifts, long sums);
 
     /** Adds each column's 2^x (x - shift) to its sum, where the panel holds 2^(x - shift) and another one x. */
     void moments(int rows, long powers, long panel, long shifts, long sums);
@@ -40,12 +34,8 @@ public sealed interface PanelMath permits Fp32PanelMath, Fp64PanelMath {
     /** Adds each column's squares to its sum. */
     void squares(int rows, long panel, long sums);
 
-    /**
-     * Replaces each element x by outer tanh(inner x), off by a few roundings relatively, as small as x may be.
-     *
-     * @param scratch {@link #scratchBytes} of memory, aligned to a vector
-     */
-    void tanh(int rows, long panel, double inner, double outer, long scratch);
+    /** Replaces each element x by outer tanh(inner x), off by a few roundings relatively, as small as x may be. */
+    void tanh(int rows, long panel, double inner, double outer);
 
     /** Subtracts {@code slopes[column] |places[column] - r|} from the elements of row r. */
     void distances(int rows, long panel, long places, long slopes);

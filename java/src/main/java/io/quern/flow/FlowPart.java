@@ -77,7 +77,6 @@ final class FlowPart {
     private final long follow;
     private final long zeros;
     private final long unused;
-    private final long powers;
     private final long logarithms;
     private final long staged;
     private final long mean;
@@ -138,8 +137,7 @@ final class FlowPart {
         follow = before + numbers;
         zeros = follow + numbers;
         unused = zeros + HostMemory.lines(Math.max(row, BLOCK * (long) bytes));
-        powers = unused + numbers;
-        logarithms = powers + HostMemory.lines(PanelMath.scratchBytes());
+        logarithms = unused + numbers;
         staged = logarithms + HostMemory.lines(RadialPanels.scratchBytes(kernel));
         mean = staged + (BLOCK + TILE) * stride;
         rest = mean + vector;
@@ -408,7 +406,7 @@ final class FlowPart {
         double pole = channels - 1;
         if (tanh) {
             panels.combine(data, 0, zeros, -2 * LOG2_E, first, 0, first, 0, first, scores);
-            math.exponentials(data, scores, zeros, unused, powers);
+            math.exponentials(data, scores, zeros, unused);
             panels.log2(data, scores, 1, lost, logarithms);
             panels.combine(data, 2, logWeights, -2 * LOG2_E, first, -2, lost, -pole / 2, second, scores);
         } else {
@@ -417,7 +415,7 @@ final class FlowPart {
         if (slopesToo) {
             MemorySegment.copy(ALL, first, ALL, slopes, data * row);
             if (tanh) {
-                math.tanh(data, slopes, 1, 1, powers);
+                math.tanh(data, slopes, 1, 1);
             }
             panels.radialSlopes(data, tanh ? 0 : 1, tanh ? 2 : 0, slopes, pole, first, slopes);
         }
@@ -431,7 +429,7 @@ final class FlowPart {
         math.maxima(data, scores, max);
         if (MemorySegment.mismatch(ALL, max, max + row, ALL, before, before + row) >= 0) {
             MemorySegment.copy(ALL, before, ALL, follow, row);
-            math.exponentials(1, follow, max, unused, powers);
+            math.exponentials(1, follow, max, unused);
             math.scale(1, sums + own, follow);
             math.scale(1, slopeSums + own, follow);
             math.scale(1, squareSums + own, follow);
@@ -445,7 +443,7 @@ final class FlowPart {
                 math.scale(channels, crossMeans + panel * vectorsBytes, follow);
             }
         }
-        math.exponentials(data, scores, max, sums + own, powers);
+        math.exponentials(data, scores, max, sums + own);
     }
 
     /** O^T += Y^T P, in tiles of channels; what lies beyond them is not looked at. */
