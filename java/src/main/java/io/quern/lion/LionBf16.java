@@ -16,10 +16,9 @@ import jdk.incubator.vector.VectorOperators;
  * Steps of Lion over BF16 storage in one pass: what is widened is updated and rounded at once, not block by block, so that
  * memory is never idle. In blocks they had .6 of the speed of loops in C with the same reads and writes.
  *
- * <p>Integers become FP32 and back by way of a few lines of scratch memory: a vector's own {@code reinterpret} spoils the
- * profiles of all others ({@link Fp32Blocks}). Everything is written out, over addresses cut to their bits ({@link
- * io.quern.cpu.AddressSpace}): helpers would stay out of line and box their vectors. Each method is longer than what C2 inlines
- * into others ({@code FreqInlineSize}, 325 bytes), so that no two of them meet in one.
+ * <p>Integers become FP32 and back by way of a few lines of scratch memory. Everything is written out, over addresses cut to
+ * their bits ({@link io.quern.cpu.AddressSpace}): helpers would stay out of line and box their vectors. Each method is
+ * longer than what C2 inlines into others ({@code FreqInlineSize}, 325 bytes), so that no two of them meet in one.
  *
  * <p>Parameters are addresses; {@code count} is a multiple of {@link #ELEMENTS}.
  */
