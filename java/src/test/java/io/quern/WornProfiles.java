@@ -72,12 +72,14 @@ public final class WornProfiles {
         FloatVector x = FloatVector.fromMemorySegment(species, at, 0, ORDER);
         VectorMask<Float> less = x.compare(VectorOperators.LT, 0f);
         x.fma(x, x).add(x).sub(x).mul(x).max(x).neg().abs().blend(x, less).intoMemorySegment(at, 0, ORDER);
+        x.reinterpretAsInts().add(1).reinterpretAsFloats().intoMemorySegment(at, 0, ORDER);
     }
 
     private static void doubles(VectorSpecies<Double> species, MemorySegment at) {
         DoubleVector x = DoubleVector.fromMemorySegment(species, at, 0, ORDER);
         VectorMask<Double> less = x.compare(VectorOperators.LT, 0.0);
         x.fma(x, x).add(x).sub(x).mul(x).max(x).neg().abs().blend(x, less).intoMemorySegment(at, 0, ORDER);
+        x.reinterpretAsLongs().add(1).reinterpretAsDoubles().intoMemorySegment(at, 0, ORDER);
     }
 
     private static void ints(VectorSpecies<Integer> species, MemorySegment at) {
