@@ -114,7 +114,7 @@ public final class AdaptiveSolve implements Arguments {
             own.add(Role.written("lastStep", lastStep));
         }
         if (saves != null) {
-            saves.check(trajectories);
+            saves.check(trajectories, trajectories.direction(end));
             apart(own, "saved", saves.saved(), end);
             own.add(Role.written("saved", saves.saved()));
         }
@@ -282,7 +282,10 @@ public final class AdaptiveSolve implements Arguments {
             return this;
         }
 
-        /** The tolerances of every component: a step's error is to stay below atol + rtol |y|. */
+        /**
+         * The tolerances of every component: a step's error is to stay below atol + rtol |y|. With an atol of 0 a component
+         * that stays at 0 has no error of which anything could be said: its trajectory ends as {@link OdeStatus#NOT_FINITE}.
+         */
         public Roles tolerances(double rtol, double atol) {
             this.relative = new double[ode.field().dimension()];
             this.absolute = relative.clone();

@@ -31,7 +31,7 @@ public final class FixedSolve implements Arguments {
         }
         Trajectories.apart("out", trajectories.out(), null, end, size);
         if (saves != null) {
-            saves.check(trajectories);
+            saves.check(trajectories, end != null ? trajectories.direction(end) : direction(size));
             Trajectories.apart("saved", saves.saved(), null, end, size);
         }
         this.ode = ode;
@@ -40,6 +40,10 @@ public final class FixedSolve implements Arguments {
         this.size = size;
         this.steps = steps;
         this.saves = saves;
+    }
+
+    private static double direction(Times size) {
+        return size.each() == null ? size.value() : 0;
     }
 
     Ode ode() {

@@ -17,17 +17,20 @@ record SavePoints(double[] shared, Tensor each, Tensor saved) {
         Check.present("saved", saved);
     }
 
-    void check(Trajectories trajectories) {
+    /** @param direction above 0 where the solve goes forward in time, below 0 where backward; 0: trajectories differ in it */
+    void check(Trajectories trajectories, double direction) {
         Tensor state = trajectories.state();
         if (shared != null) {
-            double sense = shared.length > 1 ? shared[shared.length - 1] - shared[0] : 0;
+            double ofPoints = shared.length > 1 ? shared[shared.length - 1] - shared[0] : 0;
+            double sense = direction != 0 ? direction : ofPoints;
+            String way = direction == 0 ? "" : direction > 0 ? ", forward in time" : ", backward in time";
             for (int i = 0; i < shared.length; i++) {
                 double time = Arithmetic.of(state.dtype()).round(shared[i]);
                 Check.that(Double.isFinite(time), "savePoints[" + i + "]", "finite in " + state.dtype(), shared[i]);
                 Check.that(
                         i == 0 || (sense >= 0 ? shared[i] >= shared[i - 1] : shared[i] <= shared[i - 1]),
                         "savePoints[" + i + "]",
-                        "in order after " + (i == 0 ? "none" : String.valueOf(shared[i - 1])),
+                        "in order after " + (i == 0 ? "none" : shared[i - 1] + way),
                         shared[i]);
             }
         } else {

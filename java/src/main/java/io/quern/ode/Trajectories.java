@@ -58,6 +58,14 @@ record Trajectories(OdeField field, Tensor state, Tensor parameters, Times start
         apart(name, written, parameters, start);
     }
 
+    /** {@return above 0 where all end after their start, below 0 where before it; 0 where that is the same time, or theirs} */
+    double direction(Times end) {
+        Arithmetic arithmetic = Arithmetic.of(dtype());
+        return start.each() != null || end.each() != null
+                ? 0
+                : arithmetic.round(end.value()) - arithmetic.round(start.value());
+    }
+
     DType dtype() {
         return state.dtype();
     }

@@ -153,6 +153,29 @@ final class OdeRefusals {
                         "0.5",
                         "0.25"),
                 refusal(
+                        "save points that run against the solve",
+                        (at, s) -> at.adaptive()
+                                .savePoints(1, 0.5, 0)
+                                .saved(at.other(DType.FP32, 3, 3, 5))
+                                .run(s),
+                        "savePoints[1]",
+                        "1.0, forward",
+                        "0.5"),
+                refusal(
+                        "save points that run against the steps",
+                        (at, s) -> Ode.of(OdeCatalogue.LORENZ, Method.HEUN)
+                                .fixed()
+                                .state(at.state)
+                                .parameters(at.parameters)
+                                .size(-0.5)
+                                .savePoints(0, 0.25)
+                                .saved(at.other(DType.FP32, 2, 3, 5))
+                                .out(at.out)
+                                .run(s),
+                        "savePoints[1]",
+                        "0.0, backward",
+                        "0.25"),
+                refusal(
                         "a save point that is NaN",
                         (at, s) -> at.adaptive()
                                 .savePoints(Double.NaN)
