@@ -128,7 +128,7 @@ __device__ __forceinline__ void backwardSinks(const Backward<T>& a) {
 #pragma unroll 1
             for (int64_t i = thread; i < s.queries; i += THREADS) {
                 const RowConstants<C>& row = a.row(s, h, i);
-                const C weight = exponential(sink - row.logSumExp);
+                const C weight = sink == -C(INFINITY) ? C(0) : exponential(sink - row.logSumExp);
                 if (weight != 0) {
                     sum = fusedMultiplyAdd(weight, row.base - row.entropyGradient * sink, sum);
                 }

@@ -133,23 +133,24 @@ struct Problem {
 };
 
 /// Which sequence and which of its blocks of `block` rows a block of threads works on; a token has `rows` of them. Where
-/// sequences lie one behind the other, sequence b has its blocks from number starts[b] * rows / block + b on: they are enough
-/// and none is shared.
+/// sequences lie one behind the other, sequence b has its blocks from number (starts[b] - starts[0]) * rows / block + b on:
+/// they are enough, none is shared, and none comes before the first sequence's.
 struct Slot {
     int64_t sequence, block;
 };
 
 __device__ __forceinline__ Slot slot(const Integers& starts, int64_t tokens, int64_t sequences, int64_t rows,
                                      int64_t block, int64_t number) {
+    const int64_t first = clamp(starts.at(0), 0, tokens);
     int64_t low = 0;  // begins at or before number
     int64_t high = sequences;
     while (high - low > 1) {
         const int64_t middle = (low + high) / 2;
-        const bool before = clamp(starts.at(middle), 0, tokens) * rows / block + middle <= number;
+        const bool before = (clamp(starts.at(middle), 0, tokens) - first) * rows / block + middle <= number;
         low = before ? middle : low;
         high = before ? high : middle;
     }
-    return {low, number - (clamp(starts.at(low), 0, tokens) * rows / block + low)};
+    return {low, number - ((clamp(starts.at(low), 0, tokens) - first) * rows / block + low)};
 }
 
 }  // namespace quern::attention

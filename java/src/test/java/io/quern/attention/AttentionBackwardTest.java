@@ -58,6 +58,7 @@ class AttentionBackwardTest {
                 tests.add(DynamicTest.dynamicTest(name("ragged", device, dtype), () -> ragged(device, dtype, true)));
                 tests.add(DynamicTest.dynamicTest(name("hidden NaN", device, dtype), () -> hiddenNaN(device, dtype)));
                 tests.add(DynamicTest.dynamicTest(name("masked NaN", device, dtype), () -> maskedNaN(device, dtype)));
+                tests.add(DynamicTest.dynamicTest(name("no sink", device, dtype), () -> noSink(device, dtype)));
                 if (!device.onHost() && dtype.bytes() == 2) {
                     addTensor(tests, device, dtype);
                 }
@@ -140,24 +141,37 @@ class AttentionBackwardTest {
      * The relative error in the L2 norm: 5e-6 in FP32, as much in units of its roundoff in FP64. With 16 bits what the
      * forward pass saved is rounded, and so is the gradient: a few units of that roundoff.
      */
-    private static void assertClose(String input, double[] expected, double[] actual, DType dtype) {
-        double bound = switch (dtype) {
+    private static double relativeError(DType dtype) {
+        return switch (dtype) {
             case FP64 -> 5e-6 * 0x1p-29;
             case FP32 -> 5e-6;
             case FP16 -> 0x1p-9;
             default -> 0x1p-6;
         };
+    }
+
+    private static void assertClose(String input, double[] expected, double[] actual, DType dtype) {
+        assertClose(input, expected, actual, dtype, 0);
+    }
+
+    /** As the gradients above, relative to the norm of what is expected or to {@code size}, whichever is larger. */
+    static void assertClose(String input, double[] expected, double[] actual, DType dtype, double size) {
         double error = 0;
-        double size = 0;
         for (int i = 0; i < expected.length; i++) {
-            if (Double.isNaN(expected[i]) && Double.isNaN(actual[i])) {
-                continue;
+            if (!(Double.isNaN(expected[i]) && Double.isNaN(actual[i]))) {
+                error += (expected[i] - actual[i]) * (expected[i] - actual[i]);
             }
-            error += (expected[i] - actual[i]) * (expected[i] - actual[i]);
-            size += expected[i] * expected[i];
         }
-        double share = Math.sqrt(error) / (bound * Math.sqrt(size));
+        double share = error == 0 ? 0 : Math.sqrt(error) / (relativeError(dtype) * Math.max(size, norm(expected)));
         assertTrue(share <= 1, () -> input + ": off by " + share + " of the bound");
+    }
+
+    /** The L2 norm of the numbers among them. */
+    static double norm(double[] values) {
+        return Math.sqrt(Arrays.stream(values)
+                .filter(value -> !Double.isNaN(value))
+                .map(value -> value * value)
+                .sum());
     }
 
     private static void ragged(Device device, DType dtype, boolean biased) {
@@ -167,12 +181,13 @@ class AttentionBackwardTest {
     }
 
     private static Map<String, double[]> raggedOn(Device device, DType dtype, boolean biased) {
-        long[] queryStarts = {2, 3, 3, 73, 106, 109};
-        long[] keyStarts = {1, 7, 9, 79, 79, 177};
+        // More tokens before the first sequence than a kernel's block has.
+        long[] queryStarts = {132, 133, 133, 203, 236, 239};
+        long[] keyStarts = {131, 137, 139, 209, 209, 307};
         int heads = 2;
         int dim = 16;
-        int queries = 111;
-        int keys = 180;
+        int queries = 241;
+        int keys = 310;
         try (TensorArena arena = TensorArena.open(device);
                 Stream stream = Stream.open(device)) {
             Random random = new Random(21);
@@ -228,7 +243,7 @@ class AttentionBackwardTest {
         }
     }
 
-    private static Tensor normal(TensorArena arena, DType dtype, Random random, long... shape) {
+    static Tensor normal(TensorArena arena, DType dtype, Random random, long... shape) {
         Tensor tensor = arena.allocate(dtype, shape);
         double[] values = new double[(int) tensor.elementCount()];
         for (int i = 0; i < values.length; i++) {
@@ -279,6 +294,15 @@ class AttentionBackwardTest {
             problem.bias[key] = Double.NEGATIVE_INFINITY;
         }
         return problem;
+    }
+
+    /** A head whose sink is -infinity has none; its query that sees nothing adds nothing to the gradient. */
+    private static void noSink(Device device, DType dtype) {
+        AttentionProblem problem =
+                new AttentionProblem(Attention.full(8), dtype, 1, 2, 1, 5, 9, extras(Extra.MASK, Extra.SINKS));
+        Arrays.fill(problem.mask, 5 * 9, 6 * 9, 0);
+        problem.sinks[1] = Double.NEGATIVE_INFINITY;
+        assertGradients(problem, device, UnaryOperator.identity());
     }
 
     /** A key that is not a number reaches the gradients of those that share a query with it, and no others. */

@@ -216,12 +216,12 @@ class AttentionCudaTest {
     }
 
     private static double[][] raggedOn(Device device, DType dtype) {
-        long[] queryStarts = {0, 1, 1, 71, 104, 109};
-        long[] keyStarts = {0, 7, 9, 79, 79, 180};
+        long[] queryStarts = {130, 131, 131, 201, 234, 239}; // begins behind the first block of queries
+        long[] keyStarts = {70, 77, 79, 149, 149, 250};
         int heads = 2;
         int headDim = 64;
-        int queries = 111; // two of no sequence, which stay as they are
-        int keys = 180;
+        int queries = 241; // those of no sequence stay as they are
+        int keys = 250;
         try (TensorArena arena = TensorArena.open(device);
                 Stream stream = Stream.open(device)) {
             Tensor out = arena.allocate(dtype, 1, heads, queries, headDim).fill(1);

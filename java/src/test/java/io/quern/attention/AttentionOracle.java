@@ -55,6 +55,8 @@ final class AttentionOracle {
             case FP16 -> 0x1p-11;
             default -> 0x1p-8;
         };
+        double least =
+                p.dtype == DType.FP16 ? 0x1p-25 : 0x1p-24 * w; // half of the smallest number, of FP16 alone not tiny
         double[] s = new double[p.keyCount];
         double ds = 0;
         double m = p.sinks == null ? Double.NEGATIVE_INFINITY : p.sinks[h];
@@ -112,7 +114,7 @@ final class AttentionOracle {
                     size += weights[j] * Math.abs(v);
                 }
             }
-            statistic(result.out()[row * dv + c], o, (relative + 2 * w) * size + w * Math.abs(o) + 0x1p-24 * w);
+            statistic(result.out()[row * dv + c], o, (relative + 2 * w) * size + w * Math.abs(o) + least);
         }
     }
 

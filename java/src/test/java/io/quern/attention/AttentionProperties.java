@@ -54,12 +54,13 @@ final class AttentionProperties {
     }
 
     private static Outcome ragged(TensorArena arena, Stream stream, DType dtype) {
-        int[] queryStarts = {1, 6, 6, 61, 99};
-        int[] keyStarts = {0, 9, 12, 145, 150};
-        Tensor query = random(arena, dtype, 1, HEADS, 100, DIM);
-        Tensor keys = random(arena, dtype, 1, KEY_HEADS, 150, DIM);
-        Tensor values = random(arena, dtype, 1, KEY_HEADS, 150, VALUE_DIM);
-        Tensor together = arena.allocate(dtype, 1, HEADS, 100, VALUE_DIM).fill(7);
+        int[] queryStarts = {131, 136, 136, 191, 229
+        }; // more tokens before the first sequence than a kernel's block has
+        int[] keyStarts = {70, 79, 82, 215, 220};
+        Tensor query = random(arena, dtype, 1, HEADS, 230, DIM);
+        Tensor keys = random(arena, dtype, 1, KEY_HEADS, 220, DIM);
+        Tensor values = random(arena, dtype, 1, KEY_HEADS, 220, VALUE_DIM);
+        Tensor together = arena.allocate(dtype, 1, HEADS, 230, VALUE_DIM).fill(7);
         causal().forward()
                 .query(query)
                 .keys(keys)
@@ -69,7 +70,7 @@ final class AttentionProperties {
                         arena.allocate(DType.INT32, keyStarts.length).copyFrom(keyStarts))
                 .out(together)
                 .run(stream);
-        Tensor alone = arena.allocate(dtype, 1, HEADS, 100, VALUE_DIM).fill(7); // 7 stays where no sequence is
+        Tensor alone = arena.allocate(dtype, 1, HEADS, 230, VALUE_DIM).fill(7); // 7 stays where no sequence is
         for (int s = 0; s + 1 < queryStarts.length; s++) {
             causal().forward()
                     .query(query.slice(2, queryStarts[s], queryStarts[s + 1]))
