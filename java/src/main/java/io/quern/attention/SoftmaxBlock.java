@@ -14,7 +14,8 @@ import jdk.incubator.vector.VectorOperators;
 
 /**
  * What {@link SoftmaxVector} and {@link MergeVector} do with blocks of FP32 ({@link Fp32Blocks}). A block's sum runs in FP32, one a lane, and ends
- * in FP64. What is left of a block beyond whole vectors goes by single elements, which gives the same powers.
+ * in FP64, from lane to lane: what {@code reduceLanes} adds first depends on whether it has been compiled yet. What is left of a
+ * block beyond whole vectors goes by single elements, which gives the same powers.
  */
 final class SoftmaxBlock {
     private static final MemorySegment ALL = AddressSpace.ALL;
@@ -67,7 +68,11 @@ final class SoftmaxBlock {
                     .cast(lanes)
                     .add(FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, x + 4L * i, ORDER));
         }
-        double sum = Lanes.FLOAT_VECTOR.cast(lanes).reduceLanes(VectorOperators.ADD);
+        lanes = Lanes.FLOAT_VECTOR.cast(lanes);
+        double sum = 0;
+        for (int lane = 0; lane < LANES; lane++) {
+            sum += lanes.lane(lane);
+        }
         for (int i = vectorised; i < count; i++) {
             sum += ALL.get(FLOAT, x + 4L * i);
         }
@@ -81,7 +86,11 @@ final class SoftmaxBlock {
             lanes = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, x + 4L * i, ORDER)
                     .fma(FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, y + 4L * i, ORDER), lanes);
         }
-        double sum = Lanes.FLOAT_VECTOR.cast(lanes).reduceLanes(VectorOperators.ADD);
+        lanes = Lanes.FLOAT_VECTOR.cast(lanes);
+        double sum = 0;
+        for (int lane = 0; lane < LANES; lane++) {
+            sum += lanes.lane(lane);
+        }
         for (int i = vectorised; i < count; i++) {
             sum += ALL.get(FLOAT, x + 4L * i) * ALL.get(FLOAT, y + 4L * i);
         }

@@ -1,13 +1,18 @@
 package io.quern.attention;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
 import io.quern.Allocation;
 import io.quern.BoundCall;
 import io.quern.DType;
 import io.quern.Device;
+import io.quern.ForkedJvm;
 import io.quern.Stream;
 import io.quern.Tensor;
 import io.quern.TensorArena;
+import io.quern.cpu.Lanes;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -29,5 +34,15 @@ class RowSoftmaxTest {
                 }
             }
         }
+    }
+
+    @Test
+    @Tag("cpu")
+    void theBitsAreTheSameOnceCompiled() throws Exception {
+        ForkedJvm.Result result = new ForkedJvm()
+                .flag("--add-modules=jdk.incubator.vector")
+                .flag("-Dio.quern.lanes=" + Lanes.BITS)
+                .run(SoftmaxBits.class);
+        assertEquals(0, result.exitCode(), result::output);
     }
 }
