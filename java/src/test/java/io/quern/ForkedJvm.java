@@ -54,7 +54,7 @@ public final class ForkedJvm {
     public Running start(Class<?> main, String... arguments) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        // None lives so long that the second compiler or a collector's threads would pay.
+        // Few live so long that the second compiler would pay: who needs it adds -XX:TieredStopAtLevel=4.
         command.addAll(
                 List.of("-Xmx128m", "-XX:-CreateCoredumpOnCrash", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
         command.addAll(flags);
