@@ -29,12 +29,17 @@ final class CacheRows {
         return new CacheRows(tensor, paged);
     }
 
+    /** {@return the type in which {@link #place} has rows: their own, or FP32 for FP16} */
+    DType placed() {
+        return dtype == DType.FP16 ? DType.FP32 : dtype;
+    }
+
     /**
      * {@return where rows lie one behind the other: at {@code staged} after they were copied there, or where they are, {@link
      * #rowStride} apart, if that serves}
      */
     long place(int sequence, int keyHead, int first, int count, int wide, long staged) {
-        if (dtype == DType.FP32 && wide == length) {
+        if (dtype == placed() && wide == length) {
             if (paged == null) {
                 return rows.at(sequence, keyHead, first);
             }
@@ -43,7 +48,7 @@ final class CacheRows {
                 return rows.at(paged.pageToRead(sequence, first), keyHead, token);
             }
         }
-        copy(sequence, keyHead, first, count, wide, staged);
+        copy(sequence, keyHead, first, count, placed(), wide, staged);
         return staged;
     }
 
@@ -53,23 +58,23 @@ final class CacheRows {
     }
 
     /**
-     * Copies rows in the type in which a kernel computes.
+     * Copies rows.
      *
      * @param first the place of the first of them
+     * @param as their type afterwards, as {@link WideRows} has it
      * @param wide elements from a row's copy to the next, as {@link WideRows} has them
      */
-    void copy(int sequence, int keyHead, int first, int count, int wide, long to) {
+    private void copy(int sequence, int keyHead, int first, int count, DType as, int wide, long to) {
         if (paged == null) {
-            WideRows.copy(dtype, rows.at(sequence, keyHead, first), rows.rowStride(), count, length, wide, to);
+            WideRows.copy(dtype, as, rows.at(sequence, keyHead, first), rows.rowStride(), count, length, wide, to);
             return;
         }
         int pageTokens = paged.pageTokens();
-        int bytes = dtype.accumulator().bytes();
         for (int i = 0; i < count; ) {
             int token = (first + i) % pageTokens;
             int some = Math.min(count - i, pageTokens - token);
             long from = rows.at(paged.pageToRead(sequence, first + i), keyHead, token);
-            WideRows.copy(dtype, from, rows.rowStride(), some, length, wide, to + i * (long) wide * bytes);
+            WideRows.copy(dtype, as, from, rows.rowStride(), some, length, wide, to + i * (long) wide * as.bytes());
             i += some;
         }
     }
@@ -77,7 +82,7 @@ final class CacheRows {
     /** Copies the first rows of a sequence, widened or as they are. */
     void gather(int sequence, int keyHead, int count, boolean widen, int wide, long to) {
         if (widen) {
-            copy(sequence, keyHead, 0, count, wide, to);
+            copy(sequence, keyHead, 0, count, dtype.accumulator(), wide, to);
             return;
         }
         long rowBytes = (long) length * dtype.bytes();

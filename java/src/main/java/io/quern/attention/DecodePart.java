@@ -2,6 +2,7 @@ package io.quern.attention;
 
 import io.quern.DType;
 import io.quern.cpu.AddressSpace;
+import io.quern.cpu.Bf16RowKernel;
 import io.quern.cpu.Exp2;
 import io.quern.cpu.Fp32Blocks;
 import io.quern.cpu.Fp32RowKernel;
@@ -15,9 +16,10 @@ import java.lang.foreign.ValueLayout;
  * One thread's part of {@link DecodeVector}, and its scratch memory: one stretch of keys, and all rows that share it: those of
  * each head of the group, its queries one behind the other.
  *
- * <p>Keys and values are taken where they are if they are FP32 in whole vectors, otherwise they are copied to scratch memory a
- * block at a time and widened. Scores of a row lie one behind the other as rows of a panel; where there are fewer than a
- * block, or a query does not see a key, they are -infinity.
+ * <p>Keys and values are taken where they are if they are FP32 or BF16 in whole vectors, otherwise they are copied to scratch
+ * memory a block at a time, FP16 widened. Beside BF16 rows, those of queries and outputs have {@link Bf16RowKernel}'s order.
+ * Scores of a row lie one behind the other as rows of a panel; where there are fewer than a block, or a query does not see a key,
+ * they are -infinity.
  */
 final class DecodePart {
     /** Keys of a block: whole rows of a panel at any lane width. */
@@ -40,6 +42,8 @@ final class DecodePart {
     private final CacheRows keys;
     private final CacheRows values;
     private final DType dtype;
+    private final boolean bf16; // keys and values, whatever the queries are
+    private final long bytes; // of an element of keys and values, as the kernel takes them
     private final int keyHeads;
     private final int group;
     private final int queries; // of a sequence
@@ -76,6 +80,8 @@ final class DecodePart {
         this.keys = keys;
         this.values = values;
         this.dtype = inputs.query().dtype();
+        this.bf16 = keys != null && keys.placed() == DType.BF16;
+        this.bytes = bf16 ? DType.BF16.bytes() : Float.BYTES;
         this.keyHeads = (int) inputs.keys().size(1);
         this.group = keyHeads == 0 ? 0 : (int) inputs.heads() / keyHeads;
         this.queries = (int) inputs.query().size(2);
@@ -83,21 +89,25 @@ final class DecodePart {
         this.rows = whole(used, Fp32RowKernel.ROWS);
         this.headDim = inputs.attention().headDim();
         this.valueDim = inputs.attention().valueDim();
-        this.keyLength = whole(headDim, Fp32RowKernel.LANES);
-        this.valueLength = whole(valueDim, Fp32RowKernel.LANES);
+        int lanes = bf16 ? Bf16RowKernel.LANES : Fp32RowKernel.LANES;
+        this.keyLength = whole(headDim, lanes);
+        this.valueLength = whole(valueDim, lanes);
         this.most = new float[rows];
         this.begin = new int[rows];
         this.stop = new int[rows];
 
+        // Room for rows of either kernel: the cache may have another type than the queries have.
+        int keyRoom = whole(headDim, Bf16RowKernel.LANES);
+        int valueRoom = whole(valueDim, Bf16RowKernel.LANES);
         queryRows = scratch;
-        outs = queryRows + bytes(rows * keyLength);
-        scores = outs + bytes(rows * valueLength);
+        outs = queryRows + bytes(rows * keyRoom);
+        scores = outs + bytes(rows * valueRoom);
         logits = scores + rows * SCORES;
         shifts = logits + SCORES;
         sums = shifts + rows * HostMemory.lines(ROW);
         stagedKeys = sums + rows * HostMemory.lines(3 * ROW);
-        stagedValues = stagedKeys + bytes(BLOCK * keyLength);
-        partials = stagedValues + bytes(BLOCK * valueLength);
+        stagedValues = stagedKeys + bytes(BLOCK * keyRoom);
+        partials = stagedValues + bytes(BLOCK * valueRoom);
         long ofTerms = partials + HostMemory.lines(Fp32RowKernel.scratchBytes());
         terms = new ScoreTerms(inputs, MicroKernel.FP32, MATH, ofTerms);
         end = ofTerms + ScoreTerms.scratchBytes(MicroKernel.FP32);
@@ -141,6 +151,10 @@ final class DecodePart {
         }
         for (int r = 0; r < used; r++) {
             long sum = sums(r);
+            long out = outs + r * valueLength * 4L;
+            if (bf16) {
+                Bf16RowKernel.join(valueLength, out, stagedValues);
+            }
             states.put(
                     sequence,
                     keyHead * used + r,
@@ -149,7 +163,7 @@ final class DecodePart {
                     total(sum),
                     total(sum + ROW),
                     total(sum + 2 * ROW),
-                    outs + r * valueLength * 4L);
+                    bf16 ? stagedValues : out);
         }
     }
 
@@ -176,7 +190,14 @@ final class DecodePart {
             int head = keyHead * group + r / queries;
             int i = r % queries;
             float scale = (float) terms.scale(head, i, begin[r], stop[r]);
-            MATH.scaleVector(headDim, row(query, batch, head, i, headDim), scale, queryRows + r * keyLength * 4L);
+            long from = row(query, batch, head, i, headDim);
+            long to = queryRows + r * keyLength * 4L;
+            if (bf16) {
+                MATH.scaleVector(headDim, from, scale, stagedKeys);
+                Bf16RowKernel.separate(headDim, stagedKeys, to);
+            } else {
+                MATH.scaleVector(headDim, from, scale, to);
+            }
         }
     }
 
@@ -190,19 +211,29 @@ final class DecodePart {
 
     private void attend(int batch, int keyHead, int block, int count) {
         long key = keys.place(batch, keyHead, block, count, keyLength, stagedKeys);
-        long keyRow = key == stagedKeys ? keyLength * 4L : keys.rowStride();
+        long keyRow = key == stagedKeys ? keyLength * bytes : keys.rowStride();
         for (int r = 0; r < rows; r += Fp32RowKernel.ROWS) {
             long of = queryRows + r * keyLength * 4L;
-            Fp32RowKernel.dots(count, keyLength, of, key, keyRow, scores + r * SCORES, SCORES, partials);
+            long to = scores + r * SCORES;
+            if (bf16) {
+                Bf16RowKernel.dots(count, keyLength, of, key, keyRow, to, SCORES, partials);
+            } else {
+                Fp32RowKernel.dots(count, keyLength, of, key, keyRow, to, SCORES, partials);
+            }
         }
         for (int r = 0; r < used; r++) {
             soften(r, block, count);
         }
         long value = values.place(batch, keyHead, block, count, valueLength, stagedValues);
-        long valueRow = value == stagedValues ? valueLength * 4L : values.rowStride();
+        long valueRow = value == stagedValues ? valueLength * bytes : values.rowStride();
         for (int r = 0; r < rows; r += Fp32RowKernel.ROWS) {
+            long weights = scores + r * SCORES;
             long out = outs + r * valueLength * 4L;
-            Fp32RowKernel.accumulate(count, valueLength, scores + r * SCORES, SCORES, value, valueRow, out);
+            if (bf16) {
+                Bf16RowKernel.accumulate(count, valueLength, weights, SCORES, value, valueRow, out);
+            } else {
+                Fp32RowKernel.accumulate(count, valueLength, weights, SCORES, value, valueRow, out);
+            }
         }
     }
 

@@ -233,7 +233,7 @@ final class PrefillPart {
 
     private void stage(HeadRows from, int first, int count, int length, long to, long stride) {
         long at = from.at(batch, keyHead, sequences.firstKey[sequence] + first);
-        WideRows.copy(dtype, at, from.rowStride(), count, length, (int) (stride / bytes), to);
+        WideRows.copy(dtype, dtype.accumulator(), at, from.rowStride(), count, length, (int) (stride / bytes), to);
     }
 
     /** One step of the online softmax: a panel and a block of keys. */

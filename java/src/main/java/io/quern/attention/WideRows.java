@@ -6,7 +6,7 @@ import io.quern.cpu.Fp32Blocks;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Copies rows to scratch memory in the type in which a kernel computes: FP64 stays, everything else becomes FP32. */
+/** Copies rows to scratch memory in the type in which a kernel takes them: as they are, or FP16 and BF16 as FP32. */
 final class WideRows {
     private static final MemorySegment ALL = AddressSpace.ALL;
 
@@ -15,27 +15,28 @@ final class WideRows {
     /**
      * Copies rows; they lie one behind the other afterwards.
      *
+     * @param as the same type, or FP32
      * @param stride from a row to the next, in bytes
      * @param length elements of a row
      * @param wide elements from a row's copy to the next, at least length; those between are 0 afterwards
      */
-    static void copy(DType dtype, long from, long stride, int rows, int length, int wide, long to) {
+    static void copy(DType dtype, DType as, long from, long stride, int rows, int length, int wide, long to) {
         if (wide == length && stride == (long) length * dtype.bytes()) {
-            copy(dtype, from, rows * length, to); // one long row: a call for each would cost as much as the copy
+            copy(dtype, as, from, rows * length, to); // one long row: a call for each would cost as much as the copy
             return;
         }
-        int bytes = dtype.accumulator().bytes();
+        int bytes = as.bytes();
         for (int i = 0; i < rows; i++) {
             long at = to + i * (long) wide * bytes;
-            copy(dtype, from + i * stride, length, at);
-            for (long end = at + (long) length * bytes; end < at + (long) wide * bytes; end += Integer.BYTES) {
-                ALL.set(ValueLayout.JAVA_INT_UNALIGNED, end, 0);
+            copy(dtype, as, from + i * stride, length, at);
+            for (long end = at + (long) length * bytes; end < at + (long) wide * bytes; end += Short.BYTES) {
+                ALL.set(ValueLayout.JAVA_SHORT_UNALIGNED, end, (short) 0);
             }
         }
     }
 
-    private static void copy(DType dtype, long from, int count, long to) {
-        if (dtype == DType.FP32 || dtype == DType.FP64) {
+    private static void copy(DType dtype, DType as, long from, int count, long to) {
+        if (dtype == as) {
             MemorySegment.copy(ALL, from, ALL, to, (long) count * dtype.bytes());
             return;
         }

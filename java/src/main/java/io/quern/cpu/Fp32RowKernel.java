@@ -68,7 +68,7 @@ public final class Fp32RowKernel {
 
     /** {@return the scratch memory of {@link #dots} in bytes} */
     public static long scratchBytes() {
-        return V;
+        return ROWS * V;
     }
 
     /**
@@ -83,15 +83,11 @@ public final class Fp32RowKernel {
             int keys, int length, long queries, long keyRows, long keyRow, long scores, long scoreRow, long scratch) {
         for (int j = 0; j < keys; j++) {
             products(length, queries, keyRows + j * keyRow, scratch);
-            long at = scores + j * 4L;
-            ALL.set(ELEMENT, at, ALL.get(ELEMENT, scratch));
-            ALL.set(ELEMENT, at + scoreRow, ALL.get(ELEMENT, scratch + SECOND));
-            ALL.set(ELEMENT, at + 2 * scoreRow, ALL.get(ELEMENT, scratch + THIRD));
-            ALL.set(ELEMENT, at + 3 * scoreRow, ALL.get(ELEMENT, scratch + FOURTH));
+            scores(scratch, scores + j * 4L, scoreRow);
         }
     }
 
-    /** Leaves the sums of products with four rows in a vector. */
+    /** Leaves the products with four rows, as many sums of each as a vector has lanes. */
     private static void products(int length, long queries, long key, long to) {
         FloatVector x = FloatVector.zero(SPECIES);
         FloatVector y = x;
@@ -143,15 +139,27 @@ public final class Fp32RowKernel {
             w = FloatVector.fromMemorySegment(SPECIES, ALL, at + length * 12L, ORDER)
                     .fma(k, w);
         }
-        // Each sum in a quarter of the lanes: x, z, y, w.
-        x = FLOAT_VECTOR.cast(x);
-        y = FLOAT_VECTOR.cast(y);
-        z = FLOAT_VECTOR.cast(z);
-        w = FLOAT_VECTOR.cast(w);
+        FLOAT_VECTOR.cast(x).intoMemorySegment(ALL, to, ORDER);
+        FLOAT_VECTOR.cast(y).intoMemorySegment(ALL, to + V, ORDER);
+        FLOAT_VECTOR.cast(z).intoMemorySegment(ALL, to + 2 * V, ORDER);
+        FLOAT_VECTOR.cast(w).intoMemorySegment(ALL, to + 3 * V, ORDER);
+    }
+
+    /**
+     * Writes the scores of a key.
+     *
+     * @param products four vectors, of which each has the sum over lanes that is a row's score; written
+     */
+    static void scores(long products, long to, long scoreRow) {
+        FloatVector x = FloatVector.fromMemorySegment(SPECIES, ALL, products, ORDER);
+        FloatVector y = FloatVector.fromMemorySegment(SPECIES, ALL, products + V, ORDER);
+        FloatVector z = FloatVector.fromMemorySegment(SPECIES, ALL, products + 2 * V, ORDER);
+        FloatVector w = FloatVector.fromMemorySegment(SPECIES, ALL, products + 3 * V, ORDER);
         x = x.add(x.rearrange(HALF));
         y = y.add(y.rearrange(HALF));
         z = z.add(z.rearrange(HALF));
         w = w.add(w.rearrange(HALF));
+        // Each sum in a quarter of the lanes: x, z, y, w.
         x = x.blend(y, UPPER_HALF);
         z = z.blend(w, UPPER_HALF);
         x = x.add(x.rearrange(QUARTER));
@@ -163,7 +171,11 @@ public final class Fp32RowKernel {
         if (LANES >= 16) {
             x = x.add(x.rearrange(SIXTEENTH));
         }
-        x.intoMemorySegment(ALL, to, ORDER);
+        x.intoMemorySegment(ALL, products, ORDER);
+        ALL.set(ELEMENT, to, ALL.get(ELEMENT, products));
+        ALL.set(ELEMENT, to + scoreRow, ALL.get(ELEMENT, products + SECOND));
+        ALL.set(ELEMENT, to + 2 * scoreRow, ALL.get(ELEMENT, products + THIRD));
+        ALL.set(ELEMENT, to + 3 * scoreRow, ALL.get(ELEMENT, products + FOURTH));
     }
 
     /**
