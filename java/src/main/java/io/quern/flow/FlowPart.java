@@ -476,7 +476,7 @@ final class FlowPart {
         boolean nowhere = sum == 0;
         double inverse = nowhere ? 0 : 1 / sum;
         math.unpackColumn(channels, means + panel * vectorsBytes, column, inverse, mean);
-        if (product) {
+        if (product && !nowhere) {
             math.addVector(channels, all.centre, mean);
         }
         if (nowhere) {

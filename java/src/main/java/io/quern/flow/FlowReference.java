@@ -72,7 +72,8 @@ final class FlowReference {
             double t = points.time(query);
             d = points.channels();
             alpha = flow.schedule().alpha(t);
-            sigma = flow.schedule().sigma(t);
+            double scale = flow.schedule().sigma(t);
+            sigma = scale == 0 ? Double.NaN : scale; // nowhere is a density then
             alphaRate = flow.schedule().alphaRate(t);
             logSigmaRate = flow.schedule().logSigmaRate(t);
             int count = Math.toIntExact(points.dataCount());
@@ -102,7 +103,9 @@ final class FlowReference {
             for (int j = 0; j < count && sum > 0; j++) {
                 p[j] /= sum;
             }
-            logDensity = most + Math.log(sum) - Math.log(weights) - d * Math.log(sigma) + noise.logConstant(d);
+            logDensity = most == Double.NEGATIVE_INFINITY // whatever the weights' sum is, 0 among others
+                    ? most
+                    : most + Math.log(sum) - Math.log(weights) - d * Math.log(sigma) + noise.logConstant(d);
         }
 
         private double square(double[] datum) {

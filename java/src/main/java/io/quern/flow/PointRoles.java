@@ -48,7 +48,7 @@ public abstract sealed class PointRoles<R extends PointRoles<R>> permits Evaluat
         return self();
     }
 
-    /** The times of the queries, FP64, (queries) or (1); read by each run. Where sigma is not above 0 the result is NaN. */
+    /** The times of the queries, FP64, (queries) or (1); read by each run. Sigma is above 0 there; where it is 0 the result is NaN. */
     public R times(Tensor times) {
         this.times = times;
         this.time = Double.NaN;

@@ -217,8 +217,8 @@ public final class Sampler implements AutoCloseable {
             return this;
         }
 
-        /** Steps of one size between two times. */
-        public Roles times(double first, double last, int steps) {
+        /** Steps of one size between two times, in place of {@link #times}. */
+        public Roles evenSteps(double first, double last, int steps) {
             Check.range("steps", steps, 1, 1 << 24);
             times = new double[steps + 1];
             for (int i = 0; i <= steps; i++) {

@@ -26,7 +26,8 @@
  * pole at the datum (tanh and exponential in two channels and more) take |u|^2 to be at least 2^-100 (FP64: 2^-200).
  *
  * <p>The divergence is a d + b sum p (y - mean) . grad s; the sum is taken from distances, as
- * {@code ((x - alpha mean) . score - sum p slope |u|^2) / alpha}: where alpha is small, eps d / alpha of it is noise. At alpha = 0 it is a d.
+ * {@code ((x - alpha mean) . score - sum p slope |u|^2) / alpha}: where alpha is small, eps d / alpha of it is noise, and far
+ * from all data eps sum p |u|^2 / alpha. At alpha = 0 it is a d.
  *
  * <p>A gradient sums slopes, data weighted by them, and these times c = y . (b df + dm), and is off by at most {@code 8 eps (1 + max|s|)} of the
  * sum of its terms' sizes. It always takes differences.

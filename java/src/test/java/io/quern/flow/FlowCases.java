@@ -272,9 +272,51 @@ public final class FlowCases {
                 && Double.isNaN(normal.of().get(Output.SCORE)[3])
                 && !Double.isNaN(normal.of().get(Output.VELOCITY)[0])
                 && !Double.isNaN(normal.of().get(Output.VELOCITY)[4]);
-        return Outcome.that(nowhere, "nowhere: " + result)
+        return weightless(dtype, device)
+                .and(timeless(dtype, device))
+                .and(Outcome.that(nowhere, "nowhere: " + result))
                 .and(Outcome.that(reached, "reached: " + result))
                 .and(Outcome.that(notANumber, "NaN stays with its query: " + normal));
+    }
+
+    /** Where no datum has weight there is nothing; Gaussian scores come from a product where no divergence is asked for. */
+    private static Outcome weightless(DType dtype, Device device) {
+        Outcome outcome = Outcome.passed("");
+        for (Flow flow : List.of(Flow.rectified(), Flow.poisson(), Flow.straight(Noise.uniform(0, 1)))) {
+            FlowProblem some = FlowProblem.random(flow, dtype, 3, 67, 2, false, 0.5);
+            FlowProblem none = new FlowProblem(flow, dtype, some.x(), some.y(), new double[67], some.times());
+            outcome = outcome.and(nothing(none.on(device)))
+                    .and(nothing(none.on(device, Output.MEAN, Output.VELOCITY, Output.LOG_DENSITY, Output.SCORE)));
+        }
+        return outcome;
+    }
+
+    private static Outcome nothing(FlowProblem.Result result) {
+        Outcome outcome = Outcome.passed("");
+        for (Map.Entry<Output, double[]> of : result.of().entrySet()) {
+            double expected = of.getKey() == Output.LOG_DENSITY ? Double.NEGATIVE_INFINITY : 0;
+            outcome = outcome.and(Outcome.that(
+                    Arrays.stream(of.getValue()).allMatch(x -> x == expected),
+                    "without weights " + of.getKey() + " is " + Arrays.toString(of.getValue())));
+        }
+        return outcome;
+    }
+
+    /** At sigma 0 there is no density; others do not notice. */
+    private static Outcome timeless(DType dtype, Device device) {
+        Outcome outcome = Outcome.passed("");
+        for (Flow flow : List.of(Flow.rectified(), Flow.poisson(), Flow.radial(Noise.tanh()))) {
+            double[][] x = {{0.25}, {0.25}, {0.25}};
+            double[][] y = {{1}, {0.5}};
+            double[] result = new FlowProblem(flow, dtype, x, y, null, new double[] {0, Double.NaN, 0.5})
+                    .on(device, Output.VELOCITY)
+                    .of()
+                    .get(Output.VELOCITY);
+            outcome = outcome.and(Outcome.that(
+                    Double.isNaN(result[0]) && Double.isNaN(result[1]) && Double.isFinite(result[2]),
+                    flow + " at times 0, NaN and .5: " + Arrays.toString(result)));
+        }
+        return outcome;
     }
 
     /** x -> x + c and R x for data alike; the order of data. Scores of some size s leave errors of eps s. */

@@ -29,6 +29,7 @@ final class SamplerCases {
             cases.add(property("density along the path, " + flow, FP64, device -> density(flow, device)));
         }
         cases.add(property("one datum by exact steps", FP64, SamplerCases::oneDatum));
+        cases.add(property("whole numbers are times", FP64, SamplerCases::wholeTimes));
         cases.add(property("uniform prior to four points", FP64, SamplerCases::fourPoints));
         cases.add(property("order of methods", FP64, SamplerCases::orders));
         cases.add(property("forth and back", FP32, SamplerCases::forthAndBack));
@@ -284,6 +285,22 @@ final class SamplerCases {
         return Outcome.within(worst, allowed, "r^2 / (1 + r^2) of the Cauchy distribution");
     }
 
+    /** Three times are three times, whole numbers too; one datum is reached exactly. */
+    private static Outcome wholeTimes(Device device) {
+        try (TensorArena arena = TensorArena.open(device);
+                Stream stream = Stream.open(device)) {
+            Tensor state = arena.allocate(FP64, 1, 1).fill(4);
+            Tensor data = arena.allocate(FP64, 1, 1).fill(1);
+            Flow.varianceExploding()
+                    .sampleExactly()
+                    .state(state)
+                    .data(data)
+                    .times(3, 2, 1)
+                    .run(stream);
+            return Outcome.within(Math.abs(state.toDoubleArray()[0] - 2), 4 * Math.ulp(4.0), "at time 1");
+        }
+    }
+
     private static double[] drawn(Noise noise, int rows, int d, Device device) {
         try (TensorArena arena = TensorArena.open(device)) {
             Tensor out = arena.allocate(FP64, rows, d);
@@ -303,7 +320,7 @@ final class SamplerCases {
                             () -> flow.sample(Method.HEUN)
                                     .state(state)
                                     .data(data)
-                                    .times(1, 0, 4)
+                                    .evenSteps(1, 0, 4)
                                     .bind(stream),
                             "time",
                             "sigma is above 0",
@@ -323,7 +340,7 @@ final class SamplerCases {
                                     .state(state)
                                     .data(data)
                                     .logDensity(arena.allocate(FP32, 4))
-                                    .times(1, 0.5, 2)
+                                    .evenSteps(1, 0.5, 2)
                                     .bind(stream),
                             "logDensity",
                             "Runge-Kutta"))
@@ -332,7 +349,7 @@ final class SamplerCases {
                             () -> flow.sample(Method.EULER)
                                     .state(arena.allocate(FP32, 4, 6).slice(1, 0, 3))
                                     .data(data)
-                                    .times(1, 0, 2)
+                                    .evenSteps(1, 0, 2)
                                     .bind(stream),
                             "state",
                             "densely packed"));

@@ -94,6 +94,11 @@ public final class Flows {
                 all &= sample(each.getKey(), each.getValue(), data, arena, stream, folder, out);
             }
         }
+        out.println(String.format(
+                Locale.ROOT,
+                "verdict              %s: chance alone takes chi^2 above %.1f once in 1,000",
+                all ? "each flow draws digits as often as they are there" : "not as often as they are there",
+                CHI_SQUARE));
         Path trajectories = folder.resolve("four-points.png");
         FourPoints.write(device, trajectories);
         out.println("pictures             " + folder + ": a grid of samples for each flow, and "
