@@ -1,5 +1,6 @@
 package io.quern.rope;
 
+import static io.quern.cpu.AddressSpace.ADDRESS;
 import static io.quern.cpu.AddressSpace.ALL;
 
 import io.quern.DType;
@@ -104,8 +105,12 @@ final class TurnLayout {
         if (angles == null) {
             long position = positions.whole(positionsMemory, 0, batch, token);
             boolean known = position >= 0 && position < tableRows;
-            if (known && !adjacent && !inverse) {
-                return position;
+            if (known && !inverse) {
+                if (!adjacent) {
+                    return position;
+                }
+                spread(tableCosines(batch, position), tableSines(batch, position), scratch.address() + at);
+                return PLACED;
             }
             if (known) {
                 copy(batch, position, scratch, row);
@@ -121,10 +126,9 @@ final class TurnLayout {
         if (inverse) {
             negate(scratch, row + pairs * elementBytes);
         }
-        if (adjacent && wide) {
-            spreadFp64(scratch.address() + row, scratch.address() + at);
-        } else if (adjacent) {
-            spreadFp32(scratch.address() + row, scratch.address() + at);
+        if (adjacent) {
+            long cosines = scratch.address() + row;
+            spread(cosines, cosines + pairs * elementBytes, scratch.address() + at);
         }
         return PLACED;
     }
@@ -135,16 +139,22 @@ final class TurnLayout {
      * @param row what {@link #place} returned
      */
     long cosines(long batch, long row, MemorySegment scratch, long at) {
-        return row == PLACED
-                ? scratch.address() + at
-                : cosine.address() + (batch * cosineBatchStride + row * cosineRowStride) * elementBytes;
+        return row == PLACED ? scratch.address() + at : tableCosines(batch, row);
     }
 
     /** {@return that of the sines; parameters as those of {@link #cosines}} */
     long sines(long batch, long row, MemorySegment scratch, long at) {
         return row == PLACED
                 ? scratch.address() + at + (adjacent ? 2 : 1) * pairs * elementBytes
-                : sine.address() + (batch * sineBatchStride + row * sineRowStride) * elementBytes;
+                : tableSines(batch, row);
+    }
+
+    private long tableCosines(long batch, long row) {
+        return cosine.address() + (batch * cosineBatchStride + row * cosineRowStride) * elementBytes;
+    }
+
+    private long tableSines(long batch, long row) {
+        return sine.address() + (batch * sineBatchStride + row * sineRowStride) * elementBytes;
     }
 
     /** Rounds FP64 numbers to FP32. */
@@ -182,51 +192,60 @@ final class TurnLayout {
         }
     }
 
-    private void spreadFp32(long row, long to) {
-        long sines = 4L * pairs; // from a row's cosines to its sines
+    /** Lays a row out for adjacent pairs: (c0 c0 c1 c1 ...) and, behind them, (-s0 s0 -s1 s1 ...). */
+    private void spread(long cosines, long sines, long to) {
+        if (wide) {
+            spreadFp64(cosines & ADDRESS, sines & ADDRESS, to & ADDRESS);
+        } else {
+            spreadFp32(cosines & ADDRESS, sines & ADDRESS, to & ADDRESS);
+        }
+    }
+
+    private void spreadFp32(long cosines, long sines, long to) {
+        long behind = 8L * pairs; // the sines laid out lie behind the cosines laid out
         int k = 0;
         for (; k < Lanes.FLOAT.loopBound(pairs); k += Lanes.FLOAT.length()) {
-            FloatVector c = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, row + 4L * k, ORDER);
-            FloatVector s = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, row + sines + 4L * k, ORDER);
+            FloatVector c = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, cosines + 4L * k, ORDER);
+            FloatVector s = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, sines + 4L * k, ORDER);
             long lower = to + 8L * k;
             long upper = lower + Lanes.FLOAT.vectorByteSize();
             c.rearrange(LOWER_FLOATS).intoMemorySegment(ALL, lower, ORDER);
             c.rearrange(UPPER_FLOATS).intoMemorySegment(ALL, upper, ORDER);
-            s.rearrange(LOWER_FLOATS).mul(FLOAT_SIGNS).intoMemorySegment(ALL, lower + 2 * sines, ORDER);
-            s.rearrange(UPPER_FLOATS).mul(FLOAT_SIGNS).intoMemorySegment(ALL, upper + 2 * sines, ORDER);
+            s.rearrange(LOWER_FLOATS).mul(FLOAT_SIGNS).intoMemorySegment(ALL, lower + behind, ORDER);
+            s.rearrange(UPPER_FLOATS).mul(FLOAT_SIGNS).intoMemorySegment(ALL, upper + behind, ORDER);
         }
         for (; k < pairs; k++) {
-            float c = ALL.get(FLOAT, row + 4L * k);
-            float s = ALL.get(FLOAT, row + sines + 4L * k);
+            float c = ALL.get(FLOAT, cosines + 4L * k);
+            float s = ALL.get(FLOAT, sines + 4L * k);
             ALL.set(FLOAT, to + 8L * k, c);
             ALL.set(FLOAT, to + 8L * k + 4, c);
-            ALL.set(FLOAT, to + 2 * sines + 8L * k, -s);
-            ALL.set(FLOAT, to + 2 * sines + 8L * k + 4, s);
+            ALL.set(FLOAT, to + behind + 8L * k, -s);
+            ALL.set(FLOAT, to + behind + 8L * k + 4, s);
         }
     }
 
-    private void spreadFp64(long row, long to) {
-        long sines = 8L * pairs;
+    private void spreadFp64(long cosines, long sines, long to) {
+        long behind = 16L * pairs;
         // C2 has no shuffle of two doubles: it boxes them.
         int vectorised = Lanes.DOUBLE.length() > 2 ? Lanes.DOUBLE.loopBound(pairs) : 0;
         int k = 0;
         for (; k < vectorised; k += Lanes.DOUBLE.length()) {
-            DoubleVector c = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, row + 8L * k, ORDER);
-            DoubleVector s = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, row + sines + 8L * k, ORDER);
+            DoubleVector c = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, cosines + 8L * k, ORDER);
+            DoubleVector s = DoubleVector.fromMemorySegment(Lanes.DOUBLE, ALL, sines + 8L * k, ORDER);
             long lower = to + 16L * k;
             long upper = lower + Lanes.DOUBLE.vectorByteSize();
             c.rearrange(LOWER_DOUBLES).intoMemorySegment(ALL, lower, ORDER);
             c.rearrange(UPPER_DOUBLES).intoMemorySegment(ALL, upper, ORDER);
-            s.rearrange(LOWER_DOUBLES).mul(DOUBLE_SIGNS).intoMemorySegment(ALL, lower + 2 * sines, ORDER);
-            s.rearrange(UPPER_DOUBLES).mul(DOUBLE_SIGNS).intoMemorySegment(ALL, upper + 2 * sines, ORDER);
+            s.rearrange(LOWER_DOUBLES).mul(DOUBLE_SIGNS).intoMemorySegment(ALL, lower + behind, ORDER);
+            s.rearrange(UPPER_DOUBLES).mul(DOUBLE_SIGNS).intoMemorySegment(ALL, upper + behind, ORDER);
         }
         for (; k < pairs; k++) {
-            double c = ALL.get(DOUBLE, row + 8L * k);
-            double s = ALL.get(DOUBLE, row + sines + 8L * k);
+            double c = ALL.get(DOUBLE, cosines + 8L * k);
+            double s = ALL.get(DOUBLE, sines + 8L * k);
             ALL.set(DOUBLE, to + 16L * k, c);
             ALL.set(DOUBLE, to + 16L * k + 8, c);
-            ALL.set(DOUBLE, to + 2 * sines + 16L * k, -s);
-            ALL.set(DOUBLE, to + 2 * sines + 16L * k + 8, s);
+            ALL.set(DOUBLE, to + behind + 16L * k, -s);
+            ALL.set(DOUBLE, to + behind + 16L * k + 8, s);
         }
     }
 
