@@ -32,6 +32,14 @@ final class PartsLoop {
     /** Of a block, which is to stay in the first-level cache; one vector may take more. */
     private static final int MOST_BYTES = 24 << 10;
 
+    /**
+     * What a part's instructions take of {@link StepCompiler#MOST_WEIGHT}, before what it reads and stores for others. Whole
+     * methods of that weight need more registers than there are: adaptive Dormand-Prince of Lorenz takes .91 (FP32) to .93
+     * (FP64) of the time in parts of this one (512 bits). Where the heaviest part, with its loads and stores, was held to it too,
+     * .83: not tried with all tests.
+     */
+    private static final int MOST_OF_A_PART = 2_500;
+
     private static final MethodTypeDesc PART = MethodTypeDesc.of(CD_long, CD_long);
 
     // Local variables of a part.
@@ -71,7 +79,7 @@ final class PartsLoop {
         this.varies = StepCompiler.varies(program, carried);
         // Where no smaller parts help, the last one stores too much: of numbers one at a time, which are not boxed.
         int before = Integer.MAX_VALUE;
-        for (int most = StepCompiler.MOST_WEIGHT; ; most -= most / 8) {
+        for (int most = MOST_OF_A_PART; ; most -= most / 8) {
             divide(most);
             int heaviest = heaviest();
             if (heaviest <= StepCompiler.MOST_WEIGHT || heaviest >= before) {
