@@ -36,7 +36,7 @@ final class PartsLoop {
      * What a part's instructions take of {@link StepCompiler#MOST_WEIGHT}, before what it reads and stores for others. Whole
      * methods of that weight need more registers than there are: adaptive Dormand-Prince of Lorenz takes .91 (FP32) to .93
      * (FP64) of the time in parts of this one (512 bits). Where the heaviest part, with its loads and stores, was held to it too,
-     * .83: not tried with all tests.
+     * .83.
      */
     private static final int MOST_OF_A_PART = 2_500;
 

@@ -102,6 +102,8 @@ final class TurnLayout {
      */
     long place(long batch, long token, MemorySegment scratch, long at) {
         long row = at + rowAt;
+        long cosines = scratch.address() + row;
+        long sines = cosines + pairs * elementBytes;
         if (angles == null) {
             long position = positions.whole(positionsMemory, 0, batch, token);
             boolean known = position >= 0 && position < tableRows;
@@ -109,10 +111,9 @@ final class TurnLayout {
                 if (!adjacent) {
                     return position;
                 }
-                spread(tableCosines(batch, position), tableSines(batch, position), scratch.address() + at);
-                return PLACED;
-            }
-            if (known) {
+                cosines = tableCosines(batch, position);
+                sines = tableSines(batch, position);
+            } else if (known) {
                 copy(batch, position, scratch, row);
             } else {
                 fill(scratch, row);
@@ -127,8 +128,7 @@ final class TurnLayout {
             negate(scratch, row + pairs * elementBytes);
         }
         if (adjacent) {
-            long cosines = scratch.address() + row;
-            spread(cosines, cosines + pairs * elementBytes, scratch.address() + at);
+            spread(cosines, sines, scratch.address() + at);
         }
         return PLACED;
     }
@@ -166,10 +166,8 @@ final class TurnLayout {
 
     private void copy(long batch, long position, MemorySegment scratch, long row) {
         long bytes = pairs * elementBytes;
-        long cosineAt = (batch * cosineBatchStride + position * cosineRowStride) * elementBytes;
-        long sineAt = (batch * sineBatchStride + position * sineRowStride) * elementBytes;
-        MemorySegment.copy(cosine, cosineAt, scratch, row, bytes);
-        MemorySegment.copy(sine, sineAt, scratch, row + bytes, bytes);
+        MemorySegment.copy(ALL, tableCosines(batch, position), scratch, row, bytes);
+        MemorySegment.copy(ALL, tableSines(batch, position), scratch, row + bytes, bytes);
     }
 
     private void fill(MemorySegment scratch, long row) {
