@@ -19,9 +19,10 @@ import jdk.incubator.vector.VectorOperators;
  * Lion by the Vector API. All tensors together are one sequence of elements, cut into parts of equal length that threads
  * take in turn, so that one large tensor and a thousand small ones balance alike.
  *
- * <p>FP32 and FP64 are updated in place; FP64 with caution by the reference's loop. For 16-bit storage a block at a time is
- * widened, updated as FP32 and rounded; copies are made block by block, while parameters are in the first-level cache. What is
- * left of a piece beyond whole vectors goes through the reference's loop, which gives the same bits.
+ * <p>FP32 and FP64 are updated in place, what is left beyond whole vectors by {@link LionScalar}; FP64 with caution by the
+ * reference's loop. For 16-bit storage a block at a time is widened, updated as FP32 and rounded; copies are made block by
+ * block, while parameters are in the first-level cache. What is left there, or with caution, goes through the reference's loop,
+ * which gives the same bits.
  */
 final class LionVector implements Launch, WorkerPool.Task {
     /** Elements of a part: some 30 microseconds of work at memory speed, a hundred times what handing it out costs. */
@@ -121,6 +122,7 @@ final class LionVector implements Launch, WorkerPool.Task {
         int lanes = at.storage() == Storage.FP64 ? DOUBLE_LANES : FLOAT_LANES;
         boolean plainLoop = coefficients.cautious && at.storage() == Storage.FP64;
         long vectorised = plainLoop ? begin : begin + (end - begin) / lanes * lanes;
+        long updated = vectorised;
         if (at.storage() == Storage.FP64) {
             updateFp64(
                     at.parameter().address() + 8 * begin,
@@ -128,6 +130,7 @@ final class LionVector implements Launch, WorkerPool.Task {
                     at.gradient().address() + 8 * begin,
                     vectorised - begin,
                     coefficients);
+            updated = updateRest(at, vectorised, end);
         } else if (at.storage() == Storage.FP32 && at.copy() == null) {
             updateFp32(
                     at.parameter().address() + 4 * begin,
@@ -136,15 +139,33 @@ final class LionVector implements Launch, WorkerPool.Task {
                     vectorised - begin,
                     (float) coefficients.learningRate(at),
                     coefficients);
+            updated = updateRest(at, vectorised, end);
         } else {
             long onePass = begin + onePass(at, begin, vectorised - begin);
             updateBlocks(at, onePass, vectorised);
         }
         if (coefficients.zeroesGradients) {
             int bytes = at.storage().gradient().bytes();
-            MemorySegment.copy(ZEROS, 0, at.gradient(), bytes * begin, bytes * (vectorised - begin));
+            MemorySegment.copy(ZEROS, 0, at.gradient(), bytes * begin, bytes * (updated - begin));
         }
-        LionReference.update(at, vectorised, end, coefficients);
+        LionReference.update(at, updated, end, coefficients);
+    }
+
+    /** Updates what is left of FP32 or FP64 in place, unless that is cautious; {@return the first that is not updated} */
+    private long updateRest(HostTensors at, long from, long end) {
+        if (coefficients.cautious) {
+            return from;
+        }
+        long parameter = at.parameter().address();
+        long momentum = at.momentum().address();
+        long gradient = at.gradient().address();
+        if (at.storage() == Storage.FP64) {
+            LionScalar.fp64(parameter, momentum, gradient, from, end, coefficients.learningRate(at), coefficients);
+        } else {
+            float learningRate = (float) coefficients.learningRate(at);
+            LionScalar.fp32(parameter, momentum, gradient, from, end, learningRate, coefficients);
+        }
+        return end;
     }
 
     /** {@return how many elements were updated without blocks: none, or what is whole vectors} */
