@@ -101,6 +101,9 @@ final class RopeHeads {
         if (pairing == Pairing.HALVES) {
             RopeHalves.fp32(from, fromStep, to, toStep, count, cosines, sines, pairs);
             first = Lanes.FLOAT.loopBound(pairs);
+        } else if (RopeAdjacent.fitsRegisters(pairs)) {
+            RopeAdjacent.fp32InRegisters(from, fromStep, to, toStep, count, cosines, sines);
+            first = pairs;
         } else {
             RopeAdjacent.fp32(from, fromStep, to, toStep, count, cosines, sines, pairs);
             first = Lanes.FLOAT.loopBound(rotaryDim) / 2;

@@ -22,6 +22,8 @@ import jdk.incubator.vector.VectorShuffle;
  *   HALVES    c0 c1 c2 ...  |   s0  s1  s2 ...            (2, pairs)
  *   ADJACENT  c0 c0 c1 c1 ...  |  -s0  s0 -s1  s1 ...     (2, 2 * pairs): a lane for each channel
  * </pre>
+ *
+ * Where {@link RopeAdjacent} spreads them in registers, they lie as for HALVES.
  */
 final class TurnLayout {
     /** In place of a row of the table. */
@@ -32,15 +34,15 @@ final class TurnLayout {
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
 
     // Each lane twice: of the lower half of a vector, of its upper half.
-    private static final VectorShuffle<Float> LOWER_FLOATS = VectorShuffle.fromOp(Lanes.FLOAT, i -> i / 2);
-    private static final VectorShuffle<Float> UPPER_FLOATS =
+    static final VectorShuffle<Float> LOWER_FLOATS = VectorShuffle.fromOp(Lanes.FLOAT, i -> i / 2);
+    static final VectorShuffle<Float> UPPER_FLOATS =
             VectorShuffle.fromOp(Lanes.FLOAT, i -> (Lanes.FLOAT.length() + i) / 2);
     private static final VectorShuffle<Double> LOWER_DOUBLES = VectorShuffle.fromOp(Lanes.DOUBLE, i -> i / 2);
     private static final VectorShuffle<Double> UPPER_DOUBLES =
             VectorShuffle.fromOp(Lanes.DOUBLE, i -> (Lanes.DOUBLE.length() + i) / 2);
 
     // -1, 1, -1, 1 ...
-    private static final FloatVector FLOAT_SIGNS =
+    static final FloatVector FLOAT_SIGNS =
             FloatVector.broadcast(Lanes.FLOAT, 1).blend(-1, VectorMask.fromLong(Lanes.FLOAT, 0x5555));
     private static final DoubleVector DOUBLE_SIGNS =
             DoubleVector.broadcast(Lanes.DOUBLE, 1).blend(-1, VectorMask.fromLong(Lanes.DOUBLE, 0x55));
@@ -49,7 +51,7 @@ final class TurnLayout {
     private final long elementBytes;
     private final boolean wide; // FP64, not FP32
     private final boolean inverse;
-    private final boolean adjacent;
+    private final boolean spreads; // a lane for each channel, not for each pair
     private final PositionsLayout positions;
     private final MemorySegment positionsMemory;
     private final TokenAngles angles; // null where there is a table
@@ -72,7 +74,7 @@ final class TurnLayout {
         inverse = a.direction() == Direction.INVERSE;
         wide = a.x().dtype() == DType.FP64;
         elementBytes = wide ? 8 : 4;
-        adjacent = a.rope().pairing() == Pairing.ADJACENT;
+        spreads = a.rope().pairing() == Pairing.ADJACENT && (wide || !RopeAdjacent.fitsRegisters(pairs));
         positions = a.positionsLayout();
         positionsMemory = positions.segment();
         angles = table == null ? new TokenAngles(a.rope(), positions) : null;
@@ -85,7 +87,7 @@ final class TurnLayout {
         sineRowStride = table == null ? 0 : table.sine().stride(-2);
 
         long rowBytes = 2 * pairs * elementBytes;
-        rowAt = adjacent ? aligned(2 * rowBytes) : 0;
+        rowAt = spreads ? aligned(2 * rowBytes) : 0;
         angleAt = wide ? rowAt : rowAt + aligned(rowBytes);
         scratchBytes = angles == null ? rowAt + aligned(rowBytes) : angleAt + aligned(angles.bytes());
     }
@@ -108,7 +110,7 @@ final class TurnLayout {
             long position = positions.whole(positionsMemory, 0, batch, token);
             boolean known = position >= 0 && position < tableRows;
             if (known && !inverse) {
-                if (!adjacent) {
+                if (!spreads) {
                     return position;
                 }
                 cosines = tableCosines(batch, position);
@@ -127,7 +129,7 @@ final class TurnLayout {
         if (inverse) {
             negate(scratch, row + pairs * elementBytes);
         }
-        if (adjacent) {
+        if (spreads) {
             spread(cosines, sines, scratch.address() + at);
         }
         return PLACED;
@@ -145,7 +147,7 @@ final class TurnLayout {
     /** {@return that of the sines; parameters as those of {@link #cosines}} */
     long sines(long batch, long row, MemorySegment scratch, long at) {
         return row == PLACED
-                ? scratch.address() + at + (adjacent ? 2 : 1) * pairs * elementBytes
+                ? scratch.address() + at + (spreads ? 2 : 1) * pairs * elementBytes
                 : tableSines(batch, row);
     }
 
