@@ -2,6 +2,7 @@ package io.quern.lion;
 
 import static io.quern.cpu.AddressSpace.ADDRESS;
 import static io.quern.cpu.AddressSpace.ALL;
+import static io.quern.cpu.AddressSpace.STRIDE;
 
 import io.quern.DType;
 import io.quern.Launch;
@@ -120,26 +121,25 @@ final class LionVector implements Launch, WorkerPool.Task {
 
     private void updateVectors(HostTensors at, long begin, long end) {
         int lanes = at.storage() == Storage.FP64 ? DOUBLE_LANES : FLOAT_LANES;
-        boolean plainLoop = coefficients.cautious && at.storage() == Storage.FP64;
-        long vectorised = plainLoop ? begin : begin + (end - begin) / lanes * lanes;
+        long vectorised = begin + (end - begin) / lanes * lanes;
         long updated = vectorised;
         if (at.storage() == Storage.FP64) {
+            updated = coefficients.cautious ? begin : end;
             updateFp64(
                     at.parameter().address() + 8 * begin,
                     at.momentum().address() + 8 * begin,
                     at.gradient().address() + 8 * begin,
-                    vectorised - begin,
+                    updated - begin,
                     coefficients);
-            updated = updateRest(at, vectorised, end);
         } else if (at.storage() == Storage.FP32 && at.copy() == null) {
+            updated = coefficients.cautious ? vectorised : end;
             updateFp32(
                     at.parameter().address() + 4 * begin,
                     at.momentum().address() + 4 * begin,
                     at.gradient().address() + 4 * begin,
-                    vectorised - begin,
+                    updated - begin,
                     (float) coefficients.learningRate(at),
                     coefficients);
-            updated = updateRest(at, vectorised, end);
         } else {
             long onePass = begin + onePass(at, begin, vectorised - begin);
             updateBlocks(at, onePass, vectorised);
@@ -148,24 +148,9 @@ final class LionVector implements Launch, WorkerPool.Task {
             int bytes = at.storage().gradient().bytes();
             MemorySegment.copy(ZEROS, 0, at.gradient(), bytes * begin, bytes * (updated - begin));
         }
-        LionReference.update(at, updated, end, coefficients);
-    }
-
-    /** Updates what is left of FP32 or FP64 in place, unless that is cautious; {@return the first that is not updated} */
-    private long updateRest(HostTensors at, long from, long end) {
-        if (coefficients.cautious) {
-            return from;
+        if (updated != end) {
+            LionReference.update(at, updated, end, coefficients);
         }
-        long parameter = at.parameter().address();
-        long momentum = at.momentum().address();
-        long gradient = at.gradient().address();
-        if (at.storage() == Storage.FP64) {
-            LionScalar.fp64(parameter, momentum, gradient, from, end, coefficients.learningRate(at), coefficients);
-        } else {
-            float learningRate = (float) coefficients.learningRate(at);
-            LionScalar.fp32(parameter, momentum, gradient, from, end, learningRate, coefficients);
-        }
-        return end;
     }
 
     /** {@return how many elements were updated without blocks: none, or what is whole vectors} */
@@ -240,6 +225,11 @@ final class LionVector implements Launch, WorkerPool.Task {
         }
     }
 
+    /**
+     * Vectors begin where those of the parameter fill cache lines: of tensors that lie one behind the other, each may begin
+     * elsewhere, and 1,000 elements took a quarter longer. The loop ends by {@code !=}, so that C2 does not cut it into one before,
+     * a main loop and one after.
+     */
     private static void updateFp32(
             long parameter, long momentum, long gradient, long count, float learningRate, Coefficients coefficients) {
         if (coefficients.cautious) {
@@ -249,21 +239,53 @@ final class LionVector implements Launch, WorkerPool.Task {
         FloatVector minusDecay = FloatVector.broadcast(Lanes.FLOAT, -(float) coefficients.decay());
         FloatVector beta1 = FloatVector.broadcast(Lanes.FLOAT, (float) coefficients.beta1);
         FloatVector beta2 = FloatVector.broadcast(Lanes.FLOAT, (float) coefficients.beta2);
-        float rest1 = (float) coefficients.rest1();
-        float rest2 = (float) coefficients.rest2();
-        for (long i = 0; i < count; i += FLOAT_LANES) {
-            parameter &= ADDRESS;
-            momentum &= ADDRESS;
-            gradient &= ADDRESS;
-            FloatVector g = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, gradient, ORDER);
-            FloatVector m = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, momentum, ORDER);
-            FloatVector theta = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, parameter, ORDER);
+        FloatVector rest1 = FloatVector.broadcast(Lanes.FLOAT, (float) coefficients.rest1());
+        FloatVector rest2 = FloatVector.broadcast(Lanes.FLOAT, (float) coefficients.rest2());
+        FloatVector up = FloatVector.broadcast(Lanes.FLOAT, learningRate);
+        FloatVector down = FloatVector.broadcast(Lanes.FLOAT, -learningRate);
+        FloatVector zero = FloatVector.zero(Lanes.FLOAT);
+        long head = Math.min(count, (-parameter & (BYTES - 1)) / 4);
+        if (head != 0) {
+            LionScalar.fp32(parameter, momentum, gradient, 0, head, learningRate, coefficients);
+        }
+        parameter &= ADDRESS;
+        momentum &= ADDRESS;
+        gradient &= ADDRESS;
+        long vectors = (count - head) / FLOAT_LANES;
+        long i = 4 * head & STRIDE;
+        long whole = i + vectors * BYTES;
+        long twos = i + (vectors & ~1) * BYTES;
+        while (i != twos) {
+            FloatVector g0 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, gradient + i, ORDER);
+            FloatVector m0 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, momentum + i, ORDER);
+            FloatVector theta0 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, parameter + i, ORDER);
+            FloatVector c0 = m0.fma(beta1, g0.mul(rest1));
+            FloatVector step0 = c0.blend(up, c0.compare(VectorOperators.GT, zero))
+                    .blend(down, c0.compare(VectorOperators.LT, zero));
+            theta0.fma(minusDecay, theta0).sub(step0).intoMemorySegment(ALL, parameter + i, ORDER);
+            m0.fma(beta2, g0.mul(rest2)).intoMemorySegment(ALL, momentum + i, ORDER);
+            FloatVector g1 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, gradient + i + BYTES, ORDER);
+            FloatVector m1 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, momentum + i + BYTES, ORDER);
+            FloatVector theta1 = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, parameter + i + BYTES, ORDER);
+            FloatVector c1 = m1.fma(beta1, g1.mul(rest1));
+            FloatVector step1 = c1.blend(up, c1.compare(VectorOperators.GT, zero))
+                    .blend(down, c1.compare(VectorOperators.LT, zero));
+            theta1.fma(minusDecay, theta1).sub(step1).intoMemorySegment(ALL, parameter + i + BYTES, ORDER);
+            m1.fma(beta2, g1.mul(rest2)).intoMemorySegment(ALL, momentum + i + BYTES, ORDER);
+            i = (i + 2 * BYTES) & STRIDE;
+        }
+        if (i != whole) {
+            FloatVector g = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, gradient + i, ORDER);
+            FloatVector m = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, momentum + i, ORDER);
+            FloatVector theta = FloatVector.fromMemorySegment(Lanes.FLOAT, ALL, parameter + i, ORDER);
             FloatVector c = m.fma(beta1, g.mul(rest1));
-            theta.fma(minusDecay, theta).sub(signedRate(learningRate, c)).intoMemorySegment(ALL, parameter, ORDER);
-            m.fma(beta2, g.mul(rest2)).intoMemorySegment(ALL, momentum, ORDER);
-            parameter += BYTES;
-            momentum += BYTES;
-            gradient += BYTES;
+            FloatVector step =
+                    c.blend(up, c.compare(VectorOperators.GT, zero)).blend(down, c.compare(VectorOperators.LT, zero));
+            theta.fma(minusDecay, theta).sub(step).intoMemorySegment(ALL, parameter + i, ORDER);
+            m.fma(beta2, g.mul(rest2)).intoMemorySegment(ALL, momentum + i, ORDER);
+        }
+        if (whole != 4 * count) {
+            LionScalar.fp32(parameter, momentum, gradient, whole / 4, count, learningRate, coefficients);
         }
     }
 
@@ -281,7 +303,8 @@ final class LionVector implements Launch, WorkerPool.Task {
         DoubleVector beta2 = DoubleVector.broadcast(Lanes.DOUBLE, coefficients.beta2);
         double rest1 = coefficients.rest1();
         double rest2 = coefficients.rest2();
-        for (long i = 0; i < count; i += DOUBLE_LANES) {
+        long whole = count - count % DOUBLE_LANES;
+        for (long i = 0; i < whole; i += DOUBLE_LANES) {
             parameter &= ADDRESS;
             momentum &= ADDRESS;
             gradient &= ADDRESS;
@@ -295,6 +318,7 @@ final class LionVector implements Launch, WorkerPool.Task {
             momentum += BYTES;
             gradient += BYTES;
         }
+        LionScalar.fp64(parameter, momentum, gradient, 0, count - whole, learningRate, coefficients);
     }
 
     /** {@return learningRate * sign(c)}; as for FP32 */
