@@ -33,12 +33,10 @@ final class PartsLoop {
     private static final int MOST_BYTES = 24 << 10;
 
     /**
-     * What a part's instructions take of {@link StepCompiler#MOST_WEIGHT}, before what it reads and stores for others. Whole
-     * methods of that weight need more registers than there are: adaptive Dormand-Prince of Lorenz takes .91 (FP32) to .93
-     * (FP64) of the time in parts of this one (512 bits). Where the heaviest part, with its loads and stores, was held to it too,
-     * .83.
+     * What a part is to weigh, with what it reads and stores for others. Parts of {@link StepCompiler#MOST_WEIGHT} need more
+     * registers than there are: adaptive Dormand-Prince of Lorenz takes .83 of the time in parts of this weight (512 bits).
      */
-    private static final int MOST_OF_A_PART = 2_500;
+    private static final int GOOD_WEIGHT = 2_500;
 
     private static final MethodTypeDesc PART = MethodTypeDesc.of(CD_long, CD_long);
 
@@ -78,14 +76,14 @@ final class PartsLoop {
         this.row = new int[count];
         this.varies = StepCompiler.varies(program, carried);
         // Where no smaller parts help, the last one stores too much: of numbers one at a time, which are not boxed.
-        int before = Integer.MAX_VALUE;
-        for (int most = MOST_OF_A_PART; ; most -= most / 8) {
+        int lightest = Integer.MAX_VALUE;
+        for (int most = GOOD_WEIGHT; ; most -= most / 8) {
             divide(most);
             int heaviest = heaviest();
-            if (heaviest <= StepCompiler.MOST_WEIGHT || heaviest >= before) {
+            if (heaviest <= GOOD_WEIGHT || heaviest >= lightest) {
                 break;
             }
-            before = heaviest;
+            lightest = heaviest;
         }
         int lanes = numbers.lanes();
         int fit = MOST_BYTES / (rows * lanes * numbers.dtype().bytes());
