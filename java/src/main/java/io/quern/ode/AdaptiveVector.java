@@ -220,7 +220,7 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         }
         long status = row(attempt, own.running, StepProgram.STATUS);
         while (under > 0) {
-            long called = attempt.kernel().run(own.running, Integer.MAX_VALUE);
+            long called = attempt.kernel().run(own.running, Integer.MAX_VALUE, attempt.lanes());
             for (; called != 0; called &= called - 1) {
                 int lane = Long.numberOfTrailingZeros(called);
                 if (followed != null && number(own, followed.pause(), lane) > 0) {
@@ -356,7 +356,7 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         for (int p = 0; p < field.parameters(); p++) {
             restarting.set(row(restart, block, StepProgram.adaptiveParameters(field) + p), 0, follower.parameter[p]);
         }
-        restart.kernel().run(block, 1);
+        restart.kernel().run(block, 1, 1);
         take(own, lane, StepProgram.T, StepProgram.MAY_GROW + 1 - StepProgram.T);
         take(own, lane, StepProgram.Y, StepProgram.end(field) - StepProgram.Y);
         double tried = number(own, StepProgram.ACCEPTED, lane) + number(own, StepProgram.REJECTED, lane);
@@ -389,7 +389,7 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         if (solve.end().each() != null) {
             waiting.loadTimes(solve.end(), own.next, count, row(start, own.waiting, StepProgram.end(field)));
         }
-        start.kernel().run(own.waiting, 1);
+        start.kernel().run(own.waiting, 1, count);
         own.firstWaiting = own.next;
         own.next += count;
         own.taken = 0;

@@ -7,6 +7,7 @@ import io.quern.Launch;
 import io.quern.Stream;
 import io.quern.Workspace;
 import io.quern.cpu.HostMemory;
+import io.quern.cpu.Lanes;
 import io.quern.cpu.Slots;
 import io.quern.cpu.WorkerPool;
 import java.util.BitSet;
@@ -25,6 +26,11 @@ final class FixedVector implements Launch, WorkerPool.Task {
         }
     };
 
+    /** Of each thread, at the least, where there are enough trajectories: threads do not all begin and end at once. */
+    private static final int PARTS = 4;
+
+    private static final int LEAST_VECTORS = 4; // of a part
+
     private final FixedSolve solve;
     private final OdeField field;
     private final StepCompiler.Compiled compiled;
@@ -33,6 +39,7 @@ final class FixedVector implements Launch, WorkerPool.Task {
     private final int threads;
     private final Slots slots;
     private final long workspace;
+    private final int part; // trajectories of one
     private final int parts;
     private final FollowedRows followed; // null: nothing is saved on the way
     private final int shift; // of the rows that are not carried
@@ -47,13 +54,22 @@ final class FixedVector implements Launch, WorkerPool.Task {
         this.threads = threads;
         this.slots = new Slots(threads);
         this.workspace = workspace;
-        this.parts = Math.toIntExact(Math.ceilDiv(solve.trajectories().batch(), (long) compiled.lanes()));
+        long batch = solve.trajectories().batch();
+        this.part = part(batch, threads);
+        this.parts = Math.toIntExact(Math.ceilDiv(batch, (long) part));
         this.followed = solve.saves() == null ? null : FollowedRows.fixed(solve.ode());
         this.shift = shift(solve);
         this.followers = new Follower[followed == null ? 0 : threads];
         for (int slot = 0; slot < followers.length; slot++) {
             followers[slot] = new Follower(solve.ode(), solve.trajectories(), solve.saves(), null, compiled.lanes());
         }
+    }
+
+    /** {@return how many trajectories are to go together, in whole vectors, so that all threads have some} */
+    private int part(long batch, int threads) {
+        long vector = Lanes.BITS / 8 / solve.trajectories().dtype().bytes();
+        long vectors = Math.ceilDiv(Math.ceilDiv(batch, (long) PARTS * threads), vector);
+        return (int) Math.min(Math.max(vectors, LEAST_VECTORS) * vector, compiled.lanes());
     }
 
     static int threads(Stream stream) {
@@ -101,19 +117,19 @@ final class FixedVector implements Launch, WorkerPool.Task {
     }
 
     @Override
-    public void run(int part) {
+    public void run(int number) {
         int slot = slots.acquire();
         try {
-            solve(part, slot, workspace + slot * HostMemory.lines(compiled.bytes()));
+            solve(number, slot, workspace + slot * HostMemory.lines(compiled.bytes()));
         } finally {
             slots.release(slot);
         }
     }
 
-    private void solve(int part, int slot, long block) {
+    private void solve(int number, int slot, long block) {
         Trajectories trajectories = solve.trajectories();
-        long from = (long) part * compiled.lanes();
-        int count = (int) Math.min(compiled.lanes(), trajectories.batch() - from);
+        long from = (long) number * part;
+        int count = (int) Math.min(part, trajectories.batch() - from);
         long y = row(block, StepProgram.FIXED_Y);
         blocks.fill(row(block, StepProgram.NUMBER), 0);
         blocks.loadState(from, count, y);
@@ -131,7 +147,7 @@ final class FixedVector implements Launch, WorkerPool.Task {
             }
         }
         if (followed == null) {
-            compiled.kernel().run(block, solve.steps());
+            compiled.kernel().run(block, solve.steps(), count);
         } else {
             follow(followers[slot], from, count, block);
         }
@@ -156,7 +172,7 @@ final class FixedVector implements Launch, WorkerPool.Task {
         }
         int done = 0;
         while (done < solve.steps()) {
-            compiled.kernel().run(block, solve.steps() - done);
+            compiled.kernel().run(block, solve.steps() - done, count);
             done = (int) number(block, StepProgram.NUMBER, 0);
             for (int lane = 0; lane < count; lane++) {
                 if (done == solve.steps() || number(block, followed.pause(), lane) > 0) {

@@ -2,7 +2,6 @@ package io.quern.ode;
 
 import static java.lang.constant.ConstantDescs.CD_long;
 
-import io.quern.cpu.AddressSpace;
 import java.lang.classfile.ClassBuilder;
 import java.lang.classfile.ClassFile;
 import java.lang.classfile.CodeBuilder;
@@ -28,9 +27,6 @@ import java.util.Set;
 final class PartsLoop {
     /** In a block: a bit for each lane says which have come to an end. */
     private static final int MOST_LANES = 64;
-
-    /** Of a block, which is to stay in the first-level cache; one vector may take more. */
-    private static final int MOST_BYTES = 24 << 10;
 
     /**
      * What a part is to weigh, with what it reads and stores for others. Parts of {@link StepCompiler#MOST_WEIGHT} need more
@@ -64,7 +60,7 @@ final class PartsLoop {
     private int rows;
     private final int vectors;
 
-    PartsLoop(Program program, int carried, int status, BitSet uniformRows, int mostVectors, NumberCode numbers) {
+    PartsLoop(Program program, int carried, int status, BitSet uniformRows, int mostLanes, NumberCode numbers) {
         this.program = program;
         this.carried = carried;
         this.status = status;
@@ -86,8 +82,8 @@ final class PartsLoop {
             lightest = heaviest;
         }
         int lanes = numbers.lanes();
-        int fit = MOST_BYTES / (rows * lanes * numbers.dtype().bytes());
-        this.vectors = Math.clamp(fit, 1, Math.min(mostVectors, MOST_LANES / lanes));
+        int fit = StepCompiler.MOST_BYTES / (rows * lanes * numbers.dtype().bytes());
+        this.vectors = Math.clamp(fit, 1, Math.max(1, Math.min(mostLanes, MOST_LANES) / lanes));
     }
 
     /** {@return how many rows a block has} */
@@ -294,7 +290,8 @@ final class PartsLoop {
 
         void write(CodeBuilder to) {
             code = to;
-            cut(BLOCK);
+            code.lload(BLOCK);
+            StepCompiler.storeAddress(code, BLOCK);
             code.lload(BLOCK).lstore(AT);
             code.lconst_0().lstore(ENDED);
             code.iconst_0().istore(LANE);
@@ -307,7 +304,8 @@ final class PartsLoop {
                 }
             }
             Label loop = code.newBoundLabel();
-            cut(AT);
+            code.lload(AT);
+            StepCompiler.storeAddress(code, AT);
             for (int i : instructions) {
                 for (int j = 0; j < instruction(i).operation().operands(); j++) {
                     fetch(AT, instruction(i).operand(j));
@@ -329,11 +327,6 @@ final class PartsLoop {
                 code.iload(LANE).loadConstant(vectors * numbers.lanes()).if_icmpne(loop);
             }
             code.lload(ENDED).lreturn();
-        }
-
-        /** So that C2 drops the checks of all that is loaded and stored at an address ({@link AddressSpace}): 1.2 times as quick. */
-        private void cut(int address) {
-            code.lload(address).loadConstant(AddressSpace.ADDRESS).land().lstore(address);
         }
 
         /** Whether all vectors have the same value, which the first has in the block. */

@@ -6,6 +6,7 @@ import static java.lang.constant.ConstantDescs.INIT_NAME;
 import static java.lang.constant.ConstantDescs.MTD_void;
 
 import io.quern.DType;
+import io.quern.cpu.AddressSpace;
 import java.lang.classfile.ClassBuilder;
 import java.lang.classfile.ClassFile;
 import java.lang.classfile.CodeBuilder;
@@ -35,8 +36,8 @@ final class StepCompiler {
     /** Of a method, in bytes of bytecode or what takes as much of the first compiler's registers. */
     static final int MOST_WEIGHT = 6500;
 
-    /** In flight, of a {@link RegisterLoop}: with more, registers do not hold what a step computes. */
-    private static final int MOST_VECTORS = 4;
+    /** Of a block, which is to stay in the first-level cache; one vector may take more. */
+    static final int MOST_BYTES = 24 << 10;
 
     /** What the class calls itself; it is hidden, so there may be many. */
     static final ClassDesc SELF = ClassDesc.of("io.quern.ode.CompiledStep");
@@ -44,7 +45,8 @@ final class StepCompiler {
     // Local variables of run.
     static final int BLOCK = 1;
     static final int STEPS = 3;
-    static final int FIRST_LOCAL = 4;
+    static final int LANES = 4;
+    static final int FIRST_LOCAL = 5;
 
     private static final ClassDesc KERNEL = StepKernel.class.describeConstable().orElseThrow();
 
@@ -70,9 +72,9 @@ final class StepCompiler {
      * @param carried how many of the inputs are carried
      * @param status the row that ends a run early; -1: none
      * @param uniform the rows that are the same for all trajectories; of a carried one, its new values must be
-     * @param mostVectors in flight
+     * @param mostLanes of a block; one vector may have more
      */
-    static Compiled compile(Program program, DType dtype, int carried, int status, BitSet uniform, int mostVectors) {
+    static Compiled compile(Program program, DType dtype, int carried, int status, BitSet uniform, int mostLanes) {
         NumberCode numbers = NumberCode.of(dtype);
         boolean[] same = uniform(program, uniform);
         for (int row = 0; row < carried; row++) {
@@ -80,16 +82,16 @@ final class StepCompiler {
                 throw new AssertionError("row " + row + " does not stay the same for all trajectories");
             }
         }
-        int most = RegisterLoop.mostVectors(program, carried, uniform, numbers);
+        StaggeredLoop whole = status < 0 ? new StaggeredLoop(program, carried, uniform, mostLanes, numbers) : null;
         int vectors;
         Consumer<ClassBuilder> writer;
         int rows;
-        if (status < 0 && most >= Math.min(2, mostVectors)) {
-            vectors = Math.min(most, Math.min(mostVectors, MOST_VECTORS));
-            writer = new RegisterLoop(program, carried, uniform, vectors, numbers)::write;
-            rows = program.inputs() + 1;
+        if (whole != null && whole.weight() <= MOST_WEIGHT) {
+            vectors = whole.vectors();
+            writer = whole::write;
+            rows = whole.rows();
         } else {
-            PartsLoop parts = new PartsLoop(program, carried, status, uniform, mostVectors, numbers);
+            PartsLoop parts = new PartsLoop(program, carried, status, uniform, mostLanes, numbers);
             vectors = parts.vectors();
             writer = parts::write;
             rows = parts.rows();
@@ -122,7 +124,15 @@ final class StepCompiler {
 
     /** Declares {@link StepKernel#run}. */
     static void writeRun(ClassBuilder type, Consumer<CodeBuilder> body) {
-        type.withMethodBody("run", MethodTypeDesc.of(CD_long, CD_long, CD_int), 0, body::accept);
+        type.withMethodBody("run", MethodTypeDesc.of(CD_long, CD_long, CD_int, CD_int), 0, body::accept);
+    }
+
+    /**
+     * Stores the address that was pushed. Cut, so that C2 drops the checks of all that is loaded and stored at it
+     * ({@link AddressSpace}): 1.2 times as quick.
+     */
+    static void storeAddress(CodeBuilder code, int local) {
+        code.loadConstant(AddressSpace.ADDRESS).land().lstore(local);
     }
 
     /** {@return of each instruction, whether its value is the same for all trajectories} */

@@ -9,7 +9,8 @@ abstract class StepKernel {
      * @param block address of rows x {@link StepCompiler.Compiled#lanes} numbers, and room behind them; carried rows are
      *     written
      * @param steps how many at the most
+     * @param lanes how many of them, at the least, from the first on: those of whole vectors; more than 0
      * @return a bit for each lane, set where its status is above 0
      */
-    abstract long run(long block, int steps);
+    abstract long run(long block, int steps, int lanes);
 }

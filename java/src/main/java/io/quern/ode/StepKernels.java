@@ -12,6 +12,9 @@ import java.util.function.Supplier;
  * trajectories.
  */
 final class StepKernels {
+    /** Trajectories that begin together, which wait for lanes. */
+    private static final int MOST_STARTS = 64;
+
     private final Map<Key, StepCompiler.Compiled> compiled = new HashMap<>();
 
     private enum Kind {
@@ -86,7 +89,7 @@ final class StepKernels {
 
     /** {@return what begins an adaptive solve} */
     StepCompiler.Compiled start(Ode ode, DType dtype, boolean firstGiven, BitSet uniform) {
-        return start(ode, dtype, firstGiven ? Kind.START_FIRST_GIVEN : Kind.START, uniform, Integer.MAX_VALUE);
+        return start(ode, dtype, firstGiven ? Kind.START_FIRST_GIVEN : Kind.START, uniform, MOST_STARTS);
     }
 
     /** {@return the same for a single trajectory, whose state was set anew} */
@@ -94,7 +97,7 @@ final class StepKernels {
         return start(ode, dtype, firstGiven ? Kind.RESTART_FIRST_GIVEN : Kind.RESTART, uniform, 1);
     }
 
-    private StepCompiler.Compiled start(Ode ode, DType dtype, Kind kind, BitSet uniform, int mostVectors) {
+    private StepCompiler.Compiled start(Ode ode, DType dtype, Kind kind, BitSet uniform, int mostLanes) {
         boolean firstGiven = kind == Kind.START_FIRST_GIVEN || kind == Kind.RESTART_FIRST_GIVEN;
         return find(
                 new Key(ode.method(), dtype, kind, uniform),
@@ -104,7 +107,7 @@ final class StepKernels {
                         StepProgram.end(ode.field()),
                         -1,
                         uniform,
-                        mostVectors));
+                        mostLanes));
     }
 
     private synchronized StepCompiler.Compiled find(Key key, Supplier<StepCompiler.Compiled> compile) {

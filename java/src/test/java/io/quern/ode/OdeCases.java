@@ -35,6 +35,7 @@ public final class OdeCases {
                 cases.add(numeric("fixed " + name, dtype, device -> fixedSameBits(device, dtype, field)));
                 cases.add(numeric("adaptive " + name, dtype, device -> adaptiveSameBits(device, dtype, field)));
             });
+            cases.add(numeric("blocks full of trajectories", dtype, device -> fullBlocks(device, dtype)));
             cases.add(numeric("one step is the stability function", dtype, device -> stability(device, dtype)));
             cases.add(property("a trajectory does not depend on its batch", dtype, device -> alone(device, dtype)));
             cases.add(property("failures stay where they are", dtype, device -> failures(device, dtype)));
@@ -117,6 +118,14 @@ public final class OdeCases {
                     run.fixed(device, roles -> roles.start(0.25).end(0.5).steps(5))));
         }
         return outcome;
+    }
+
+    /** More than any device takes together, with parameters of their own. */
+    private static Outcome fullBlocks(Device device, DType dtype) {
+        OdeRun run = random(OdeCatalogue.LORENZ, RUNGE_KUTTA_4, dtype, 5_003, 27);
+        OdeRun.Result expected =
+                run.fixed(Device.reference(), roles -> roles.size(0.125).steps(3));
+        return expected.sameBits(run.fixed(device, roles -> roles.size(0.125).steps(3)));
     }
 
     static Outcome adaptiveSameBits(Device device, DType dtype, OdeField field) {

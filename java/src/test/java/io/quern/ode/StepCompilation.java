@@ -44,7 +44,7 @@ final class StepCompilation {
         try (Arena arena = Arena.ofConfined()) {
             long block = arena.allocate(compiled.bytes(), HostMemory.ALIGNMENT).address();
             for (int i = 0; i < RUNS; i++) {
-                compiled.kernel().run(block, 1);
+                compiled.kernel().run(block, 1, compiled.lanes());
             }
         }
         System.out.println("RAN " + compiled.kernel().getClass().getName() + " " + field + " " + method + " " + dtype);
