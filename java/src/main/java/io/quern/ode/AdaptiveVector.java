@@ -65,9 +65,9 @@ final class AdaptiveVector implements Launch, WorkerPool.Task {
         this.attempt = attempt(solve);
         this.start = start(solve);
         this.restart = restart(solve);
-        this.running = new TrajectoryBlocks(trajectories, attempt.lanes());
-        this.waiting = new TrajectoryBlocks(trajectories, start.lanes());
-        this.restarting = new TrajectoryBlocks(trajectories, restart.lanes());
+        this.running = new TrajectoryBlocks(trajectories, attempt.lanes(), attempt.lanes());
+        this.waiting = new TrajectoryBlocks(trajectories, start.lanes(), start.lanes());
+        this.restarting = new TrajectoryBlocks(trajectories, restart.lanes(), restart.lanes());
         this.part = Math.clamp(trajectories.batch() / PARTS, LEAST_PART, MOST_PART);
         this.threads = threads;
         this.slots = new Slots(threads);

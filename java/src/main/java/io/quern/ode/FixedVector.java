@@ -34,6 +34,7 @@ final class FixedVector implements Launch, WorkerPool.Task {
     private final FixedSolve solve;
     private final OdeField field;
     private final StepCompiler.Compiled compiled;
+    private final int vector; // lanes
     private final TrajectoryBlocks blocks;
     private final Arithmetic arithmetic;
     private final int threads;
@@ -49,7 +50,9 @@ final class FixedVector implements Launch, WorkerPool.Task {
         this.solve = solve;
         this.field = solve.ode().field();
         this.compiled = compiled;
-        this.blocks = new TrajectoryBlocks(solve.trajectories(), compiled.lanes());
+        this.vector = Lanes.BITS / Byte.SIZE / solve.trajectories().dtype().bytes();
+        this.blocks = new TrajectoryBlocks(
+                solve.trajectories(), compiled.lanes(), solve.saves() == null ? vector : compiled.lanes());
         this.arithmetic = Arithmetic.of(solve.trajectories().dtype());
         this.threads = threads;
         this.slots = new Slots(threads);
@@ -67,8 +70,7 @@ final class FixedVector implements Launch, WorkerPool.Task {
 
     /** {@return how many trajectories are to go together, in whole vectors, so that all threads have some} */
     private int part(long batch, int threads) {
-        long vector = Lanes.BITS / 8 / solve.trajectories().dtype().bytes();
-        long vectors = Math.ceilDiv(Math.ceilDiv(batch, (long) PARTS * threads), vector);
+        long vectors = Math.ceilDiv(Math.ceilDiv(batch, (long) PARTS * threads), (long) vector);
         return (int) Math.min(Math.max(vectors, LEAST_VECTORS) * vector, compiled.lanes());
     }
 
@@ -140,11 +142,7 @@ final class FixedVector implements Launch, WorkerPool.Task {
         if (solve.size() != null) {
             blocks.loadTimes(solve.size(), from, count, step);
         } else {
-            blocks.loadTimes(solve.end(), from, count, step);
-            for (int lane = 0; lane < compiled.lanes(); lane++) {
-                double distance = arithmetic.subtract(blocks.get(step, lane), blocks.get(start, lane));
-                blocks.set(step, lane, arithmetic.divide(distance, solve.steps()));
-            }
+            loadLengths(from, count, step);
         }
         if (followed == null) {
             compiled.kernel().run(block, solve.steps(), count);
@@ -152,6 +150,17 @@ final class FixedVector implements Launch, WorkerPool.Task {
             follow(followers[slot], from, count, block);
         }
         blocks.storeState(from, count, y);
+    }
+
+    private void loadLengths(long from, int count, long row) {
+        Times start = solve.trajectories().start();
+        boolean same = start.each() == null && solve.end().each() == null;
+        int lanes = blocks.stepped(same ? 1 : count);
+        for (int lane = 0; lane < lanes; lane++) {
+            long i = from + Math.min(lane, count - 1);
+            double distance = arithmetic.subtract(blocks.time(solve.end(), i), blocks.time(start, i));
+            blocks.set(row, lane, arithmetic.divide(distance, solve.steps()));
+        }
     }
 
     /** From the start to the end; whenever a trajectory comes to a save point, its step is looked into. */

@@ -9,27 +9,31 @@ import java.lang.classfile.Label;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.MethodTypeDesc;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 
 /**
  * A short program without a status as one method: in every step a loop over the vectors of a block, each of whose turns does
- * the first half of the step for one vector and then the second half for the one before. What is the same in all vectors is
+ * the first half of the step for one vector and the second half for the one before. What is the same in all vectors is
  * computed once for them and stays in locals; what differs, but is the same in all steps, gets a row.
  *
  * <p>A step is a chain. The 49 operations of a step of RK4 of Lorenz have 59 cycles to go one after the other, and the
  * processor does not look far enough ahead to fill them with operations of the next vectors. Several vectors side by side would,
  * but between two branches C2 orders operations by the registers that they need, which is one vector after the other, whatever
- * order they were written in. So there is a branch between the halves ({@link SchedulingBarrier}), and the values of the first
- * are needed where it would lead. RK4 then takes .82 of the time of unstaggered turns, and .78 of that of four vectors that go
- * through all steps in one method (512 bits, FP64); at 256 bits .81.
+ * order they were written in. So the halves come by turns, in two pieces each, with a branch behind each piece ({@link
+ * SchedulingBarrier}) and what it has computed needed where that would lead. RK4 takes .80 of the time of turns one vector
+ * after the other, and .76 of that of four vectors that go through all steps in one method (512 bits, FP64); with whole halves
+ * .82 and .78.
  */
 final class StaggeredLoop {
     private static final int BLOCK = StepCompiler.BLOCK;
@@ -67,6 +71,7 @@ final class StaggeredLoop {
     private final Map<Integer, Integer> shared = new HashMap<>(); // locals of what is the same in all vectors
     private final Map<Integer, Integer> crossed = new HashMap<>(); // locals of what crosses, of the vector at AT
     private final Map<Integer, Integer> crossesNext = new HashMap<>(); // of the one at NEXT
+    private final List<Runnable> exits = new ArrayList<>(); // write where branches lead that are never taken
     private final Deque<Integer> free = new ArrayDeque<>();
     private int nextLocal;
     private CodeBuilder code;
@@ -91,7 +96,7 @@ final class StaggeredLoop {
         int cut = staggered ? cut(rest) : 0;
         this.first = rest.subList(0, cut);
         this.second = rest.subList(cut, rest.size());
-        this.crossing = crossing(rest, cut);
+        this.crossing = live(rest, cut, program.outputs());
     }
 
     /** {@return what is neither constant nor an input that differs} */
@@ -118,18 +123,24 @@ final class StaggeredLoop {
         int middle = rest.size() / 2;
         return IntStream.rangeClosed(rest.size() / 3, rest.size() * 2 / 3)
                 .boxed()
-                .min(Comparator.comparingInt(
-                                (Integer cut) -> crossing(rest, cut).size())
+                .min(Comparator.comparingInt((Integer cut) ->
+                                live(rest, cut, program.outputs()).size())
                         .thenComparingInt(cut -> Math.abs(cut - middle)))
                 .orElseThrow();
     }
 
-    /** {@return what is computed before a cut and needed behind it} */
-    private Set<Integer> crossing(List<Integer> rest, int cut) {
-        Set<Integer> needed = new TreeSet<>(program.outputs());
-        rest.subList(cut, rest.size()).forEach(i -> needed.addAll(operands(i)));
-        needed.retainAll(rest.subList(0, cut));
-        return needed;
+    /**
+     * What has been computed and will be needed.
+     *
+     * @param done how many instructions of the list are computed
+     * @param needed what is needed when all are
+     * @return some of them
+     */
+    private Set<Integer> live(List<Integer> list, int done, Collection<Integer> needed) {
+        Set<Integer> live = new TreeSet<>(needed);
+        list.subList(done, list.size()).forEach(i -> live.addAll(operands(i)));
+        live.retainAll(list.subList(0, done));
+        return live;
     }
 
     private boolean is(int i, Operation operation) {
@@ -162,7 +173,14 @@ final class StaggeredLoop {
                 + weight(eachVector)
                 + row.size() * numbers.storeWeight()
                 + carried * copies * numbers.storeWeight()
-                + copies * (weight(first) + weight(second));
+                + copies * (weight(first) + weight(second))
+                + pinned() * numbers.storeWeight();
+    }
+
+    private int pinned() {
+        return live(first, first.size() / 2, crossing).size()
+                + live(second, second.size() / 2, program.outputs()).size()
+                + crossing.size();
     }
 
     private int weight(List<Integer> instructions) {
@@ -197,16 +215,15 @@ final class StaggeredLoop {
         }
         crossing.forEach(i -> crossed.put(i, allocate()));
         crossing.forEach(i -> crossesNext.put(i, allocate()));
-        Label pinned = code.newLabel();
         Label end = code.newLabel();
         Label step = code.newBoundLabel();
         code.iload(STEPS).ifle(end);
         code.iinc(STEPS, -1);
         computeShared(eachStep);
         if (first.isEmpty()) {
-            eachVector(() -> finish(AT));
+            eachVector(this::finish);
         } else {
-            stagger(pinned);
+            stagger();
         }
         for (int r = 0; r < carried; r++) {
             if (uniformRows.get(r)) {
@@ -216,11 +233,7 @@ final class StaggeredLoop {
         }
         code.goto_(step);
         code.labelBinding(end).lconst_0().lreturn();
-        if (!first.isEmpty()) {
-            code.labelBinding(pinned);
-            crossing.forEach(i -> body.store(NEXT, offset(program.inputs()), () -> body.push(i, crossesNext::get)));
-            code.lconst_0().lreturn();
-        }
+        exits.forEach(Runnable::run);
     }
 
     private void computeShared(List<Integer> instructions) {
@@ -237,8 +250,8 @@ final class StaggeredLoop {
 
     private void computeRows() {
         eachVector(() -> {
-            Values values = new Values(AT, Map.of());
-            values.compute(eachVector, row.keySet());
+            Values values = new Values(AT, eachVector, row.keySet(), Map.of());
+            values.compute(eachVector.size());
             row.forEach((i, number) -> body.store(AT, offset(number), () -> body.push(i, values::local)));
             values.end();
         });
@@ -253,16 +266,27 @@ final class StaggeredLoop {
     }
 
     /** A step of all vectors. */
-    private void stagger(Label pinned) {
+    private void stagger() {
         firstVector();
-        begin(AT, crossed);
+        Values begun = new Values(AT, first, crossing, crossed);
+        begun.compute(first.size());
+        begun.end();
         Label last = code.newLabel();
         Label turn = code.newBoundLabel();
         code.iinc(LEFT, -numbers.lanes()).iload(LEFT).ifle(last);
         addressBehind(AT, NEXT);
-        begin(NEXT, crossesNext);
-        code.iload(LEFT).iload(NEVER).if_icmpeq(pinned);
-        finish(AT);
+        Values next = new Values(NEXT, first, crossing, crossesNext);
+        Values now = new Values(AT, second, program.outputs(), crossed);
+        next.compute(first.size() / 2);
+        pin(next);
+        now.compute(second.size() / 2);
+        pin(now);
+        next.compute(first.size());
+        pin(next);
+        now.compute(second.size());
+        store(now);
+        now.end();
+        next.end();
         for (int i : crossing) {
             body.push(i, crossesNext::get);
             body.storeLocal(crossed.get(i));
@@ -270,7 +294,39 @@ final class StaggeredLoop {
         code.lload(NEXT).lstore(AT);
         code.goto_(turn);
         code.labelBinding(last);
-        finish(AT);
+        finish();
+    }
+
+    private void finish() {
+        Values values = new Values(AT, second, program.outputs(), crossed);
+        values.compute(second.size());
+        store(values);
+        values.end();
+    }
+
+    /** New values of carried rows. All are there before the first is written: one may be another's old one. */
+    private void store(Values values) {
+        List<Integer> written = IntStream.range(0, carried)
+                .filter(r -> !uniformRows.get(r))
+                .boxed()
+                .toList();
+        written.forEach(r -> values.fetch(program.outputs().get(r)));
+        for (int r : written) {
+            int output = program.outputs().get(r);
+            body.store(AT, offset(r), () -> body.push(output, values::local));
+        }
+    }
+
+    /** Keeps what has been computed before what comes now. */
+    private void pin(Values values) {
+        Label exit = code.newLabel();
+        code.iload(LEFT).iload(NEVER).loadConstant(exits.size()).isub().if_icmpeq(exit);
+        Map<Integer, Integer> live = values.live();
+        exits.add(() -> {
+            code.labelBinding(exit);
+            live.keySet().forEach(i -> body.store(AT, offset(program.inputs()), () -> body.push(i, live::get)));
+            code.lconst_0().lreturn();
+        });
     }
 
     private void firstVector() {
@@ -282,29 +338,6 @@ final class StaggeredLoop {
     private void addressBehind(int vector, int to) {
         code.lload(vector).loadConstant(bytes()).ladd();
         StepCompiler.storeAddress(code, to);
-    }
-
-    /** The first half of a step of a vector. */
-    private void begin(int at, Map<Integer, Integer> results) {
-        Values values = new Values(at, results);
-        values.compute(first, Set.of());
-        values.end();
-    }
-
-    /** The second half. All new values are there before the first is written: one may be another's old one. */
-    private void finish(int at) {
-        Values values = new Values(at, crossed);
-        values.compute(second, new TreeSet<>(program.outputs()));
-        List<Integer> written = IntStream.range(0, carried)
-                .filter(r -> !uniformRows.get(r))
-                .boxed()
-                .toList();
-        written.forEach(r -> values.fetch(program.outputs().get(r)));
-        for (int r : written) {
-            int output = program.outputs().get(r);
-            body.store(at, offset(r), () -> body.push(output, values::local));
-        }
-        values.end();
     }
 
     private int allocate() {
@@ -326,29 +359,37 @@ final class StaggeredLoop {
     /** The values of one vector, in locals. */
     private final class Values {
         private final int address;
-        private final Map<Integer, Integer> given;
+        private final List<Integer> instructions;
+        private final Collection<Integer> needed;
+        private final Map<Integer, Integer> crossing;
         private final Map<Integer, Integer> own = new HashMap<>();
-
-        Values(int address, Map<Integer, Integer> given) {
-            this.address = address;
-            this.given = given;
-        }
-
-        int local(int i) {
-            return same[i] ? shared.get(i) : given.containsKey(i) ? given.get(i) : own.get(i);
-        }
+        private final Map<Integer, Integer> lastUse = new HashMap<>();
+        private int done; // instructions
 
         /**
-         * Computes instructions.
+         * Of the vector at an address.
          *
-         * @param needed what somebody asks for when all are done
+         * @param needed what somebody asks for when all instructions are computed
+         * @param crossing the locals of values that one half computes and the other needs
          */
-        void compute(List<Integer> instructions, Set<Integer> needed) {
-            Map<Integer, Integer> lastUse = new HashMap<>();
+        Values(int address, List<Integer> instructions, Collection<Integer> needed, Map<Integer, Integer> crossing) {
+            this.address = address;
+            this.instructions = instructions;
+            this.needed = needed;
+            this.crossing = crossing;
             for (int i : instructions) {
                 operands(i).forEach(operand -> lastUse.put(operand, i));
             }
-            for (int i : instructions) {
+        }
+
+        int local(int i) {
+            return same[i] ? shared.get(i) : crossing.containsKey(i) ? crossing.get(i) : own.get(i);
+        }
+
+        /** Computes the next instructions, until so many are done. */
+        void compute(int until) {
+            for (; done < until; done++) {
+                int i = instructions.get(done);
                 operands(i).forEach(this::fetch);
                 body.write(i, this::local, address, offset(program.inputs()));
                 keep(i);
@@ -360,21 +401,25 @@ final class StaggeredLoop {
             }
         }
 
+        /** {@return the locals of what has been computed and will be needed} */
+        Map<Integer, Integer> live() {
+            Map<Integer, Integer> live = new TreeMap<>();
+            StaggeredLoop.this.live(instructions, done, needed).forEach(i -> live.put(i, local(i)));
+            return live;
+        }
+
         /** Loads a value that is not here yet. */
         void fetch(int i) {
-            if (!is(i, Operation.CONSTANT) && !same[i] && !given.containsKey(i) && !own.containsKey(i)) {
-                body.load(
-                        address,
-                        offset(
-                                is(i, Operation.INPUT)
-                                        ? program.instructions().get(i).a()
-                                        : row.get(i)));
+            if (!is(i, Operation.CONSTANT) && !same[i] && !crossing.containsKey(i) && !own.containsKey(i)) {
+                int from =
+                        is(i, Operation.INPUT) ? program.instructions().get(i).a() : row.get(i);
+                body.load(address, offset(from));
                 keep(i);
             }
         }
 
         private void keep(int i) {
-            body.storeLocal(given.containsKey(i) ? given.get(i) : own.computeIfAbsent(i, _ -> allocate()));
+            body.storeLocal(crossing.containsKey(i) ? crossing.get(i) : own.computeIfAbsent(i, _ -> allocate()));
         }
 
         void end() {

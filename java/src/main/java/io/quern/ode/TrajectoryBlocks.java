@@ -8,8 +8,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Moves trajectories between tensors and the blocks of a {@link StepKernel}. A block's rows are always full: behind the last
- * trajectory of a batch, its lanes repeat that one.
+ * Moves trajectories between tensors and the blocks of a {@link StepKernel}. What is stepped together
+ * is always full: behind the last trajectory of a batch, lanes repeat that one.
  */
 final class TrajectoryBlocks {
     private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED;
@@ -22,19 +22,33 @@ final class TrajectoryBlocks {
     private final boolean fp64;
     private final int bytes;
     private final int lanes;
+    private final int together;
     private final int dimension;
     private final long out; // address
     private final long outStride;
 
-    TrajectoryBlocks(Trajectories trajectories, int lanes) {
+    /**
+     * Blocks of some trajectories.
+     *
+     * @param lanes of a row
+     * @param together how many lanes are stepped together; a row that is the same for all has its number in as many, in all
+     *     lanes where they are all
+     */
+    TrajectoryBlocks(Trajectories trajectories, int lanes, int together) {
         this.trajectories = trajectories;
         this.dtype = trajectories.dtype();
         this.fp64 = dtype == DType.FP64;
         this.bytes = dtype.bytes();
         this.lanes = lanes;
+        this.together = together;
         this.dimension = trajectories.field().dimension();
         this.out = trajectories.out().segment().address();
         this.outStride = trajectories.out().stride(0);
+    }
+
+    /** {@return how many lanes are stepped for so many trajectories} */
+    int stepped(int count) {
+        return Math.ceilDiv(count, together) * together;
     }
 
     /** {@return a number of a row} */
@@ -51,9 +65,9 @@ final class TrajectoryBlocks {
         }
     }
 
-    /** Sets all numbers of a row. */
+    /** Sets the number of a row that is the same for all. */
     void fill(long row, double value) {
-        for (int lane = 0; lane < lanes; lane++) {
+        for (int lane = 0; lane < together; lane++) {
             set(row, lane, value);
         }
     }
@@ -161,7 +175,7 @@ final class TrajectoryBlocks {
 
     private void loadRow(MemorySegment memory, long from, int count, long row) {
         MemorySegment.copy(memory, from * bytes, ALL, row, (long) count * bytes);
-        for (int lane = count; lane < lanes; lane++) {
+        for (int lane = count; lane < stepped(count); lane++) {
             set(row, lane, get(row, count - 1));
         }
     }
